@@ -1,0 +1,40 @@
+"""The convolutional autoencoder: encoder and decoder that share weights over space."""
+
+import keras
+
+from ae_zoo.models.autoencoder import Autoencoder
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class ConvolutionalAutoencoder(Autoencoder):
+    """An autoencoder of images, of any size, grey or colour (Masci et al. 2011).
+
+    Trained on pairs it learns a map between images: `fit(noisy, clean)` denoises,
+    `fit(grey, colour)` colours.
+
+    Args:
+        encoder: See `Autoencoder`, as for all other arguments. Its input is
+            (batch, height, width, channels).
+        decoder: Back to an image; the channels may differ from the input's.
+        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+
+    Raises:
+        ValueError: Encoder and decoder do not map images to images of the same size.
+
+    Example:
+
+    >>> encoder = ae_zoo.networks.convolutional_encoder((28, 20, 1), [16, 32], 10)
+    >>> decoder = ae_zoo.networks.convolutional_decoder((28, 20, 1), [16, 32], 10)
+    >>> ae_zoo.ConvolutionalAutoencoder(encoder, decoder).input_shape
+    (None, 28, 20, 1)
+    """
+
+    def __init__(self, encoder, decoder, reconstruction_loss="bernoulli", **kwargs):
+        super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
+        output_shape = self.decoder.output_shape
+        if len(self.input_shape) != 4 or output_shape[:3] != self.input_shape[:3]:
+            raise ValueError(
+                "A convolutional autoencoder maps images (height, width, channels) to "
+                f"images of the same size. Received {self.input_shape[1:]} to "
+                f"{output_shape[1:]}."
+            )

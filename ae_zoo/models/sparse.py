@@ -1,0 +1,94 @@
+"""The sparse autoencoder: few hidden units are active for any one input."""
+
+import keras
+
+from ae_zoo import penalties
+from ae_zoo.layers import keep_largest
+from ae_zoo.models.autoencoder import Autoencoder
+
+_KINDS = ("l1", "kl", "k")
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class SparseAutoencoder(Autoencoder):
+    """An autoencoder of few active units; the code may be larger than the input.
+
+    Args:
+        encoder: See `Autoencoder`, as for all other arguments. `sparsity="kl"` needs
+            activations in [0, 1], such as a sigmoid's.
+        decoder: Also "tied".
+        sparsity: "l1", the penalty Σ|zⱼ| of each sample; "kl", the divergence of each
+            unit's mean activation from `rho` (Ng 2011); or "k", which keeps the `k`
+            largest of each sample (Makhzani & Frey 2013) and adds no penalty.
+        penalty_weight: Weight of the L1 or KL penalty; the metric `sparsity` shows the
+            penalty without it.
+        rho: Target mean activation for "kl", in (0, 1).
+        k: How many units "k" keeps in training.
+        k_inference: How many it keeps otherwise; the paper finds about 3k best. None
+            means k.
+        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+
+    Raises:
+        ValueError: An unknown `sparsity`, or a weight, `rho` or `k` out of range.
+
+    Example:
+
+    >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
+    >>> ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25, k_inference=75)
+    """
+
+    penalty_name = "sparsity"
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        sparsity="l1",
+        penalty_weight=1e-3,
+        rho=0.05,
+        k=25,
+        k_inference=None,
+        **kwargs,
+    ):
+        if sparsity not in _KINDS:
+            raise ValueError(
+                f"`sparsity` must be one of {list(_KINDS)}. Received: {sparsity!r}"
+            )
+        if sparsity == "k":
+            self.penalty_name = None
+        super().__init__(encoder, decoder, **kwargs)
+        self.sparsity = sparsity
+        self.penalty_weight = penalty_weight
+        self.rho = rho
+        self.k = k
+        self.k_inference = k_inference
+        self._check_ranges()
+
+    def _check_ranges(self):
+        if self.penalty_weight < 0:
+            raise ValueError(
+                f"`penalty_weight` must be ≥ 0. Received: {self.penalty_weight}"
+            )
+        if not 0 < self.rho < 1:
+            raise ValueError(
+                "`rho`, a mean activation, must lie strictly between 0 and 1. "
+                f"Received: {self.rho}"
+            )
+        for name, k in (("k", self.k), ("k_inference", self.k_inference)):
+            if self.sparsity == "k" and k is not None and not 1 <= k <= self.latent_dim:
+                raise ValueError(
+                    f"`{name}` must be between 1 and the {self.latent_dim} units of "
+                    f"the code. Received: {k}"
+                )
+
+    def bottleneck(self, code, training=False):
+        if self.sparsity != "k":
+            return code
+        return keep_largest(code, self.k if training else self.k_inference or self.k)
+
+    def penalty(self, x, code, sample_weight, training):
+        if self.sparsity == "l1":
+            return penalties.l1(code)
+        if self.sparsity == "kl":
+            return penalties.kl_sparsity(code, self.rho, sample_weight)
+        return None

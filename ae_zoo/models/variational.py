@@ -1,0 +1,256 @@
+"""The variational autoencoder: a posterior q(z|x), held to a prior by its KL."""
+
+import math
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from ae_zoo import penalties, validation
+from ae_zoo.models.autoencoder import Autoencoder, weighted_mean
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class VariationalAutoencoder(Autoencoder):
+    """−log p(x|z) + β KL(q(z|x) ‖ N(0, I)), z drawn from q (Kingma & Welling 2014).
+
+    Two dense heads on the encoder give the mean and log-variance of q, so any encoder
+    fits any decoder. With `importance_samples` k > 1 the loss is the tighter bound
+    −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1).
+    `encode` and `predict` use the mean of q.
+
+    Args:
+        encoder: See `Autoencoder`, as for all other arguments; any output size.
+        decoder: From (batch, d); d is its input size.
+        beta: β, the weight of the KL (Higgins et al. 2017). The metric `kl` shows the
+            KL without it.
+        importance_samples: k.
+        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+
+    Raises:
+        ValueError: β < 0, k < 1, or a tied decoder, which has no place for the heads.
+
+    Example:
+
+    >>> encoder = ae_zoo.networks.dense_encoder((784,), [200, 200], "tanh", "tanh")
+    >>> decoder = ae_zoo.networks.dense_decoder(50, [200, 200], (784,), "tanh")
+    >>> model = ae_zoo.VariationalAutoencoder(encoder, decoder, beta=1.0)
+    >>> model.sample(16, seed=1).shape
+    TensorShape([16, 784])
+    """
+
+    penalty_name = "kl"
+
+    def __init__(self, encoder, decoder, beta=1.0, importance_samples=1, **kwargs):
+        if beta < 0:
+            raise ValueError(f"`beta` must be ≥ 0. Received: {beta}")
+        if importance_samples < 1:
+            raise ValueError(
+                f"`importance_samples` must be ≥ 1. Received: {importance_samples}"
+            )
+        if decoder == "tied":
+            raise ValueError(
+                "A variational autoencoder puts two heads between encoder and decoder, "
+                "so decoder='tied' has no meaning here. Pass a decoder model."
+            )
+        super().__init__(encoder, decoder, **kwargs)
+        self.beta = beta
+        self.importance_samples = importance_samples
+
+    def build(self, input_shape):
+        self._mean_head = keras.layers.Dense(self.latent_shape[-1], name="mean")
+        self._log_var_head = keras.layers.Dense(self.latent_shape[-1], name="log_var")
+        super().build(input_shape)
+
+    def _check_code(self, code_shape):
+        self._mean_head.build((None, *code_shape))
+        self._log_var_head.build((None, *code_shape))
+        super()._check_code((*code_shape[:-1], self.latent_shape[-1]))
+
+    @property
+    def penalty_weight(self):
+        return self.beta
+
+    def compile(self, optimizer="adam", loss=None, **kwargs):
+        is_own = loss is None or type(loss) is type(self.reconstruction_loss)
+        if self.importance_samples > 1 and not is_own:
+            raise ValueError(
+                "The importance-weighted bound is made of the model's own likelihood. "
+                "Compile without a loss, or set importance_samples=1."
+            )
+        super().compile(optimizer, loss, **kwargs)
+
+    def bottleneck(self, code, training=False):
+        return self._mean_head(code)
+
+    def posterior(self, x, training=False):
+        """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
+        code = self.encoder(x, training=training)
+        return self._mean_head(code), self._log_var_head(code)
+
+    def forward(self, x, y, sample_weight, training):
+        mean, log_var = self.posterior(x, training)
+        noise = _standard_normal(
+            mean, self.importance_samples, self.next_seed(training)
+        )
+        z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
+        reconstructions = self._decode_all(z, training)  # (k * batch, ...)
+        self.add_penalty(penalties.gaussian_kl(mean, log_var), sample_weight)
+        if self.importance_samples == 1:
+            return reconstructions
+        reconstruction = reconstructions[: ops.shape(mean)[0]]
+        bound = self._importance_weighted_bound(y, z, reconstructions, mean, log_var)
+        # Keras adds up ℓ of the first sample and β KL; what is added here turns the
+        # sum into the bound, in value and in gradient.
+        elbo = self.reconstruction_loss.call(y, reconstruction)
+        elbo += self.beta * penalties.gaussian_kl(mean, log_var)
+        self.add_loss(weighted_mean(bound - elbo, sample_weight))
+        return reconstruction
+
+    def _importance_weighted_bound(self, y, z, reconstructions, mean, log_var):
+        log_ratio = _log_normal(z, 0.0, 0.0) - _log_normal(z, mean, log_var)
+        loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
+        return math.log(z.shape[0]) - ops.logsumexp(
+            self.beta * log_ratio - loss, axis=0
+        )
+
+    def _decode_all(self, z, training=False):
+        return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
+
+    def endpoints(self):
+        return super().endpoints() | {"score": self._negative_elbo}
+
+    def _negative_elbo(self, x, eps):
+        mean, log_var = self.posterior(x)
+        reconstruction = self.decoder(mean + ops.exp(0.5 * log_var) * eps)
+        kl = penalties.gaussian_kl(mean, log_var)
+        return kl + self.reconstruction_loss.call(x, reconstruction)
+
+    def score(self, x, batch_size=256, seed=0):
+        """The negative ELBO of each sample at β = 1, from one draw of z.
+
+        Args:
+            x: (batch, ...).
+            batch_size: How many samples to work on at once.
+            seed: Integer seed of the draws; equal seeds give equal scores.
+
+        Returns:
+            (batch,), in nats (Gaussian: ½‖x − x̂‖² plus the KL).
+        """
+        self._check_input(x, is_target=False)
+        eps = tf.random.stateless_normal((len(x), *self.latent_shape), (seed, 0))
+        return self._run("score", (x, eps), batch_size)
+
+    def sample(self, n, seed=None):
+        """Draws x̂ from the prior: the decoder's mean for n latent codes z ~ N(0, I).
+
+        Args:
+            n: How many.
+            seed: Integer; equal seeds give equal samples. None draws anew.
+
+        Returns:
+            (n, ...).
+        """
+        if n < 1:
+            raise ValueError(f"`n` must be ≥ 1. Received: {n}")
+        z = keras.random.normal((n, *self.latent_shape), seed=seed)
+        return self.decode(z)
+
+    def interpolate(self, a, b, steps=10):
+        """Decodes the straight line between the codes of two inputs.
+
+        Args:
+            a: One input, shape of a sample.
+            b: Another.
+            steps: How many points, the two ends included.
+
+        Returns:
+            (steps, ...), from the reconstruction of a to that of b.
+        """
+        if steps < 2:
+            raise ValueError(
+                f"`steps` must be ≥ 2, for the two ends. Received: {steps}"
+            )
+        start, end = self.encode(tf.stack([a, b]))
+        weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
+        return self.decode((1 - weight) * start + weight * end)
+
+    def log_likelihood(self, x, samples=5000, seed=0, batch_size=64):
+        """Importance-sampled estimate of log p(x), a lower bound in expectation.
+
+        log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x), zᵢ ~ q(z|x) (Burda et al. 2016, equation 8).
+        A probability only for data the likelihood is defined on: binarize images for
+        the Bernoulli.
+
+        Args:
+            x: (batch, ...).
+            samples: k; published figures use 5000.
+            seed: Integer seed of the draws.
+            batch_size: Samples of x to work on at once; memory grows with it alone.
+
+        Returns:
+            (batch,), in nats.
+        """
+        if samples < 1:
+            raise ValueError(f"`samples` must be ≥ 1. Received: {samples}")
+        self._check_input(x, is_target=True)
+        if "log_likelihood" not in self._endpoints:
+            self._endpoints["log_likelihood"] = tf.function(
+                self._log_likelihood, reduce_retracing=True
+            )
+        x = tf.convert_to_tensor(x, dtype="float32")
+        return tf.concat(
+            [
+                self._endpoints["log_likelihood"](
+                    x[start : start + batch_size],
+                    tf.constant(samples),
+                    tf.constant([seed, start]),
+                )
+                for start in range(0, x.shape[0], batch_size)
+            ],
+            axis=0,
+        )
+
+    def _log_likelihood(self, x, samples, seed, chunk=50):
+        mean, log_var = self.posterior(x)
+        total = tf.fill([tf.shape(x)[0]], -math.inf)
+        for first in tf.range(0, samples, chunk):
+            chunk_seed = tf.random.experimental.stateless_fold_in(seed, first)
+            z = mean + ops.exp(0.5 * log_var) * _standard_normal(
+                mean, chunk, chunk_seed
+            )
+            log_weight = (
+                _per_draw(
+                    self.reconstruction_loss.log_prob, x, self._decode_all(z), chunk
+                )
+                + _log_normal(z, 0.0, 0.0)
+                - _log_normal(z, mean, log_var)
+            )
+            is_wanted = tf.range(first, first + chunk) < samples
+            log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
+            total = tf.reduce_logsumexp(
+                tf.concat([total[None], log_weight], axis=0), axis=0
+            )
+        return total - tf.math.log(tf.cast(samples, "float32"))
+
+
+def _standard_normal(mean, k, seed):
+    """k draws of N(0, I) for each row of `mean`: (k, batch, d)."""
+    shape = tf.concat([[k], tf.shape(mean)], axis=0)
+    noise = tf.random.stateless_normal(shape, seed, dtype=mean.dtype)
+    return tf.ensure_shape(noise, (k, *mean.shape))
+
+
+def _log_normal(z, mean, log_var):
+    """log N(z; mean, exp(log_var)): (k, batch, d) to (k, batch)."""
+    z, mean, log_var = (ops.cast(value, "float32") for value in (z, mean, log_var))
+    log_density = -0.5 * (
+        math.log(2 * math.pi) + log_var + ops.square(z - mean) * ops.exp(-log_var)
+    )
+    return ops.sum(log_density, axis=tuple(range(2, len(z.shape))))
+
+
+def _per_draw(loss, x, reconstructions, k):
+    """Applies a per-sample loss to (k * batch, ...) reconstructions: (k, batch)."""
+    repeats = [k, *[1] * (len(x.shape) - 1)]
+    return ops.reshape(loss(ops.tile(x, repeats), reconstructions), (k, -1))

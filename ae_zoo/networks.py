@@ -1,0 +1,243 @@
+"""Encoders and decoders of ordinary shapes, as plain Keras models.
+
+Each variant takes any encoder and decoder; these are the ones the recipes use.
+"""
+
+import math
+
+import keras
+
+from ae_zoo.layers import TransposedDense
+
+
+def dense_encoder(input_shape, units, activation="relu", latent_activation="linear"):
+    """A stack of dense layers.
+
+    Args:
+        input_shape: Shape of one sample, without the batch.
+        units: Widths from the input to the latent; the last is the latent size d.
+        activation: Of the hidden layers.
+        latent_activation: Of the latent layer.
+
+    Returns:
+        A model (batch, *input_shape) to (batch, d).
+
+    Example:
+
+    >>> dense_encoder((28, 28, 1), [1000, 500, 250, 30]).output_shape
+    (None, 30)
+    """
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
+    for width in units[:-1]:
+        x = _dense(width, activation)(x)
+    code = _dense(units[-1], latent_activation)(x)
+    return keras.Model(inputs, code, name="encoder")
+
+
+def dense_decoder(latent_dim, units, output_shape, activation="relu", output="sigmoid"):
+    """A stack of dense layers from the latent code to an image or a vector.
+
+    Args:
+        latent_dim: d.
+        units: Widths of the hidden layers, from the latent to the output.
+        output_shape: Shape of one reconstruction, without the batch.
+        activation: Of the hidden layers.
+        output: Activation of the reconstruction: "sigmoid" for the Bernoulli loss,
+            "linear" for the Gaussian.
+
+    Returns:
+        A model (batch, d) to (batch, *output_shape).
+
+    Example:
+
+    >>> dense_decoder(30, [250, 500, 1000], (28, 28, 1)).output_shape
+    (None, 28, 28, 1)
+    """
+    inputs = keras.Input((latent_dim,))
+    x = inputs
+    for width in units:
+        x = _dense(width, activation)(x)
+    x = keras.layers.Dense(math.prod(output_shape))(x)
+    return keras.Model(inputs, _reconstruction(x, output_shape, output), name="decoder")
+
+
+def convolutional_encoder(
+    input_shape, filters, latent_dim=None, kernel_size=3, activation="relu"
+):
+    """Convolutions that halve the image once for each entry of `filters`.
+
+    Args:
+        input_shape: (height, width, channels), of any size.
+        filters: Channels after each halving.
+        latent_dim: d of a dense code; None leaves the code a feature map.
+        kernel_size: Of the convolutions.
+        activation: Of the convolutions.
+
+    Returns:
+        A model (batch, height, width, channels) to (batch, d), or to
+        (batch, ⌈height/2ˢ⌉, ⌈width/2ˢ⌉, filters[-1]) with s = len(filters).
+
+    Example:
+
+    >>> convolutional_encoder((33, 47, 3), [16, 32], latent_dim=10).output_shape
+    (None, 10)
+    """
+    inputs = keras.Input(input_shape)
+    x = inputs
+    for channels in filters:
+        x = keras.layers.Conv2D(
+            channels,
+            kernel_size,
+            strides=2,
+            padding="same",
+            activation=activation,
+            kernel_initializer=_initializer(activation),
+        )(x)
+    if latent_dim is not None:
+        x = keras.layers.Dense(latent_dim)(keras.layers.Flatten()(x))
+    return keras.Model(inputs, x, name="encoder")
+
+
+def convolutional_decoder(
+    output_shape,
+    filters,
+    latent_dim=None,
+    kernel_size=3,
+    activation="relu",
+    output="sigmoid",
+):
+    """The mirror image of `convolutional_encoder`, with transposed convolutions.
+
+    Sizes that are not a multiple of 2ˢ are met by cropping after each doubling.
+
+    Args:
+        output_shape: (height, width, channels), of any size.
+        filters: The `filters` of the encoder, in the encoder's order.
+        latent_dim: As given to the encoder.
+        kernel_size: Of the convolutions.
+        activation: Of the hidden convolutions.
+        output: Activation of the reconstruction: "sigmoid" for the Bernoulli loss,
+            "linear" for the Gaussian.
+
+    Returns:
+        A model from the encoder's code to (batch, *output_shape).
+
+    Example:
+
+    >>> convolutional_decoder((33, 47, 3), [16, 32], latent_dim=10).output_shape
+    (None, 33, 47, 3)
+    """
+    height, width, channels = output_shape
+    sizes = [(height, width)]
+    for _ in filters:
+        sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
+    code_shape = (*sizes.pop(), filters[-1])
+    if latent_dim is None:
+        inputs = x = keras.Input(code_shape)
+    else:
+        inputs = keras.Input((latent_dim,))
+        x = _dense(math.prod(code_shape), activation)(inputs)
+        x = keras.layers.Reshape(code_shape)(x)
+    for width_after in [*filters[-2::-1], filters[0]]:
+        x = keras.layers.Conv2DTranspose(
+            width_after,
+            kernel_size,
+            strides=2,
+            padding="same",
+            activation=activation,
+            kernel_initializer=_initializer(activation),
+        )(x)
+        x = _crop_to(x, sizes.pop())
+    x = keras.layers.Conv2D(channels, kernel_size, padding="same")(x)
+    return keras.Model(inputs, _reconstruction(x, output_shape, output), name="decoder")
+
+
+def tied_decoder(encoder, output):
+    """The transpose of a chain of dense layers, sharing their kernels.
+
+    Layer i of the decoder computes f(Wᵀz + b) with the kernel W of the encoder's layer
+    and a bias of its own; hidden activations mirror the encoder's.
+
+    Args:
+        encoder: A Functional or Sequential chain of `Dense` layers, with `Flatten` or
+            `Reshape` before the first of them where the input is an image.
+        output: Activation of the reconstruction.
+
+    Returns:
+        A model from the encoder's output shape to its input shape.
+
+    Raises:
+        ValueError: The encoder is not such a chain.
+
+    Example:
+
+    >>> encoder = dense_encoder((28, 28, 1), [500, 30])
+    >>> tied_decoder(encoder, "sigmoid").output_shape
+    (None, 28, 28, 1)
+    """
+    chain = dense_chain(encoder)
+    if not chain:
+        raise ValueError(
+            "decoder='tied' needs an encoder that is a chain of Dense layers (Flatten, "
+            "Reshape and Dropout may stand between them), because their transposed "
+            f"kernels make the decoder. Received the layers: "
+            f"{[type(layer).__name__ for layer in getattr(encoder, 'layers', [])]}"
+        )
+    inputs = x = keras.Input(encoder.output_shape[1:])
+    for dense, before in zip(chain[:0:-1], chain[-2::-1], strict=True):
+        x = TransposedDense(dense, activation=before.activation)(x)
+    x = TransposedDense(chain[0])(x)
+    x = _reconstruction(x, encoder.input_shape[1:], output)
+    return keras.Model(inputs, x, name="tied_decoder")
+
+
+def dense_chain(encoder):
+    """The `Dense` layers of an encoder that is nothing but a chain of them.
+
+    Returns:
+        The layers from input to latent; empty where the encoder is anything else.
+    """
+    shape_only = (
+        keras.layers.InputLayer,
+        keras.layers.Flatten,
+        keras.layers.Reshape,
+        keras.layers.Dropout,
+    )
+    # Only these two classes compute what their list of layers says.
+    if type(encoder).__name__ not in ("Functional", "Sequential"):
+        return []
+    layers = [layer for layer in encoder.layers if not isinstance(layer, shape_only)]
+    is_chain = all(type(layer) is keras.layers.Dense for layer in layers) and all(
+        before.units == after.kernel.shape[0]
+        for before, after in zip(layers, layers[1:], strict=False)
+    )
+    return layers if is_chain else []
+
+
+def _dense(units, activation):
+    return keras.layers.Dense(
+        units, activation=activation, kernel_initializer=_initializer(activation)
+    )
+
+
+def _initializer(activation):
+    # He's variance for half-dead rectifiers, Glorot's for the others.
+    rectifiers = ("relu", "leaky_relu", "elu", "gelu", "silu", "swish", "selu")
+    return "he_normal" if activation in rectifiers else "glorot_uniform"
+
+
+def _crop_to(x, size):
+    excess = [after - wanted for after, wanted in zip(x.shape[1:3], size, strict=True)]
+    if any(excess):
+        x = keras.layers.Cropping2D([(0, pixels) for pixels in excess])(x)
+    return x
+
+
+def _reconstruction(x, output_shape, activation):
+    if tuple(x.shape[1:]) != tuple(output_shape):
+        x = keras.layers.Reshape(output_shape)(x)
+    # Last, so that the loss can work from the logits; float32 under mixed precision.
+    return keras.layers.Activation(activation, dtype="float32", name="reconstruction")(
+        x
+    )

@@ -1,0 +1,151 @@
+"""Regularizers of the latent code, each with the equation it implements."""
+
+import math
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+def l1(code):
+    """Sum of absolute activations Σⱼ |zⱼ|: (batch, ...) to (batch,)."""
+    return _sum_over_units(ops.abs(ops.cast(code, "float32")))
+
+
+def kl_sparsity(code, rho, sample_weight=None):
+    """KL divergence of the units' mean activations from a target.
+
+    Σⱼ [ρ log(ρ/ρ̂ⱼ) + (1−ρ) log((1−ρ)/(1−ρ̂ⱼ))], with ρ̂ⱼ the mean of unit j over the
+    batch (Ng 2011, "Sparse autoencoder", section 3). The mean runs over the global
+    batch of all replicas: the mean of the replicas' own penalties is another number.
+
+    Args:
+        code: Activations in [0, 1], (batch, ...).
+        rho: Target mean activation ρ in (0, 1).
+        sample_weight: (batch,) or None.
+
+    Returns:
+        The penalty of the batch, a scalar in nats.
+    """
+    code = ops.cast(code, "float32")
+    units = ops.reshape(code, (-1, math.prod(code.shape[1:])))  # (batch, d)
+    weight = ops.ones_like(units[:, 0]) if sample_weight is None else sample_weight
+    weight = ops.reshape(ops.cast(weight, "float32"), (-1, 1))
+    total = _sum_over_replicas(ops.sum(weight * units, axis=0))
+    count = _sum_over_replicas(ops.sum(weight))
+    rho_hat = ops.clip(
+        ops.divide_no_nan(total, count),
+        keras.config.epsilon(),
+        1 - keras.config.epsilon(),
+    )
+    divergence = rho * ops.log(rho / rho_hat) + (1 - rho) * ops.log(
+        (1 - rho) / (1 - rho_hat)
+    )
+    return ops.sum(divergence)
+
+
+def gaussian_kl(mean, log_var):
+    """KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σⱼ (μⱼ² + σⱼ² − log σⱼ² − 1).
+
+    Kingma & Welling 2014, appendix B.
+
+    Args:
+        mean: μ, (batch, ...).
+        log_var: log σ², (batch, ...).
+
+    Returns:
+        (batch,), in nats.
+    """
+    mean, log_var = ops.cast(mean, "float32"), ops.cast(log_var, "float32")
+    return 0.5 * _sum_over_units(ops.square(mean) + ops.exp(log_var) - log_var - 1.0)
+
+
+def jacobian_closed_form(dense, code):
+    """‖J_f(x)‖²_F of a one-layer encoder z = f(Wᵀx + b).
+
+    Σⱼ f'(aⱼ)² Σᵢ Wᵢⱼ² (Rifai et al. 2011, equation 4, there for the sigmoid), with
+    f'(a) written in terms of z = f(a).
+
+    Args:
+        dense: The encoder's only weight layer.
+        code: Its output z, (batch, d).
+
+    Returns:
+        (batch,).
+    """
+    slope = SLOPES[keras.activations.serialize(dense.activation)]
+    kernel = ops.cast(dense.kernel, "float32")  # (n, d)
+    return ops.sum(
+        ops.square(slope(ops.cast(code, "float32"))) * ops.sum(kernel**2, axis=0),
+        axis=-1,
+    )
+
+
+def jacobian_exact(encoder, x, training=False):
+    """‖J_f(x)‖²_F of any encoder, from the full Jacobian: (batch, ...) to (batch,).
+
+    Costs one backward pass for each of the d latent units.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        code = encoder(x, training=training)
+        code = ops.reshape(code, (-1, math.prod(code.shape[1:])))  # (batch, d)
+    jacobian = tape.batch_jacobian(code, x)  # (batch, d, ...)
+    return _sum_over_units(ops.square(ops.cast(jacobian, "float32")))
+
+
+def jacobian_projection(encoder, x, seed, projections=1, training=False):
+    """An unbiased estimate of ‖J_f(x)‖²_F from random projections.
+
+    E‖vᵀJ‖² = tr(J Jᵀ) for random signs v (Hutchinson 1989): one backward pass for each
+    projection, whatever the latent size.
+
+    Args:
+        encoder: Any model (batch, ...) to (batch, ...).
+        x: (batch, ...).
+        seed: Integer tensor of shape (2,).
+        projections: How many v to average over; the variance falls as 1/projections.
+
+    Returns:
+        (batch,).
+    """
+    with tf.GradientTape(persistent=projections > 1) as tape:
+        tape.watch(x)
+        code = encoder(x, training=training)
+        uniform = tf.random.stateless_uniform(
+            tf.concat([[projections], tf.shape(code)], axis=0), seed
+        )
+        signs = tf.cast(tf.where(uniform < 0.5, -1.0, 1.0), code.dtype)
+        projected = [tf.reduce_sum(code * signs[i]) for i in range(projections)]
+    estimates = [
+        _sum_over_units(ops.square(ops.cast(tape.gradient(p, x), "float32")))
+        for p in projected
+    ]
+    return sum(estimates) / projections
+
+
+def has_known_slope(dense):
+    """Whether the derivative of a layer's activation follows from its output."""
+    activation = keras.activations.serialize(dense.activation)
+    return isinstance(activation, str) and activation in SLOPES
+
+
+# f'(a) as a function of z = f(a), by the activation's Keras name.
+SLOPES = {
+    "linear": ops.ones_like,
+    "relu": lambda z: ops.cast(z > 0, z.dtype),
+    "sigmoid": lambda z: z * (1 - z),
+    "softplus": lambda z: 1 - ops.exp(-z),
+    "tanh": lambda z: 1 - z**2,
+}
+
+
+def _sum_over_units(values):
+    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+
+
+def _sum_over_replicas(values):
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)

@@ -1,0 +1,125 @@
+"""Recipes: what a zoo entry is made of, one Python file each."""
+
+import dataclasses
+import importlib.util
+import pathlib
+from collections.abc import Callable
+
+from ae_zoo.validation import unknown_name
+
+_PACKAGE = pathlib.Path(__file__).parent
+_FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is built, trained and judged.
+
+    Attributes:
+        build: () → an uncompiled `Autoencoder`; called inside the strategy's scope.
+        dataset: A name of `ae_zoo.data`.
+        task: What the model is for, in a sentence.
+        epochs: Passes over the training split.
+        batch_size: Global, over all replicas.
+        optimizer: Number of steps in all → a Keras optimizer, so that learning-rate
+            schedules can span the run.
+        metrics: Protocols of `ae_zoo.evaluation`, the headline first.
+        paper: The publication the entry follows.
+        seed: Of weights, shuffling and noise.
+        binarize: As in `ae_zoo.data.load`, for the training split; the validation and
+            test splits are then binarized once.
+        augment: Batch → batch, applied to the training split.
+        pair: x → (input, target), where the target is not the input.
+        patience: Epochs without a better validation loss before the run stops and goes
+            back to its best weights; None never stops early.
+        callbacks: () → further Keras callbacks.
+        steps_per_execution: Steps in one call of the compiled graph.
+        jit_compile: As in `Model.compile`.
+        limits: Where the model should not be used, for the card.
+    """
+
+    build: Callable
+    dataset: str
+    task: str
+    epochs: int
+    batch_size: int
+    optimizer: Callable
+    metrics: tuple
+    paper: str
+    seed: int = 0
+    binarize: str | None = None
+    augment: Callable | None = None
+    pair: Callable | None = None
+    patience: int | None = None
+    callbacks: Callable = list
+    steps_per_execution: int = 20
+    jit_compile: bool | str = "auto"
+    limits: str = ""
+
+    def __post_init__(self):
+        for field in ("epochs", "batch_size", "steps_per_execution"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"Recipe.{field} must be an integer ≥ 1. Received: {value!r}"
+                )
+
+
+def list_recipes():
+    """Names of the recipes that come with the package."""
+    return sorted(
+        path.stem
+        for path in _recipe_folder().glob("*.py")
+        if not path.stem.startswith("_")
+    )
+
+
+def load_recipe(name_or_file):
+    """Reads a recipe: its name and what its file defines as `recipe`.
+
+    Args:
+        name_or_file: A name of `list_recipes()`, or the path of a Python file. The
+            file is run: name only files you trust.
+
+    Returns:
+        (name, Recipe), the name being the file's.
+
+    Raises:
+        ValueError: No recipe of that name; or the file defines none, or one with an
+            unknown field.
+        FileNotFoundError: No such file.
+    """
+    path = pathlib.Path(name_or_file)
+    if path.suffix != ".py":
+        if str(name_or_file) not in list_recipes():
+            raise unknown_name(
+                "recipe", name_or_file, list_recipes(), " Or pass the path of a file."
+            )
+        path = _recipe_folder() / f"{name_or_file}.py"
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no recipe file '{path}'.")
+    spec = importlib.util.spec_from_file_location(f"ae_zoo_recipe_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except TypeError as error:
+        raise _explained(error, path) from error
+    recipe = getattr(module, "recipe", None)
+    if not isinstance(recipe, Recipe):
+        raise ValueError(
+            f"'{path}' must define `recipe = ae_zoo.Recipe(...)` at its top level."
+        )
+    return path.stem, recipe
+
+
+def _recipe_folder():
+    return next(folder for folder in _FOLDERS if folder.is_dir())
+
+
+def _explained(error, path):
+    marker = "unexpected keyword argument "
+    if "Recipe" not in str(error) or marker not in str(error):
+        return error
+    field = str(error).split(marker)[1].split("'")[1]
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    return unknown_name("Recipe field", field, fields, f" In '{path}'.")

@@ -1,0 +1,169 @@
+"""Training a recipe from its first step to a model folder with its card."""
+
+import importlib.util
+import math
+import pathlib
+import shutil
+import time
+
+import keras
+
+from ae_zoo import cards, data, evaluation, zoo
+from ae_zoo.distribution import get_strategy
+from ae_zoo.recipe import Recipe, load_recipe
+from ae_zoo.validation import check_batch_size
+
+
+def train(
+    recipe,
+    strategy="default",
+    *,
+    epochs=None,
+    output_dir=None,
+    resume=False,
+    data_dir=None,
+    verbose="auto",
+):
+    """Trains a recipe, evaluates it on the test split and writes its model folder.
+
+    The output directory holds `model/` (which `ae_zoo.load` reads), `training.csv`,
+    `logs/` for TensorBoard where that is installed, and, while training,
+    `checkpoints/`, from which an interrupted run resumes.
+
+    Args:
+        recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`.
+        strategy: "default", "one_device", "mirrored", or a `tf.distribute.Strategy`.
+        epochs: In place of the recipe's.
+        output_dir: Default `runs/<name>`.
+        resume: Go on from the checkpoints in `output_dir`.
+        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        verbose: As in `fit`.
+
+    Returns:
+        The trained model, compiled.
+
+    Raises:
+        FileExistsError: `output_dir` holds a run already and `resume` is False.
+        FloatingPointError: The loss became NaN or infinite.
+        ValueError: Unknown recipe or strategy, or a batch that does not divide among
+            the replicas.
+
+    Example:
+
+    >>> model = ae_zoo.train("undercomplete_digits", epochs=2)
+    """
+    if isinstance(recipe, Recipe):
+        name, command = "model", None
+    else:
+        name, recipe = load_recipe(recipe)
+        command = f"ae-zoo train {name}"
+    output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / name)
+    _prepare(output_dir, resume)
+    splits = _load_splits(recipe, data_dir)
+    epochs = epochs or recipe.epochs
+    steps = math.ceil(data.info(recipe.dataset).counts["train"] / recipe.batch_size)
+
+    keras.utils.set_random_seed(recipe.seed)
+    strategy = get_strategy(strategy)
+    with strategy.scope():
+        check_batch_size(recipe.batch_size)
+        model = recipe.build()
+        model.compile(
+            recipe.optimizer(steps * epochs),
+            steps_per_execution=min(recipe.steps_per_execution, steps),
+            jit_compile=recipe.jit_compile,
+        )
+    started = time.monotonic()
+    history = model.fit(
+        splits["train"],
+        validation_data=splits["validation"],
+        epochs=epochs,
+        callbacks=_callbacks(recipe, output_dir, resume),
+        verbose=verbose,
+    )
+    seconds = time.monotonic() - started
+    card = cards.make_card(
+        name=name,
+        model=model,
+        recipe=recipe,
+        metrics=evaluation.evaluate(model, recipe, data_dir),
+        command=command,
+        epochs=len(history.epoch),
+        seconds=seconds,
+    )
+    zoo.save(model, output_dir / "model", card, overwrite=True)
+    shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
+    return model
+
+
+class StopOnDivergence(keras.callbacks.Callback):
+    """Stops with an error as soon as the loss is NaN or infinite."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} at step {batch} of epoch "
+                f"{self._epoch + 1}. Lower the learning rate, clip gradients "
+                "(the optimizer's `clipnorm`), or look for NaN in the data."
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+
+def _prepare(output_dir, resume):
+    if resume:
+        return
+    if any((output_dir / part).exists() for part in ("checkpoints", "model")):
+        raise FileExistsError(
+            f"'{output_dir}' holds a run already. Resume it (--resume), or choose "
+            "another output directory (--output-dir)."
+        )
+
+
+def _load_splits(recipe, data_dir):
+    return {
+        "train": data.load(
+            recipe.dataset,
+            "train",
+            batch_size=recipe.batch_size,
+            shuffle=True,
+            seed=recipe.seed,
+            binarize=recipe.binarize,
+            augment=recipe.augment,
+            pair=recipe.pair,
+            data_dir=data_dir,
+        ),
+        "validation": data.load(
+            recipe.dataset,
+            "validation",
+            batch_size=recipe.batch_size,
+            binarize=recipe.binarize and "fixed",
+            pair=recipe.pair,
+            data_dir=data_dir,
+        ),
+    }
+
+
+def _callbacks(recipe, output_dir, resume):
+    callbacks = [
+        StopOnDivergence(),
+        keras.callbacks.CSVLogger(output_dir / "training.csv", append=resume),
+        *recipe.callbacks(),
+    ]
+    if recipe.patience is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                patience=recipe.patience, restore_best_weights=True, verbose=1
+            )
+        )
+    if importlib.util.find_spec("tensorboard"):
+        callbacks.append(keras.callbacks.TensorBoard(output_dir / "logs"))
+    # Last: what it saves includes what the others did in the epoch.
+    callbacks.append(
+        keras.callbacks.BackupAndRestore(
+            output_dir / "checkpoints", delete_checkpoint=False
+        )
+    )
+    return callbacks

@@ -1,0 +1,132 @@
+"""Checks of what users pass in, before any long work starts."""
+
+import difflib
+
+import numpy as np
+import tensorflow as tf
+
+# Noise may push the input of a denoiser this far out of the target's interval;
+# images still in 0–255 lie far beyond.
+_NOISE_MARGIN = 5.0
+_ROUNDING = 1e-6
+
+
+def unknown_name(kind, name, known, remedy=""):
+    """The `ValueError` for a name that is not in `known`, with near matches."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return ValueError(f"Found no {kind} named {name!r}.{hint} Known: {known}.{remedy}")
+
+
+def check_array(array, role, shape, support=None, noisy=False):
+    """Checks one array of samples.
+
+    Args:
+        array: (batch, *shape).
+        role: What the array is, for the message: "x", "y", "z".
+        shape: Expected shape of one sample.
+        support: Interval (low, high) of the values, or None.
+        noisy: Whether corruption may have pushed values out of `support`.
+
+    Raises:
+        TypeError: Not a numeric array, or integers where [0, 1] floats are expected.
+        ValueError: Empty, of another shape, not finite, or outside the interval.
+    """
+    array = np.asarray(array)
+    if (
+        array.dtype == object
+        or array.dtype.kind not in "fiub"
+        and not _is_bfloat(array)
+    ):
+        raise TypeError(
+            f"`{role}` must hold numbers of shape (batch, {_join(shape)}). "
+            f"Received dtype {array.dtype}."
+        )
+    if len(array.shape) != len(shape) + 1 or any(
+        expected is not None and size != expected
+        for size, expected in zip(array.shape[1:], shape, strict=False)
+    ):
+        raise ValueError(
+            f"`{role}` must have the shape (batch, {_join(shape)}). Received "
+            f"{array.shape}.{_shape_hint(array.shape, shape)}"
+        )
+    if array.size == 0:
+        raise ValueError(f"`{role}` is empty: expected at least one sample.")
+    _check_values(array, role, support, noisy)
+
+
+def check_dataset(dataset, check_batch):
+    """Checks the first batch of a `tf.data.Dataset`, leaving the dataset untouched.
+
+    Args:
+        dataset: Yields batches as `fit` takes them.
+        check_batch: Called with the first batch.
+
+    Raises:
+        ValueError: The dataset is empty, or `check_batch` raised.
+    """
+    for batch in dataset.take(1):
+        check_batch(batch)
+        return
+    raise ValueError(
+        "The dataset is empty: expected at least one batch. If it was filtered or "
+        "batched with drop_remainder=True, check that a whole batch is left."
+    )
+
+
+def check_batch_size(batch_size):
+    """Checks that a global batch divides among the replicas of the strategy in scope.
+
+    Raises:
+        ValueError: It does not.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if batch_size is not None and batch_size % replicas:
+        raise ValueError(
+            f"The global batch of {batch_size} does not divide among {replicas} "
+            f"replicas. Choose a multiple of {replicas}, such as "
+            f"{max(batch_size // replicas, 1) * replicas}."
+        )
+
+
+def _check_values(array, role, support, noisy):
+    if support is not None and array.dtype.kind in "iu":
+        raise TypeError(
+            f"`{role}` must hold floats in [{support[0]:g}, {support[1]:g}]. Received "
+            f"{array.dtype} between {array.min()} and {array.max()}. Scale images with "
+            "`x.astype('float32') / 255`."
+        )
+    array = array.astype("float32", copy=False)
+    low, high = float(array.min()), float(array.max())  # NaN and ±inf show in these
+    if not np.isfinite([low, high]).all():
+        bad = int(np.size(array) - np.isfinite(array).sum())
+        raise ValueError(
+            f"`{role}` must be finite. Received {bad} NaN or infinite values out of "
+            f"{array.size}. Remove or replace these samples."
+        )
+    if support is None:
+        return
+    margin = _NOISE_MARGIN if noisy else _ROUNDING
+    if low < support[0] - margin or high > support[1] + margin:
+        hint = " Scale images with `x / 255`." if high > 100 and low >= 0 else ""
+        raise ValueError(
+            f"`{role}` must lie in [{support[0]:g}, {support[1]:g}], the range of this "
+            f"model's loss. Received values between {low:g} and {high:g}.{hint}"
+        )
+
+
+def _is_bfloat(array):
+    return array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+
+
+def _join(shape):
+    return ", ".join("any" if size is None else str(size) for size in shape)
+
+
+def _shape_hint(received, shape):
+    if received == tuple(shape):
+        return " For one sample pass x[None]."
+    if len(shape) == 3 and shape[-1] == 1 and received[1:] == tuple(shape[:2]):
+        return " Add the channel axis with x[..., None]."
+    return ""

@@ -1,0 +1,51 @@
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (ROOT / "ae_zoo" / "__init__.py").read_text("utf-8")
+)[1]
+PLOTS = ["matplotlib>=3.8"]
+LITE = ["ai-edge-litert>=2.0"]
+TENSORBOARD = ["tensorboard>=2.19"]
+
+setup(
+    name="ae-zoo",
+    version=VERSION,
+    description="The model zoo of autoencoders for Keras 3 and TensorFlow",
+    long_description=(ROOT / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "importlib_resources>=6.0",  # tensorflow-datasets imports it, undeclared
+        "keras>=3.12",
+        "numpy>=1.26",
+        "scikit-learn>=1.4",
+        "tensorflow>=2.20",
+        "tensorflow-datasets>=4.9.7",
+    ],
+    extras_require={
+        "plots": PLOTS,
+        "lite": LITE,
+        "tensorboard": TENSORBOARD,
+        "test": ["pytest>=8.0", "ruff>=0.6", *PLOTS, *LITE, *TENSORBOARD],
+    },
+    packages=[
+        *find_packages(include=["ae_zoo", "ae_zoo.*"]),
+        "ae_zoo.recipes",
+        "ae_zoo.saved_models",
+    ],
+    # The two folders stand at the top of the repository and travel in the wheel.
+    package_dir={
+        "ae_zoo.recipes": "recipes",
+        "ae_zoo.saved_models": "saved_models",
+    },
+    package_data={
+        "ae_zoo.recipes": ["*.py"],
+        "ae_zoo.saved_models": ["*/*", "*/*/*", "*/*/*/*"],
+    },
+    entry_points={"console_scripts": ["ae-zoo = ae_zoo.cli:main"]},
+)
