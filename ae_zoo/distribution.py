@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from ae_zoo.validation import unknown_name
+from ae_zoo.names import unknown_name
 
 _STRATEGIES = {
     "default": tf.distribute.get_strategy,

@@ -5,7 +5,7 @@ import importlib.util
 import pathlib
 from collections.abc import Callable
 
-from ae_zoo.validation import unknown_name
+from ae_zoo.names import unknown_name
 
 _PACKAGE = pathlib.Path(__file__).parent
 _FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")

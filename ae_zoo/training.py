@@ -113,13 +113,14 @@ class StopOnDivergence(keras.callbacks.Callback):
 
 
 def _prepare(output_dir, resume):
-    if resume:
-        return
-    if any((output_dir / part).exists() for part in ("checkpoints", "model")):
+    if not resume and any(
+        (output_dir / part).exists() for part in ("checkpoints", "model")
+    ):
         raise FileExistsError(
             f"'{output_dir}' holds a run already. Resume it (--resume), or choose "
             "another output directory (--output-dir)."
         )
+    output_dir.mkdir(parents=True, exist_ok=True)
 
 
 def _load_splits(recipe, data_dir):

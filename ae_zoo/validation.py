@@ -1,7 +1,5 @@
 """Checks of what users pass in, before any long work starts."""
 
-import difflib
-
 import numpy as np
 import tensorflow as tf
 
@@ -9,14 +7,6 @@ import tensorflow as tf
 # images still in 0–255 lie far beyond.
 _NOISE_MARGIN = 5.0
 _ROUNDING = 1e-6
-
-
-def unknown_name(kind, name, known, remedy=""):
-    """The `ValueError` for a name that is not in `known`, with near matches."""
-    known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return ValueError(f"Found no {kind} named {name!r}.{hint} Known: {known}.{remedy}")
 
 
 def check_array(array, role, shape, support=None, noisy=False):

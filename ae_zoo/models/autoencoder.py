@@ -196,7 +196,7 @@ class Autoencoder(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """As `keras.Model.fit`; with x alone, the target is x.
 
         Args:
@@ -204,7 +204,7 @@ class Autoencoder(keras.Model):
                 (x, y, sample_weight) batches.
             y: Targets, where they are not the inputs: `fit(noisy, clean)`.
             batch_size: Global batch size for arrays.
-            *args: As in Keras.
+            epochs: Passes over the data.
             **kwargs: As in Keras.
 
         Raises:
@@ -218,7 +218,9 @@ class Autoencoder(keras.Model):
             self._check(*validation_data[:2])
         elif validation_data is not None:
             self._check(validation_data)
-        return super().fit(x, y, batch_size, *args, **kwargs)
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # Keras warns that it cannot
+        return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""

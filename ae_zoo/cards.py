@@ -1,0 +1,191 @@
+"""The card of a zoo entry: what it is, what it was trained on, how good it is."""
+
+import dataclasses
+import datetime
+import os
+import platform
+import subprocess
+from importlib import metadata
+
+from ae_zoo import data
+
+
+def make_card(*, name, model, recipe, metrics, command, epochs, seconds):
+    """Gathers everything a card says; see `render` for how it reads.
+
+    Args:
+        name: Of the entry.
+        model: The trained model.
+        recipe: Its `Recipe`.
+        metrics: A list of `evaluation.Measurement`, the headline first.
+        command: That trains the entry, or None.
+        epochs: That were trained.
+        seconds: Wall time of the training.
+
+    Returns:
+        A dict that JSON can hold.
+    """
+    facts = data.info(recipe.dataset)
+    return {
+        "name": name,
+        "variant": type(model).__name__,
+        "task": recipe.task,
+        "paper": recipe.paper,
+        "limits": recipe.limits,
+        "dataset": {
+            "name": recipe.dataset,
+            "splits": dict(facts.counts),
+            "binarize": recipe.binarize,
+            "licence": facts.licence,
+            "citation": facts.citation,
+            "homepage": facts.homepage,
+            "sha256": dict(facts.sha256),
+        },
+        "architecture": _architecture(model),
+        "input_shape": list(model.input_shape[1:]),
+        "input_range": list(model.reconstruction_loss.support or []) or None,
+        "latent_shape": list(model.latent_shape),
+        "parameters": model.count_params(),
+        "training": {
+            "command": command,
+            "epochs": epochs,
+            "batch_size": recipe.batch_size,
+            "seed": recipe.seed,
+            "seconds": round(seconds, 1),
+            "hardware": _hardware(),
+            "date": datetime.date.today().isoformat(),
+            "commit": _commit(),
+            "versions": {
+                package: metadata.version(package)
+                for package in ("keras", "tensorflow", "tensorflow-datasets", "numpy")
+            },
+        },
+        "licence": "Apache-2.0",
+        "metrics": [dataclasses.asdict(row) for row in metrics],
+    }
+
+
+def render(card):
+    """The card as the Markdown of the entry's README."""
+    training, dataset = card["training"], card["dataset"]
+    splits = ", ".join(
+        f"{count:,} {split}" for split, count in dataset["splits"].items()
+    )
+    checksums = "".join(
+        f"\n- `{file}` sha256 `{digest}`" for file, digest in dataset["sha256"].items()
+    )
+    command = training["command"] or "(a recipe of your own)"
+    return f"""# {card["name"]}
+
+{card["task"]}
+
+```python
+import ae_zoo
+
+model = ae_zoo.load("{card["name"]}")
+```
+
+{metrics_table(card["metrics"])}
+
+Measured on the test split, which neither training nor model selection has seen.
+
+## Model
+`{card["variant"]}`, {card["parameters"]:,} parameters, {card.get("bytes", 0):,} bytes.
+Input {_shape(card["input_shape"])}{_range(card["input_range"])}, latent code \
+{_shape(card["latent_shape"])}.
+
+| part | layers |
+|---|---|
+| encoder | {card["architecture"]["encoder"]} |
+| decoder | {card["architecture"]["decoder"]} |
+
+After {card["paper"]}
+
+## Training
+`{command}`: {training["epochs"]} epochs of batch size {training["batch_size"]}, seed \
+{training["seed"]}, {_duration(training["seconds"])} on {training["hardware"]}, \
+{training["date"]}, commit `{training["commit"]}`, with \
+{", ".join(f"{name} {version}" for name, version in training["versions"].items())}.
+
+## Data
+{dataset["name"]}: {splits}. {dataset["homepage"]}
+
+Licence of the data: {dataset["licence"]}
+{checksums}
+
+```bibtex
+{dataset["citation"].strip()}
+```
+
+## Use and limits
+{card["limits"] or "Made for images like those it was trained on."}
+The weights are under {card["licence"]}.
+"""
+
+
+def metrics_table(metrics):
+    """A Markdown table of measurements beside their baselines and published numbers."""
+    lines = ["| metric | this model | baseline | published |", "|---|---|---|---|"]
+    for row in metrics:
+        arrow = "↑" if row["higher_is_better"] else "↓"
+        baseline = _number(row["baseline"], row["baseline_name"])
+        published = _number(row["published"], row["source"])
+        value = f"**{row['value']:.4g}**"
+        lines.append(
+            f"| {row['metric']} {arrow} | {value} | {baseline} | {published} |"
+        )
+    return "\n".join(lines)
+
+
+def _number(value, explanation):
+    return "–" if value is None else f"{value:.4g} ({explanation})"
+
+
+def _architecture(model):
+    return {
+        part: " → ".join(
+            f"{type(layer).__name__} {_width(layer)}".strip()
+            for layer in getattr(network, "layers", [network])
+        )
+        for part, network in (("encoder", model.encoder), ("decoder", model.decoder))
+    }
+
+
+def _width(layer):
+    shape = getattr(layer, "output", None)
+    return "" if shape is None else "×".join(str(size) for size in shape.shape[1:])
+
+
+def _shape(shape):
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _range(interval):
+    return f" in [{interval[0]:g}, {interval[1]:g}]" if interval else ""
+
+
+def _duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _hardware():
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+            names = [line for line in cpuinfo if line.startswith("model name")]
+            model = names[0].split(":", 1)[1].strip() if names else model
+    except OSError:
+        pass
+    return f"{os.cpu_count()} cores of {model}"
+
+
+def _commit():
+    """The commit of the package's own checkout, or its version where there is none."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    done = subprocess.run(
+        ["git", "-C", here, "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or metadata.version("ae-zoo")

@@ -1,0 +1,125 @@
+"""The command line `ae-zoo`."""
+
+import argparse
+import sys
+
+from ae_zoo import __version__
+
+
+def main(arguments=None):
+    """Runs the command line; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+        print(f"ae-zoo: {error}", file=sys.stderr)
+        return 1
+    except FloatingPointError as error:
+        print(f"ae-zoo: training diverged. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ae-zoo: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="ae-zoo", description="Pretrained autoencoders for Keras and TensorFlow."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name, run, help):
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(run=run)
+        return added
+
+    command("list", _list, "Show the zoo as a table.")
+    added = command("info", _info, "Show the card of a model.")
+    added.add_argument("model", help="name or folder")
+    added = command("train", _train, "Train a recipe.")
+    added.add_argument("recipe", help="name of a recipe or path of a recipe file")
+    added.add_argument(
+        "--strategy", default="default", help="default, one_device or mirrored"
+    )
+    added.add_argument("--epochs", type=int, help="in place of the recipe's")
+    added.add_argument("--output-dir", help="default: runs/NAME")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint"
+    )
+    added = command("evaluate", _evaluate, "Measure a model by its recipe's protocols.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added = command("export", _export, "Write a model as SavedModel or TFLite.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("path", help="directory, or file name that ends in .tflite")
+    added = command("prepare", _prepare, "Download and prepare a dataset.")
+    added.add_argument("dataset")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument("--manual-dir", help="folder with the raw files, if downloaded")
+    added = command("demo", _demo, "Denoise, fine-tune, export; draw a picture.")
+    added.add_argument("--output-dir", default="demo")
+    return parser
+
+
+def _list(options):
+    from ae_zoo import tables
+
+    print(tables.zoo_table())
+
+
+def _info(options):
+    from ae_zoo import tables, zoo
+
+    print(tables.card_text(zoo.info(options.model)))
+
+
+def _train(options):
+    from ae_zoo.training import train
+
+    train(
+        options.recipe,
+        options.strategy,
+        epochs=options.epochs,
+        output_dir=options.output_dir,
+        resume=options.resume,
+        data_dir=options.data_dir,
+    )
+
+
+def _evaluate(options):
+    from ae_zoo import evaluation, tables, zoo
+    from ae_zoo.recipe import load_recipe
+
+    model = zoo.load(options.model)
+    _, recipe = load_recipe(zoo.info(options.model)["name"])
+    print(tables.metrics_text(evaluation.evaluate(model, recipe, options.data_dir)))
+
+
+def _export(options):
+    from ae_zoo import zoo
+
+    model = zoo.load(options.model)
+    is_litert = options.path.endswith(".tflite")
+    model.export(options.path, format="litert" if is_litert else "tf_saved_model")
+    print(f"Wrote {options.path}")
+
+
+def _prepare(options):
+    from ae_zoo import data
+
+    data.prepare(
+        options.dataset, data_dir=options.data_dir, manual_dir=options.manual_dir
+    )
+
+
+def _demo(options):
+    from ae_zoo import demo
+
+    demo.run(options.output_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""Data for the zoo: seven small sets as fast, reproducible `tf.data` pipelines.
+
+| name | shape | train / validation / test | labels |
+|---|---|---|---|
+| `digits` | (8, 8, 1) | 1,297 / 250 / 250 | digit 0-9 |
+| `mnist` | (28, 28, 1) | 55,000 / 5,000 / 10,000 | digit 0-9 |
+| `fashion_mnist` | (28, 28, 1) | 55,000 / 5,000 / 10,000 | garment 0-9 |
+| `cifar10` | (32, 32, 3) | 45,000 / 5,000 / 10,000 | object 0-9 |
+| `frey_faces` | (28, 20, 1) | 1,565 / 200 / 200 | none |
+| `olivetti_faces` | (64, 64, 1) | 300 / 50 / 50 | person 0-39 |
+| `ecg5000` | (140,) | 450 / 50 / 4,500 | 1 normal, 2-5 anomalous |
+
+`digits` comes with scikit-learn and needs no download. The others are prepared
+once by `prepare`, the only function here that may use the network; `load` and
+`arrays` only read. Importing this package does not import TensorFlow, nor do
+`names` and `info`.
+
+Example:
+    >>> from ae_zoo import data
+    >>> train = data.load("digits", batch_size=32, shuffle=True)
+    >>> x_test, digit = data.arrays("digits", "test", labels=True)
+"""
+
+from ae_zoo.data.catalogue import info, names
+from ae_zoo.data.dataset_info import DatasetInfo, RawFile
+from ae_zoo.data.pipeline import load
+from ae_zoo.data.preparing import prepare
+from ae_zoo.data.reading import arrays
+
+__all__ = ["DatasetInfo", "RawFile", "arrays", "info", "load", "names", "prepare"]

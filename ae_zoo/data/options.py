@@ -1,0 +1,65 @@
+"""Checks the options of `load` before any data are read."""
+
+from __future__ import annotations
+
+import numbers
+
+from ae_zoo.data.dataset_info import DatasetInfo
+
+
+def check(facts: DatasetInfo, batch_size, seed, labels, binarize, augment, pair):
+    """Raises TypeError or ValueError unless the options of `load` make sense.
+
+    Args:
+        facts: The set to be loaded; the others are named as in `load`.
+    """
+    if batch_size is not None:
+        _check_integer("batch_size", batch_size, 1, "a positive integer or None")
+    _check_integer("seed", seed, 0, "an integer of 0 or more")
+    _check_binarize(facts, binarize, augment)
+    for name, function in {"augment": augment, "pair": pair}.items():
+        if function is not None and not callable(function):
+            raise TypeError(
+                f"`ae_zoo.data.load` takes {name} as a function of a batch, or None. "
+                f"Received: {function!r} of type {type(function).__name__}."
+            )
+    if labels and pair is not None:
+        raise ValueError(
+            "`ae_zoo.data.load` got both labels=True and pair, and both say what "
+            "comes after x. Give one of them."
+        )
+
+
+def _check_integer(name: str, value, least: int, expected: str) -> None:
+    message = f"`ae_zoo.data.load` takes {name} as {expected}. Received: {value!r}"
+    # bool is an int in Python, but batch_size=True is a slip.
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{message} of type {type(value).__name__}.")
+    if not least <= value < 2**32:
+        raise ValueError(f"{message}.")
+
+
+def _check_binarize(facts: DatasetInfo, binarize, augment) -> None:
+    # Compared by type too: binarize=True would not say which of the two.
+    if binarize is not None and not isinstance(binarize, str):
+        raise TypeError(
+            "`ae_zoo.data.load` takes binarize as 'dynamic', 'fixed' or None. "
+            f"Received: {binarize!r} of type {type(binarize).__name__}."
+        )
+    if binarize not in (None, "dynamic", "fixed"):
+        raise ValueError(
+            "`ae_zoo.data.load` takes binarize as 'dynamic' (drawn anew on every "
+            "pass), 'fixed' (drawn once by the seed) or None. "
+            f"Received: {binarize!r}."
+        )
+    if binarize and len(facts.shape) != 3:
+        raise ValueError(
+            f"`ae_zoo.data.load` cannot binarize {facts.name!r}: its values are not "
+            "probabilities in [0, 1]. Leave binarize=None, or choose an image set."
+        )
+    if binarize == "fixed" and augment is not None:
+        raise ValueError(
+            "`ae_zoo.data.load` got binarize='fixed' with augment: an image drawn "
+            "once does not stay binary when it is augmented on every pass. Use "
+            "binarize='dynamic', which is drawn after augment."
+        )

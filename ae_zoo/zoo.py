@@ -1,0 +1,148 @@
+"""The zoo: pretrained models by name, and any folder that looks like one of theirs.
+
+Importing this module does not import TensorFlow.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from ae_zoo.names import unknown_name
+
+_PACKAGE = pathlib.Path(__file__).parent
+_FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
+
+
+def list_models():
+    """Names of the pretrained models.
+
+    Returns:
+        A sorted list of names for `load` and `info`.
+    """
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    if folder is None:
+        return []
+    return sorted(path.parent.name for path in folder.glob("*/card.json"))
+
+
+def info(name_or_folder):
+    """The card of a model: task, data, licence, size, metrics beside baselines.
+
+    Args:
+        name_or_folder: A name of `list_models()`, or the path of a model folder.
+
+    Returns:
+        A dict, the contents of `card.json`.
+
+    Raises:
+        ValueError: No model of that name, or a damaged card.
+        FileNotFoundError: No such folder, or it has no card.
+    """
+    folder = _find(name_or_folder)
+    path = folder / "card.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"'{folder}' is not a model folder: no card.json in it."
+        )
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"'{path}' is damaged: expected JSON. Restore the folder. ({error})"
+        ) from error
+
+
+def load(name_or_folder, custom_objects=None):
+    """Loads a pretrained autoencoder, compiled and ready for `fit`.
+
+    The files are checked against SHA256SUMS, and the model's configuration against
+    the classes a zoo model may hold, before Keras reads it: a folder from a stranger
+    cannot run code.
+
+    Args:
+        name_or_folder: A name of `list_models()`, or the path of a model folder.
+        custom_objects: {name: class} of your own layers that the model may hold too.
+
+    Returns:
+        An `ae_zoo.models.Autoencoder`. Inside a `tf.distribute` strategy's scope, it
+        is created under that strategy.
+
+    Raises:
+        ValueError: No model of that name, a damaged or tampered file, or a model that
+            holds something it may not.
+        FileNotFoundError: No such folder, or a file of it is missing.
+
+    Example:
+
+    >>> model = ae_zoo.load("denoising_mnist")
+    >>> clean = model.predict(noisy)  # (batch, 28, 28, 1) in [0, 1]
+    """
+    folder = _find(name_or_folder)
+
+    from ae_zoo import archive, models  # noqa: F401  (registers the variants)
+
+    digests = archive.verify_checksums(folder)
+    model = archive.load_model(folder, custom_objects, sha256=digests["model.keras"])
+    if not model.compiled:
+        model.compile()
+    return model
+
+
+def save(model, folder, card, overwrite=False):
+    """Writes a model folder: model.keras, card.json, README.md and SHA256SUMS.
+
+    The folder is written beside and renamed, so that it is there whole or not at all.
+    The optimizer's state is left out.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`.
+        folder: Path of the folder.
+        card: A dict as `ae_zoo.cards.make_card` returns it.
+        overwrite: Replace an existing folder.
+
+    Raises:
+        FileExistsError: The folder exists and `overwrite` is False.
+    """
+    from ae_zoo import archive, cards
+
+    folder = pathlib.Path(folder)
+    if folder.exists() and not overwrite:
+        raise FileExistsError(f"'{folder}' exists. Pass overwrite=True to replace it.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
+        fresh = pathlib.Path(scratch) / "model"
+        fresh.mkdir()
+        _without_optimizer(model).save(fresh / "model.keras")
+        card = card | {"bytes": (fresh / "model.keras").stat().st_size}
+        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        (fresh / "card.json").write_text(text, "utf-8")
+        (fresh / "README.md").write_text(cards.render(card), "utf-8")
+        archive.write_checksums(fresh)
+        if folder.exists():
+            os.replace(folder, pathlib.Path(scratch) / "old")
+        shutil.move(fresh, folder)
+
+
+def _without_optimizer(model):
+    uncompiled = type(model).from_config(model.get_config())
+    uncompiled.set_weights(model.get_weights())
+    return uncompiled
+
+
+def _find(name_or_folder):
+    if str(name_or_folder) in list_models():
+        return next(
+            folder / str(name_or_folder)
+            for folder in _FOLDERS
+            if (folder / str(name_or_folder)).is_dir()
+        )
+    path = pathlib.Path(name_or_folder)
+    if path.is_dir():
+        return path
+    if path.name != str(name_or_folder):
+        raise FileNotFoundError(f"There is no model folder '{path}'.")
+    raise unknown_name(
+        "model", name_or_folder, list_models(), " Or pass the path of a model folder."
+    )

@@ -1,0 +1,36 @@
+"""A contractive autoencoder with a two-layer encoder on scikit-learn's digits.
+
+Source: Rifai et al. 2011; the Jacobian of both layers is exact.
+Command: ae-zoo train contractive_digits (no download; under a minute on two cores)
+Expected: test cross-entropy per pixel @CE@.
+"""
+
+import keras
+
+from ae_zoo import ContractiveAutoencoder, Recipe, evaluation, networks
+
+INPUT_SHAPE = (8, 8, 1)
+
+
+def build():
+    encoder = networks.dense_encoder(INPUT_SHAPE, [64, 32], "tanh", "sigmoid")
+    decoder = networks.dense_decoder(32, [64], INPUT_SHAPE, "tanh")
+    return ContractiveAutoencoder(
+        encoder, decoder, penalty_weight=0.1, jacobian="exact"
+    )
+
+
+def optimizer(steps):
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps))
+
+
+recipe = Recipe(
+    build=build,
+    dataset="digits",
+    task="Describe 8×8 digits by features that small changes do not move.",
+    epochs=100,
+    metrics=(evaluation.CrossEntropy(), evaluation.Contraction()),
+    paper="Rifai et al. 2011, ICML",
+    batch_size=64,
+    optimizer=optimizer,
+)

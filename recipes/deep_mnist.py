@@ -1,0 +1,40 @@
+"""The deep autoencoder 784-1000-500-250-30 and back, on MNIST.
+
+Source: Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data with neural
+networks". Where the paper pretrains sigmoid layers as RBMs, GELU layers train from
+scratch.
+Command: ae-zoo train deep_mnist
+Expected: test squared error @DEEP@; the paper 3.00, PCA 13.87.
+"""
+
+import keras
+
+from ae_zoo import DeepAutoencoder, Recipe, evaluation, networks
+
+INPUT_SHAPE = (28, 28, 1)
+LATENT_DIM = 30
+
+
+def build():
+    encoder = networks.dense_encoder(INPUT_SHAPE, [1000, 500, 250, LATENT_DIM], "gelu")
+    decoder = networks.dense_decoder(LATENT_DIM, [250, 500, 1000], INPUT_SHAPE, "gelu")
+    return DeepAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
+
+
+def optimizer(steps):
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
+    return keras.optimizers.AdamW(schedule, weight_decay=1e-3)
+
+
+recipe = Recipe(
+    build=build,
+    dataset="mnist",
+    task="Compress MNIST digits to 30 numbers with four layers each way.",
+    epochs=60,
+    batch_size=256,
+    optimizer=optimizer,
+    metrics=(
+        evaluation.SquaredError(published=3.00, source="Hinton & Salakhutdinov 2006"),
+    ),
+    paper="Hinton & Salakhutdinov 2006, Science 313(5786)",
+)

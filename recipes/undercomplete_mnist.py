@@ -1,0 +1,36 @@
+"""A non-linear undercomplete autoencoder with 32 latent units on MNIST.
+
+Source: Bengio, Courville & Vincent 2013, "Representation learning", section 7.
+Command: ae-zoo train undercomplete_mnist
+Expected: test squared error @UNDER@; PCA with as many components: 13.19.
+"""
+
+import keras
+
+from ae_zoo import Recipe, UndercompleteAutoencoder, evaluation, networks
+
+INPUT_SHAPE = (28, 28, 1)
+LATENT_DIM = 32
+
+
+def build():
+    encoder = networks.dense_encoder(INPUT_SHAPE, [1024, LATENT_DIM], "gelu")
+    decoder = networks.dense_decoder(LATENT_DIM, [1024], INPUT_SHAPE, "gelu")
+    return UndercompleteAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
+
+
+def optimizer(steps):
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
+    return keras.optimizers.AdamW(schedule, weight_decay=1e-3)
+
+
+recipe = Recipe(
+    build=build,
+    dataset="mnist",
+    task="Compress MNIST digits to 32 numbers and back.",
+    epochs=60,
+    batch_size=256,
+    optimizer=optimizer,
+    metrics=(evaluation.SquaredError(),),
+    paper="Bengio, Courville & Vincent 2013, IEEE TPAMI 35(8)",
+)

@@ -1,0 +1,454 @@
+"""Tests of `ae_zoo.data`: what comes out of it, and what is said when it cannot."""
+
+import dataclasses
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ae_zoo import data
+from ae_zoo.data import catalogue, pipeline
+
+BESIDE = Path(__file__).resolve().parents[2] / "shared"
+SPLITS = ("train", "validation", "test")
+
+
+def first_folder(variable, beside):
+    candidates = [os.environ.get(variable), BESIDE / beside]
+    return next((Path(p) for p in candidates if p and Path(p).is_dir()), None)
+
+
+@pytest.fixture
+def prepared():
+    """Folder of data prepared by tensorflow-datasets."""
+    folder = first_folder("TFDS_DATA_DIR", "tensorflow_datasets")
+    if folder is None:
+        pytest.skip("no prepared data: set TFDS_DATA_DIR to their folder")
+    return folder
+
+
+@pytest.fixture
+def manual():
+    """Folder of raw files."""
+    folder = first_folder("AE_ZOO_MANUAL_DIR", "downloads")
+    if folder is None:
+        pytest.skip("no raw files: set AE_ZOO_MANUAL_DIR to their folder")
+    return folder
+
+
+def values(dataset):
+    """All examples of a batched dataset, in order."""
+    return np.concatenate(list(dataset.as_numpy_iterator()))
+
+
+def message(*parts):
+    """A pattern that matches `parts`, in this order, with anything between."""
+    return "(?s)" + ".*".join(re.escape(part) for part in parts)
+
+
+# Facts
+
+
+def test_facts_need_no_tensorflow():
+    code = (
+        "import sys; from ae_zoo import data; data.names(); data.info('mnist'); "
+        "heavy = {'tensorflow', 'tensorflow_datasets', 'keras'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("name", data.names())
+def test_facts_are_complete(name):
+    facts = data.info(name)
+    assert facts.name == name
+    assert tuple(facts.counts) == tuple(facts.splits) == SPLITS
+    assert facts.licence and facts.split_rule and "author=" in facts.citation
+    assert facts.homepage.startswith("http")
+    assert all(url.startswith("http") for url in facts.urls)
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in facts.sha256.values())
+
+
+# Splits
+
+
+def test_digits_splits_make_up_the_published_set():
+    from sklearn.datasets import load_digits
+
+    parts = [data.arrays("digits", split, labels=True) for split in SPLITS]
+    assert [len(x) for x, _ in parts] == [1297, 250, 250]
+    published = load_digits()
+    # Sixteenths are exact in float32.
+    np.testing.assert_array_equal(
+        np.concatenate([x for x, _ in parts])[..., 0], published.images / 16
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([label for _, label in parts]), published.target
+    )
+
+
+@pytest.mark.parametrize(
+    "name, per_class, mean",
+    [
+        # Published class sizes of the 60,000 training digits, and published means.
+        (
+            "mnist",
+            [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+            0.1307,
+        ),
+        ("fashion_mnist", [6000] * 10, 0.2860),
+        # Mean of the three published channel means 0.4914, 0.4822 and 0.4465.
+        ("cifar10", [5000] * 10, 0.4734),
+    ],
+)
+def test_train_and_validation_make_up_the_published_train(
+    prepared, name, per_class, mean
+):
+    facts = data.info(name)
+    if not (prepared / name / facts.version).is_dir():
+        pytest.skip(f"{name} {facts.version} is not among the prepared data")
+    x, label = data.arrays(name, labels=True, data_dir=prepared)
+    held_out, held_out_label = data.arrays(
+        name, "validation", labels=True, data_dir=prepared
+    )
+    sizes = facts.counts["train"], facts.counts["validation"]
+    assert (len(x), len(held_out)) == sizes
+    # An overlap would count some examples twice and miss others.
+    assert np.bincount(np.append(label, held_out_label)).tolist() == per_class
+    # Published with four digits, hence half a unit of the last one.
+    total = np.average([x.mean(), held_out.mean()], weights=sizes)
+    assert total == pytest.approx(mean, abs=5e-5)
+    test = data.arrays(name, "test", data_dir=prepared)
+    assert test.shape == (10000, *facts.shape)
+
+
+# Pipelines
+
+
+def test_elements_have_the_promised_types():
+    batch, label = next(iter(data.load("digits", batch_size=32, labels=True)))
+    assert (batch.dtype, label.dtype) == ("float32", "int64")
+    assert (batch.shape, label.shape) == ((32, 8, 8, 1), (32,))
+    assert 0 <= batch.numpy().min() and batch.numpy().max() == 1
+    single = data.load("digits", "test")
+    assert len(single) == 250
+    assert next(iter(single)).shape == (8, 8, 1)
+
+
+def test_order_is_fixed_without_shuffle():
+    expected = data.arrays("digits", "test")
+    for size in (7, 250):
+        dataset = data.load("digits", "test", batch_size=size)
+        np.testing.assert_array_equal(values(dataset), expected)
+
+
+def test_drop_remainder_leaves_out_the_smaller_batch():
+    for drop, batches in ((False, 3), (True, 2)):
+        dataset = data.load("digits", "test", batch_size=100, drop_remainder=drop)
+        assert len(list(dataset)) == len(dataset) == batches
+
+
+@pytest.fixture
+def streamed(monkeypatch):
+    """Makes `load` stream: no set of the zoo is too large for memory."""
+    monkeypatch.setattr(pipeline, "MEMORY_LIMIT", 0)
+
+
+@pytest.fixture
+def source(request):
+    """Name and folder of a set: digits in memory, or synthetic faces streamed."""
+    if request.param == "memory":
+        return {"name": "digits"}
+    request.getfixturevalue("streamed")
+    return {"name": "frey_faces", "data_dir": request.getfixturevalue("synthetic_frey")}
+
+
+both_ways = pytest.mark.parametrize("source", ["memory", "stream"], indirect=True)
+
+
+@both_ways
+def test_shuffle_is_seeded_and_new_on_every_pass(source):
+    def passes(seed):
+        dataset = data.load(**source, batch_size=64, shuffle=True, seed=seed)
+        return values(dataset), values(dataset)
+
+    first, second = passes(seed=3)
+    assert not np.array_equal(first, second)
+    for again, expected in zip(passes(seed=3), (first, second), strict=True):
+        np.testing.assert_array_equal(again, expected)
+    assert not np.array_equal(passes(seed=4)[0], first)
+    # Whole-set shuffle: every pass holds every example once.
+    everything = sorted(row.tobytes() for row in data.arrays(**source))
+    assert sorted(row.tobytes() for row in second) == everything
+
+
+@both_ways
+def test_fixed_binarization_is_the_same_on_every_pass_and_batch_size(source):
+    def binary(size, seed=0):
+        return data.load(**source, batch_size=size, seed=seed, binarize="fixed")
+
+    dataset = binary(100)
+    first = values(dataset)
+    assert set(np.unique(first)) == {0, 1}
+    np.testing.assert_array_equal(values(dataset), first)
+    np.testing.assert_array_equal(values(binary(33)), first)
+    assert not np.array_equal(values(binary(100, seed=1)), first)
+
+
+@pytest.mark.parametrize("binarize", ["dynamic", "fixed"])
+def test_binarization_draws_with_the_right_mean(binarize):
+    x = data.arrays("digits")
+    drawn = values(data.load("digits", batch_size=100, binarize=binarize))
+    # A mean of independent draws has the variance sum x(1-x) / n^2; five standard
+    # errors are exceeded once in two million seeds, and the seed is fixed.
+    error = np.sqrt((x * (1 - x)).sum()) / x.size
+    assert abs(drawn.mean() - x.mean()) < 5 * error
+    # Certain pixels stay what they are.
+    assert drawn[x == 0].max() == 0 and drawn[x == 1].min() == 1
+
+
+def test_dynamic_binarization_is_seeded_and_new_on_every_pass():
+    def passes(seed):
+        dataset = data.load("digits", batch_size=100, binarize="dynamic", seed=seed)
+        return values(dataset), values(dataset)
+
+    first, second = passes(seed=3)
+    assert not np.array_equal(first, second)
+    for again, expected in zip(passes(seed=3), (first, second), strict=True):
+        np.testing.assert_array_equal(again, expected)
+    assert not np.array_equal(passes(seed=4)[0], first)
+
+
+def test_augment_takes_a_keras_layer_and_keeps_labels():
+    import keras
+
+    def augmented():
+        shift = keras.layers.RandomTranslation(0.3, 0.3, fill_mode="constant", seed=1)
+        return data.load("digits", batch_size=100, labels=True, augment=shift)
+
+    dataset = augmented()
+    first, second = (list(dataset.as_numpy_iterator()) for _ in range(2))
+    plain, label = data.arrays("digits", labels=True)
+    assert not np.array_equal(first[0][0], plain[:100])
+    assert not np.array_equal(first[0][0], second[0][0])
+    np.testing.assert_array_equal(np.concatenate([y for _, y in first]), label)
+    np.testing.assert_array_equal(next(iter(augmented()))[0], first[0][0])
+
+
+def test_pair_is_applied_last():
+    dataset = data.load(
+        "digits", batch_size=10, binarize="dynamic", pair=lambda x: (1 - x, x)
+    )
+    negative, x = next(iter(dataset))
+    assert set(np.unique(x)) == {0, 1}
+    np.testing.assert_array_equal(negative, 1 - x)
+
+
+# Our own builders
+
+
+def put(monkeypatch, folder, name, contents):
+    """Writes synthetic raw files and makes their checksums the expected ones."""
+    facts = data.info(name)
+    files = []
+    for file, content in zip(facts.files, contents, strict=True):
+        (folder / file.name).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        files.append(dataclasses.replace(file, sha256=(digest,)))
+    changed = dataclasses.replace(facts, files=tuple(files))
+    monkeypatch.setitem(catalogue.FACTS, name, changed)
+
+
+def mat_file(folder, **variables):
+    from scipy.io import savemat
+
+    savemat(folder / "synthetic.mat", variables)
+    return (folder / "synthetic.mat").read_bytes()
+
+
+@pytest.fixture
+def synthetic_frey(monkeypatch, tmp_path):
+    """1,965 noise frames in the layout of frey_rawface.mat, prepared."""
+    frames = np.random.RandomState(0).randint(0, 256, (560, 1965)).astype(np.uint8)
+    put(monkeypatch, tmp_path, "frey_faces", [mat_file(tmp_path, ff=frames)])
+    data.prepare("frey_faces", data_dir=tmp_path, manual_dir=tmp_path, download=False)
+    return tmp_path
+
+
+def test_frey_keeps_the_frames_in_time_order(synthetic_frey):
+    frames = np.random.RandomState(0).randint(0, 256, (560, 1965)).astype(np.uint8)
+    parts = [data.arrays("frey_faces", s, data_dir=synthetic_frey) for s in SPLITS]
+    assert [len(part) for part in parts] == [1565, 200, 200]
+    x = np.concatenate(parts)
+    assert x.shape == (1965, 28, 20, 1)
+    expected = frames.T.reshape(-1, 28, 20, 1) / np.float32(255)
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_olivetti_is_split_by_person(monkeypatch, tmp_path):
+    # Photograph k is everywhere k // 10, but its top right pixel is 255.
+    faces = np.tile((np.arange(400) // 10).astype(np.uint8), (4096, 1))
+    faces[np.ravel_multi_index((63, 0), (64, 64))] = 255  # column by column
+    put(monkeypatch, tmp_path, "olivetti_faces", [mat_file(tmp_path, faces=faces)])
+    data.prepare("olivetti_faces", data_dir=tmp_path, manual_dir=tmp_path)
+    for split, people in zip(SPLITS, [(0, 30), (30, 35), (35, 40)], strict=True):
+        x, person = data.arrays("olivetti_faces", split, labels=True, data_dir=tmp_path)
+        assert x.shape == (10 * (people[1] - people[0]), 64, 64, 1)
+        np.testing.assert_array_equal(person, np.repeat(np.arange(*people), 10))
+        np.testing.assert_allclose(x[:, 5, 5, 0] * 255, person, rtol=1e-6)
+        np.testing.assert_array_equal(x[:, 0, 63, 0], 1)
+
+
+def test_ecg_holds_out_a_mixed_validation_set(monkeypatch, tmp_path):
+    def text(first, classes):
+        rows = [f"{c} " + f"{first + i} " * 140 for i, c in enumerate(classes)]
+        return "\n".join(rows).encode()
+
+    published = [1] * 292 + [2] * 177 + [3] * 10 + [4] * 19 + [5] * 2
+    contents = [text(0, published), text(1000, [1, 5] * 2250)]
+    put(monkeypatch, tmp_path, "ecg5000", contents)
+    data.prepare("ecg5000", data_dir=tmp_path, manual_dir=tmp_path)
+    (x, y), (held_out, held_out_y), (test, test_y) = (
+        data.arrays("ecg5000", split, labels=True, data_dir=tmp_path)
+        for split in SPLITS
+    )
+    assert (x.shape, held_out.shape) == ((450, 140), (50, 140))
+    rows = np.append(x[:, 0], held_out[:, 0])
+    np.testing.assert_array_equal(np.sort(rows), np.arange(500))
+    np.testing.assert_array_equal(np.append(y, held_out_y)[rows.argsort()], published)
+    # 29 normal heartbeats of 50 are expected, for 292 of 500.
+    assert 20 < np.count_nonzero(held_out_y == 1) < 38
+    np.testing.assert_array_equal(test[:, 7], np.arange(1000, 5500))
+    assert test_y.dtype == np.int64 and set(test_y) == {1, 5}
+
+
+@pytest.mark.parametrize("name", ["frey_faces", "olivetti_faces", "ecg5000"])
+def test_published_files_can_be_prepared(manual, tmp_path, name):
+    facts = data.info(name)
+    if not all((manual / file.name).is_file() for file in facts.files):
+        pytest.skip(f"the raw files of {name} are not in the manual folder")
+    folder = data.prepare(name, data_dir=tmp_path, manual_dir=manual, download=False)
+    assert folder == tmp_path / name / facts.version
+    # Prepared is prepared: a second call needs no raw files.
+    assert data.prepare(name, data_dir=tmp_path, download=False) == folder
+    parts = [data.arrays(name, split, data_dir=tmp_path) for split in SPLITS]
+    assert [len(part) for part in parts] == list(facts.counts.values())
+    assert len({row.tobytes() for row in np.concatenate(parts)}) == sum(map(len, parts))
+    if name == "ecg5000":
+        # z-normalised with the sample standard deviation, hence 139 in 140.
+        np.testing.assert_allclose(parts[2].std(axis=1), np.sqrt(139 / 140), rtol=1e-5)
+
+
+def test_a_download_is_verified_too(tmp_path):
+    from ae_zoo.data import builders
+
+    class Downloads:
+        """A download manager without manual folder whose download is damaged."""
+
+        @property
+        def manual_dir(self):
+            raise AssertionError("Manual directory not enabled.")
+
+        def download_and_extract(self, url):
+            (tmp_path / "ECG5000_TEST.txt").write_text("damaged")
+            return tmp_path  # an unpacked archive
+
+    file = data.info("ecg5000").files[1]
+    with pytest.raises(ValueError, match=message("damaged", file.sha256[0], file.url)):
+        builders._fetch(Downloads(), file)
+
+
+def test_digits_needs_no_preparation():
+    assert data.prepare("digits", download=False) is None
+
+
+# Errors
+
+
+@pytest.mark.parametrize("function", ["info", "load", "arrays", "prepare"])
+def test_an_unknown_name_is_refused(function):
+    call = getattr(data, function)
+    expected = message(f"data.{function}`", "'mnits'", "mean 'mnist'?", "'ecg5000'")
+    with pytest.raises(ValueError, match=expected):
+        call("mnits")
+    with pytest.raises(TypeError, match=message("as a string", "7", "int", "'mnist'")):
+        call(7)
+
+
+@pytest.mark.parametrize("function", ["load", "arrays"])
+def test_an_unknown_split_or_missing_labels_are_refused(function):
+    call = getattr(data, function)
+    expected = message("'valid'", "'mnist'", "mean 'validation'?", "'train'")
+    with pytest.raises(ValueError, match=expected):
+        call("mnist", "valid")
+    with pytest.raises(TypeError, match=message("split as a string", "None")):
+        call("mnist", None)
+    with pytest.raises(ValueError, match=message("'frey_faces' has no labels")):
+        call("frey_faces", labels=True)
+
+
+@pytest.mark.parametrize(
+    "options, error, expected",
+    [
+        ({"batch_size": 0}, ValueError, ["batch_size as a positive integer", "0"]),
+        ({"batch_size": 2.5}, TypeError, ["batch_size", "2.5", "float"]),
+        ({"batch_size": True}, TypeError, ["batch_size", "True", "bool"]),
+        ({"seed": -1}, ValueError, ["seed", "0 or more", "-1"]),
+        ({"seed": None}, TypeError, ["seed", "None"]),
+        ({"binarize": "dynamc"}, ValueError, ["'dynamic'", "'fixed'", "'dynamc'"]),
+        ({"binarize": True}, TypeError, ["'dynamic', 'fixed' or None", "True"]),
+        ({"augment": 3}, TypeError, ["augment as a function", "3"]),
+        ({"pair": "x"}, TypeError, ["pair as a function", "'x'"]),
+        ({"pair": abs, "labels": True}, ValueError, ["labels=True and pair"]),
+        ({"binarize": "fixed", "augment": abs}, ValueError, ["'dynamic', which"]),
+    ],
+)
+def test_a_wrong_option_is_refused(options, error, expected):
+    with pytest.raises(error, match=message(*expected)):
+        data.load("digits", **options)
+
+
+def test_a_series_cannot_be_binarized():
+    with pytest.raises(ValueError, match=message("cannot binarize 'ecg5000'")):
+        data.load("ecg5000", binarize="dynamic")
+
+
+@pytest.mark.parametrize("function", ["load", "arrays"])
+def test_data_that_are_not_there_are_explained(monkeypatch, tmp_path, function):
+    call = getattr(data, function)
+    command = "`ae-zoo prepare frey_faces`, with `--manual-dir FOLDER`"
+    given = str(tmp_path / "given" / "frey_faces" / "1.0.0")
+    with pytest.raises(
+        FileNotFoundError, match=message(given, "TFDS_DATA_DIR", command)
+    ):
+        call("frey_faces", data_dir=tmp_path / "given")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "named"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    places = [str(tmp_path / "named"), str(tmp_path / "home" / "tensorflow_datasets")]
+    with pytest.raises(FileNotFoundError, match=message(*places)):
+        call("frey_faces")
+
+
+def test_a_missing_or_damaged_raw_file_is_explained(tmp_path):
+    file = data.info("frey_faces").files[0]
+    where = {"data_dir": tmp_path, "manual_dir": tmp_path}
+    missing = message(file.name, str(tmp_path), file.url)
+    with pytest.raises(FileNotFoundError, match=missing):
+        data.prepare("frey_faces", **where)
+    (tmp_path / file.name).write_bytes(b"damaged")
+    damaged = message(file.name, "Expected sha256: " + file.sha256[0], "Received")
+    with pytest.raises(ValueError, match=damaged):
+        data.prepare("frey_faces", **where)
+    assert not (tmp_path / "frey_faces").exists()
+
+
+def test_without_download_the_files_must_be_given(tmp_path):
+    expected = message("download=False", "manual_dir", "train-images-idx3-ubyte.gz")
+    with pytest.raises(FileNotFoundError, match=expected):
+        data.prepare("mnist", data_dir=tmp_path, download=False)
