@@ -10,7 +10,7 @@ from importlib import metadata
 from ae_zoo import data
 
 
-def make_card(*, name, model, recipe, metrics, command, epochs, seconds):
+def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds):
     """Gathers everything a card says; see `render` for how it reads.
 
     Args:
@@ -18,6 +18,8 @@ def make_card(*, name, model, recipe, metrics, command, epochs, seconds):
         model: The trained model.
         recipe: Its `Recipe`.
         metrics: A list of `evaluation.Measurement`, the headline first.
+        subset: The headline on the first test samples; see
+            `evaluation.measure_subset`.
         command: That trains the entry, or None.
         epochs: That were trained.
         seconds: Wall time of the training.
@@ -62,6 +64,7 @@ def make_card(*, name, model, recipe, metrics, command, epochs, seconds):
         },
         "licence": "Apache-2.0",
         "metrics": [dataclasses.asdict(row) for row in metrics],
+        "subset": subset,
     }
 
 
@@ -86,7 +89,7 @@ model = ae_zoo.load("{card["name"]}")
 ```
 
 {metrics_table(card["metrics"])}
-
+{_pictures(card)}
 Measured on the test split, which neither training nor model selection has seen.
 
 ## Model
@@ -135,6 +138,10 @@ def metrics_table(metrics):
             f"| {row['metric']} {arrow} | {value} | {baseline} | {published} |"
         )
     return "\n".join(lines)
+
+
+def _pictures(card):
+    return "".join(f"\n![{name}]({name})\n" for name in card.get("pictures", []))
 
 
 def _number(value, explanation):

@@ -8,7 +8,7 @@ import time
 
 import keras
 
-from ae_zoo import cards, data, evaluation, zoo
+from ae_zoo import cards, data, evaluation, plots, zoo
 from ae_zoo.distribution import get_strategy
 from ae_zoo.recipe import Recipe, load_recipe
 from ae_zoo.validation import check_batch_size
@@ -82,18 +82,47 @@ def train(
         verbose=verbose,
     )
     seconds = time.monotonic() - started
-    card = cards.make_card(
+    write_entry(
+        model,
+        recipe,
+        output_dir,
+        data_dir=data_dir,
         name=name,
-        model=model,
-        recipe=recipe,
-        metrics=evaluation.evaluate(model, recipe, data_dir),
         command=command,
         epochs=len(history.epoch),
         seconds=seconds,
     )
-    zoo.save(model, output_dir / "model", card, overwrite=True)
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
     return model
+
+
+def write_entry(model, recipe, output_dir, data_dir=None, **facts):
+    """Measures a trained model and writes its folder, `output_dir/model`.
+
+    Args:
+        model: The trained model.
+        recipe: Its `Recipe`.
+        output_dir: Of the run, with its `training.csv`.
+        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        **facts: What else the card says; see `ae_zoo.cards.make_card`.
+    """
+    output_dir = pathlib.Path(output_dir)
+    card = cards.make_card(
+        model=model,
+        recipe=recipe,
+        metrics=evaluation.evaluate(model, recipe, data_dir),
+        subset=evaluation.measure_subset(model, recipe, data_dir),
+        **facts,
+    )
+
+    def draw(folder):
+        plots.training_curve(output_dir / "training.csv", folder / "training.png")
+        x = data.arrays(recipe.dataset, "test", data_dir=data_dir)[:12]
+        plots.reconstructions(model, x, folder / "picture.png")
+
+    can_draw = importlib.util.find_spec("matplotlib") and len(model.input_shape) == 4
+    folder = output_dir / "model"
+    zoo.save(model, folder, card, pictures=draw if can_draw else None, overwrite=True)
 
 
 class StopOnDivergence(keras.callbacks.Callback):

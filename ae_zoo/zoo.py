@@ -90,7 +90,7 @@ def load(name_or_folder, custom_objects=None):
     return model
 
 
-def save(model, folder, card, overwrite=False):
+def save(model, folder, card, pictures=None, overwrite=False):
     """Writes a model folder: model.keras, card.json, README.md and SHA256SUMS.
 
     The folder is written beside and renamed, so that it is there whole or not at all.
@@ -100,6 +100,7 @@ def save(model, folder, card, overwrite=False):
         model: An `ae_zoo.models.Autoencoder`.
         folder: Path of the folder.
         card: A dict as `ae_zoo.cards.make_card` returns it.
+        pictures: A function that draws PNG files into the folder it is given.
         overwrite: Replace an existing folder.
 
     Raises:
@@ -115,7 +116,12 @@ def save(model, folder, card, overwrite=False):
         fresh = pathlib.Path(scratch) / "model"
         fresh.mkdir()
         _without_optimizer(model).save(fresh / "model.keras")
-        card = card | {"bytes": (fresh / "model.keras").stat().st_size}
+        if pictures is not None:
+            pictures(fresh)
+        card = card | {
+            "bytes": (fresh / "model.keras").stat().st_size,
+            "pictures": sorted(path.name for path in fresh.glob("*.png")),
+        }
         text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         (fresh / "card.json").write_text(text, "utf-8")
         (fresh / "README.md").write_text(cards.render(card), "utf-8")

@@ -23,8 +23,18 @@ Example:
 
 from ae_zoo.data.catalogue import info, names
 from ae_zoo.data.dataset_info import DatasetInfo, RawFile
+from ae_zoo.data.mnist_style import mnist_style
 from ae_zoo.data.pipeline import load
 from ae_zoo.data.preparing import prepare
 from ae_zoo.data.reading import arrays
 
-__all__ = ["DatasetInfo", "RawFile", "arrays", "info", "load", "names", "prepare"]
+__all__ = [
+    "DatasetInfo",
+    "RawFile",
+    "arrays",
+    "info",
+    "load",
+    "mnist_style",
+    "names",
+    "prepare",
+]

@@ -1,0 +1,55 @@
+"""Digits of another origin, brought to the form of MNIST."""
+
+import numpy as np
+
+_BOX, _SIDE = 20, 28
+
+
+def mnist_style(images):
+    """Brings images of digits to 28×28 the way MNIST was made.
+
+    The ink is scaled to fit a 20×20 box, its aspect kept, and its centre of mass is
+    placed in the centre of a 28×28 field (LeCun et al. 1998, section III.A).
+
+    Args:
+        images: (n, height, width, 1), white on black in [0, 1].
+
+    Returns:
+        (n, 28, 28, 1) float32 in [0, 1].
+
+    Raises:
+        ValueError: Another shape, or an image without ink.
+
+    Example:
+        >>> x = mnist_style(ae_zoo.data.arrays("digits", "test"))
+        >>> x.shape
+        (250, 28, 28, 1)
+    """
+    images = np.asarray(images, "float32")
+    if images.ndim != 4 or images.shape[-1] != 1:
+        raise ValueError(
+            f"`images` must have shape (n, height, width, 1). Received {images.shape}."
+        )
+    return np.stack([_normalize(image[..., 0]) for image in images])[..., None]
+
+
+def _normalize(image):
+    from scipy import ndimage
+
+    ink = image > 0.05 * image.max()
+    if not image.max() > 0:
+        raise ValueError("An image has no ink: expected a digit, white on black.")
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    digit = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # One pixel of margin on each side is ink that interpolation spreads outwards.
+    digit = np.pad(digit, 1)
+    scale = _BOX / max(digit.shape)
+    digit = np.clip(ndimage.zoom(digit, scale, order=3), 0, 1)
+    mass = ndimage.center_of_mass(digit)
+    field = np.zeros((_SIDE, _SIDE), "float32")
+    top, left = (
+        int(np.clip(round(_SIDE / 2 - 0.5 - centre), 0, _SIDE - size))
+        for centre, size in zip(mass, digit.shape, strict=True)
+    )
+    field[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    return field

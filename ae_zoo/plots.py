@@ -1,0 +1,112 @@
+"""Pictures of what a model does. Needs matplotlib: pip install 'ae-zoo[plots]'."""
+
+import math
+import pathlib
+
+import numpy as np
+
+_INK = "#1b1f24"
+
+
+def image_rows(rows, path, title=None):
+    """Draws rows of images, each with its name.
+
+    Args:
+        rows: {name: (n, height, width, channels)} in [0, 1], the same n in each row.
+        path: File to write; the suffix chooses the format.
+        title: Above the picture.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+
+    Example:
+
+    >>> image_rows({"clean": x[:8], "noisy": noisy[:8]}, "picture.png")
+    """
+    rows = {name: np.asarray(images) for name, images in rows.items()}
+    columns = max(len(images) for images in rows.values())
+    figure, axes = _figure().subplots(
+        len(rows),
+        columns,
+        squeeze=False,
+        figsize=(0.9 * columns + 1.1, 0.9 * len(rows) + (0.45 if title else 0.1)),
+        gridspec_kw={"wspace": 0.06, "hspace": 0.06},
+        layout="constrained",
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for axis, image in zip(line, images, strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        line[0].set_ylabel(
+            name, rotation=0, ha="right", va="center", labelpad=8, color=_INK
+        )
+    if title:
+        figure.suptitle(title, color=_INK, fontsize=11)
+    _save(figure, path)
+
+
+def reconstructions(model, x, path, corruption_seed=(0, 0)):
+    """Draws what a model makes of images, in the way that fits its variant.
+
+    Inputs and reconstructions; for a denoiser the noisy inputs between them; for a
+    variational model samples from the prior below.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder` of images.
+        x: (n, height, width, channels).
+        path: File to write.
+        corruption_seed: Seed of the noise that a denoiser is shown.
+    """
+    rows = {"input": x}
+    if hasattr(model, "corruption"):
+        noisy = np.asarray(model.corruption(np.asarray(x), seed=corruption_seed))
+        rows |= {"corrupted": noisy, "denoised": model.reconstruct(noisy)}
+    else:
+        rows["reconstruction"] = model.reconstruct(x)
+    if hasattr(model, "sample"):
+        rows["sample"] = model.sample(len(x), seed=0)
+    image_rows(rows, path)
+
+
+def training_curve(training_csv, path):
+    """Draws the losses of a run from its `training.csv`.
+
+    Args:
+        training_csv: File that `ae_zoo.train` wrote.
+        path: File to write.
+    """
+    table = np.genfromtxt(training_csv, delimiter=",", names=True)
+    figure, axes = _figure().subplots(figsize=(6, 3.4), layout="constrained")
+    for column, label in (("loss", "training"), ("val_loss", "validation")):
+        axes.plot(table["epoch"] + 1, table[column], label=label)
+    last = table["val_loss"][math.ceil(len(table) / 10) :]
+    axes.set(
+        xlabel="epoch",
+        ylabel="loss per sample",
+        # The first epochs would squeeze the rest of the curve flat.
+        ylim=(0.95 * min(table["loss"].min(), last.min()), 1.05 * last.max()),
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def _figure():
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError(
+            "Pictures need matplotlib. Install it with: pip install 'ae-zoo[plots]'"
+        ) from error
+    matplotlib.use("Agg")  # files only: no window, no display
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _save(figure, path):
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, facecolor="white")
+    _figure().close(figure)

@@ -1,0 +1,89 @@
+"""Plain-text tables for the terminal."""
+
+from ae_zoo import cards, zoo
+
+
+def text_table(header, rows):
+    """Aligns rows of strings under a header.
+
+    >>> print(text_table(["a", "b"], [["1", "22"]]))
+    a  b
+    -  --
+    1  22
+    """
+    rows = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in [header, rule, *rows]
+    )
+
+
+def zoo_rows():
+    """One row for each model of the zoo: header and rows of strings."""
+    header = [
+        "name",
+        "variant",
+        "data",
+        "parameters",
+        "metric",
+        "value",
+        "baseline",
+        "published",
+    ]
+    return header, [_row(zoo.info(name)) for name in zoo.list_models()]
+
+
+def zoo_table():
+    """The zoo as a table for the terminal."""
+    return text_table(*zoo_rows())
+
+
+def zoo_markdown():
+    """The zoo as a Markdown table, each name linked to its folder."""
+    header, rows = zoo_rows()
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    for name, *cells in rows:
+        link = f"[{name}](saved_models/{name}/README.md)"
+        lines.append("| " + " | ".join([link, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def card_text(card):
+    """A card for the terminal."""
+    return cards.render(card)
+
+
+def metrics_text(measurements):
+    """Measurements beside their baselines and published numbers."""
+    return text_table(
+        ["metric", "value", "baseline", "published"],
+        [
+            [
+                row.metric,
+                _number(row.value),
+                _number(row.baseline),
+                _number(row.published),
+            ]
+            for row in measurements
+        ],
+    )
+
+
+def _row(card):
+    headline = card["metrics"][0]
+    return [
+        card["name"],
+        card["variant"].removesuffix("Autoencoder").lower(),
+        card["dataset"]["name"],
+        f"{card['parameters']:,}",
+        headline["metric"],
+        *(_number(headline[column]) for column in ("value", "baseline", "published")),
+    ]
+
+
+def _number(value):
+    return "–" if value is None else f"{value:.4g}"
