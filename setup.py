@@ -20,10 +20,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     install_requires=[
+        "h5py>=3.11",
         "importlib_resources>=6.0",  # tensorflow-datasets imports it, undeclared
         "keras>=3.12",
         "numpy>=1.26",
         "scikit-learn>=1.4",
+        "scipy>=1.11",
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.7",
     ],

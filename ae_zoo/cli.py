@@ -35,7 +35,8 @@ def _parser():
         added.set_defaults(run=run)
         return added
 
-    command("list", _list, "Show the zoo as a table.")
+    added = command("list", _list, "Show the zoo as a table.")
+    added.add_argument("--markdown", action="store_true", help="with links, for a page")
     added = command("info", _info, "Show the card of a model.")
     added.add_argument("model", help="name or folder")
     added = command("train", _train, "Train a recipe.")
@@ -67,7 +68,7 @@ def _parser():
 def _list(options):
     from ae_zoo import tables
 
-    print(tables.zoo_table())
+    print(tables.zoo_markdown() if options.markdown else tables.zoo_table())
 
 
 def _info(options):

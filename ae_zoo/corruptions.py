@@ -1,5 +1,7 @@
 """Random corruptions x → x̃ that a denoising autoencoder learns to undo."""
 
+import inspect
+
 import keras
 import tensorflow as tf
 
@@ -10,7 +12,8 @@ class Corruption:
     Subclasses implement `__call__(x, seed)` with stateless draws from `seed`, an
     integer tensor of shape (2,): equal seeds corrupt equally, which is what lets
     validation measure the same noise at every epoch. Registered with
-    `keras.saving.register_keras_serializable`, they are saved with the model.
+    `keras.saving.register_keras_serializable`, and with an attribute of the same name
+    for each constructor argument, they are saved with the model.
     """
 
     def __call__(self, x, seed):
@@ -20,7 +23,10 @@ class Corruption:
         )
 
     def get_config(self):
-        return {}
+        return {
+            name: getattr(self, name)
+            for name in inspect.signature(type(self)).parameters
+        }
 
     @classmethod
     def from_config(cls, config):
@@ -65,9 +71,6 @@ class GaussianCorruption(Corruption):
         noisy = x + stddev * noise
         return noisy if self.clip is None else tf.clip_by_value(noisy, *self.clip)
 
-    def get_config(self):
-        return {"stddev": self.stddev, "clip": self.clip}
-
 
 class _RateCorruption(Corruption):
     def __init__(self, rate):
@@ -83,9 +86,6 @@ class _RateCorruption(Corruption):
         """True where an input is to be corrupted, the shape of `x`."""
         rate = _draw_per_sample(self.rate, x, seed)
         return tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype) < rate
-
-    def get_config(self):
-        return {"rate": self.rate}
 
 
 @keras.saving.register_keras_serializable("ae_zoo")

@@ -235,7 +235,7 @@ class Contraction(_Protocol):
         saturated = 100 * ((codes < 0.05) | (codes > 0.95)).mean()
         norms = [
             np.sqrt(model.penalty(x, model.encode(x), None, training=False))
-            for x in _chunks(test)
+            for x in map(tf.constant, _chunks(test))
         ]
         return [
             Measurement("Jacobian norm ‖J‖", np.concatenate(norms).mean()),

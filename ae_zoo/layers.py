@@ -50,7 +50,8 @@ def keep_largest(inputs, k):
 
     Args:
         inputs: (batch, ...).
-        k: How many to keep; all where a sample has no more than k.
+        k: How many to keep; all where a sample has no more than k. Values equal to
+            the k-th largest are kept too.
 
     Returns:
         The shape of `inputs`.

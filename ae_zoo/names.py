@@ -1,4 +1,4 @@
-"""The error for a name that nobody knows."""
+"""What is said of a name that nobody knows."""
 
 import difflib
 
@@ -7,12 +7,19 @@ def unknown_name(kind, name, known, remedy=""):
     """The `ValueError` for a name that is not in `known`, with near matches.
 
     Args:
-        kind: What is named: "model", "dataset".
+        kind: What is named: "model", "recipe".
         name: What was received.
         known: The names there are.
         remedy: A further sentence on what to do, beginning with a space.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return ValueError(f"Found no {kind} named {name!r}.{hint} Known: {known}.{remedy}")
+    return ValueError(
+        f"Found no {kind} named {name!r}. {did_you_mean(name, known)}"
+        f"Known: {known}.{remedy}"
+    )
+
+
+def did_you_mean(name, known):
+    """Returns "Did you mean 'mnist'? " for 'mnits', or an empty string."""
+    near = difflib.get_close_matches(str(name).lower(), list(known), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""

@@ -185,9 +185,11 @@ def tied_decoder(encoder, output):
             f"{[type(layer).__name__ for layer in getattr(encoder, 'layers', [])]}"
         )
     inputs = x = keras.Input(encoder.output_shape[1:])
-    for dense, before in zip(chain[:0:-1], chain[-2::-1], strict=True):
-        x = TransposedDense(dense, activation=before.activation)(x)
-    x = TransposedDense(chain[0])(x)
+    if inputs.shape != chain[-1].output.shape:  # a Reshape or Flatten of the code
+        x = keras.layers.Reshape(chain[-1].output.shape[1:])(x)
+    activations = [None, *(dense.activation for dense in chain[:-1])]
+    for dense, activation in zip(reversed(chain), reversed(activations), strict=True):
+        x = TransposedDense(dense, activation, dtype=dense.dtype_policy)(x)
     x = _reconstruction(x, encoder.input_shape[1:], output)
     return keras.Model(inputs, x, name="tied_decoder")
 

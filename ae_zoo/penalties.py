@@ -68,17 +68,16 @@ def jacobian_closed_form(dense, code):
 
     Args:
         dense: The encoder's only weight layer.
-        code: Its output z, (batch, d).
+        code: Its output z, (batch, ..., d).
 
     Returns:
         (batch,).
     """
     slope = SLOPES[keras.activations.serialize(dense.activation)]
     kernel = ops.cast(dense.kernel, "float32")  # (n, d)
-    return ops.sum(
-        ops.square(slope(ops.cast(code, "float32"))) * ops.sum(kernel**2, axis=0),
-        axis=-1,
-    )
+    repeats = math.prod(code.shape[1:]) // dense.units  # where rows share the layer
+    units = ops.reshape(ops.cast(code, "float32"), (-1, repeats, dense.units))
+    return _sum_over_units(ops.square(slope(units)) * ops.sum(kernel**2, axis=0))
 
 
 def jacobian_exact(encoder, x, training=False):

@@ -23,7 +23,7 @@ def check_array(array, role, shape, support=None, noisy=False):
         TypeError: Not a numeric array, or integers where [0, 1] floats are expected.
         ValueError: Empty, of another shape, not finite, or outside the interval.
     """
-    array = np.asarray(array)
+    array = to_array(array, role)
     if (
         array.dtype == object
         or array.dtype.kind not in "fiub"
@@ -44,6 +44,21 @@ def check_array(array, role, shape, support=None, noisy=False):
     if array.size == 0:
         raise ValueError(f"`{role}` is empty: expected at least one sample.")
     _check_values(array, role, support, noisy)
+
+
+def to_array(values, role):
+    """`values` as a NumPy array.
+
+    Raises:
+        TypeError: A list whose rows differ in length.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise TypeError(
+            f"`{role}` must be an array of samples of one shape. Received a "
+            f"{type(values).__name__} of unlike rows. ({error})"
+        ) from error
 
 
 def check_dataset(dataset, check_batch):
@@ -99,10 +114,12 @@ def _check_values(array, role, support, noisy):
         return
     margin = _NOISE_MARGIN if noisy else _ROUNDING
     if low < support[0] - margin or high > support[1] + margin:
-        hint = " Scale images with `x / 255`." if high > 100 and low >= 0 else ""
+        hint = "Rescale them, or build the model with reconstruction_loss='gaussian'."
+        if high > 100 and low >= 0:
+            hint = "Scale images with `x / 255`."
         raise ValueError(
             f"`{role}` must lie in [{support[0]:g}, {support[1]:g}], the range of this "
-            f"model's loss. Received values between {low:g} and {high:g}.{hint}"
+            f"model's loss. Received values between {low:g} and {high:g}. {hint}"
         )
 
 

@@ -16,7 +16,7 @@ def build():
     encoder = networks.dense_encoder(INPUT_SHAPE, [128], latent_activation="sigmoid")
     decoder = networks.dense_decoder(128, [], INPUT_SHAPE)
     return SparseAutoencoder(
-        encoder, decoder, sparsity="kl", penalty_weight=0.02, rho=0.05
+        encoder, decoder, sparsity="kl", penalty_weight=0.3, rho=0.05
     )
 
 

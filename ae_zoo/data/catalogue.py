@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from ae_zoo.data.dataset_info import DatasetInfo
 from ae_zoo.data.facts import FACTS
+from ae_zoo.names import did_you_mean
 
 
 def names() -> list[str]:
@@ -53,7 +51,7 @@ def lookup(name: str, caller: str) -> DatasetInfo:
     if name not in FACTS:
         raise ValueError(
             f"`ae_zoo.data.{caller}` found no data set named {name!r}. "
-            f"{_did_you_mean(name, FACTS)}Data sets: {names()}."
+            f"{did_you_mean(name, FACTS)}Data sets: {names()}."
         )
     return FACTS[name]
 
@@ -69,7 +67,7 @@ def check_split(facts: DatasetInfo, split: str, caller: str) -> None:
     if split not in facts.counts:
         raise ValueError(
             f"`ae_zoo.data.{caller}` found no split named {split!r} in "
-            f"{facts.name!r}. {_did_you_mean(split, facts.counts)}"
+            f"{facts.name!r}. {did_you_mean(split, facts.counts)}"
             f"Splits: {list(facts.counts)}."
         )
 
@@ -82,9 +80,3 @@ def check_labels(facts: DatasetInfo, labels: bool, caller: str) -> None:
             f"`ae_zoo.data.{caller}` got labels=True, but {facts.name!r} has no "
             f"labels. Leave labels=False, or use one of {labelled}."
         )
-
-
-def _did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Returns "Did you mean 'mnist'? " for 'mnits', or an empty string."""
-    near = difflib.get_close_matches(wrong.lower(), list(known), n=1)
-    return f"Did you mean {near[0]!r}? " if near else ""

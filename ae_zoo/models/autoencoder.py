@@ -27,18 +27,19 @@ class Autoencoder(keras.Model):
         seed: Seeds everything random in the model: corruption, sampling.
 
     Raises:
-        TypeError: Encoder or decoder is not a built Keras model.
-        ValueError: Their shapes do not fit.
+        TypeError: Encoder or decoder is not a Keras model, or the seed no integer.
+        ValueError: The models are not built, or their shapes do not fit.
     """
 
     penalty_name = None
     penalty_weight = 1.0
-    takes_noisy_input = False
 
     def __init__(
         self, encoder, decoder, reconstruction_loss="bernoulli", seed=0, **kwargs
     ):
         super().__init__(**kwargs)
+        if not isinstance(seed, int):
+            raise TypeError(f"`seed` must be an integer. Received: {seed!r}")
         self.reconstruction_loss = losses.get(reconstruction_loss)
         self.encoder = encoder
         input_shape = _built_input_shape(encoder, "encoder")
@@ -62,7 +63,8 @@ class Autoencoder(keras.Model):
         self._sample_shape = tuple(input_shape[1:])
         code = self.encoder(keras.Input(self._sample_shape))
         self._check_code(tuple(code.shape[1:]))
-        self.decoder(keras.Input(self.latent_shape))
+        reconstruction = self.decoder(keras.Input(self.latent_shape))
+        self._reconstruction_shape = tuple(reconstruction.shape[1:])
         self.built = True
 
     def _check_code(self, code_shape):
@@ -76,6 +78,11 @@ class Autoencoder(keras.Model):
     def input_shape(self):
         """Shape of a batch of inputs, with None for the batch."""
         return (None, *self._sample_shape)
+
+    @property
+    def output_shape(self):
+        """Shape of a batch of reconstructions, with None for the batch."""
+        return (None, *self._reconstruction_shape)
 
     @property
     def latent_dim(self):
@@ -106,21 +113,25 @@ class Autoencoder(keras.Model):
         return self.decoder(self.bottleneck(code, training), training=training)
 
     def forward(self, x, y, sample_weight, training):
-        """The pass of a training or test step: adds the penalty and returns x̂."""
+        """The pass of a training or test step.
+
+        Returns:
+            x̂, and the scalar that joins its loss.
+        """
         code = self.encoder(x, training=training)
         reconstruction = self.decoder(
             self.bottleneck(code, training), training=training
         )
         penalty = self.penalty(x, code, sample_weight, training)
-        if penalty is not None:
-            self.add_penalty(penalty, sample_weight)
-        return reconstruction
+        if penalty is None:
+            return reconstruction, 0.0
+        return reconstruction, self.weigh(penalty, sample_weight, ops.shape(x)[0])
 
-    def add_penalty(self, penalty, sample_weight):
-        """Adds `penalty_weight` times the mean penalty to the loss and the metrics."""
+    def weigh(self, penalty, sample_weight, size):
+        """`penalty_weight` times the mean penalty, which the metrics take note of."""
         mean = weighted_mean(penalty, sample_weight)
-        self.add_loss(self.penalty_weight * mean)
-        self._penalty_tracker.update_state(mean)
+        self._penalty_tracker.update_state(mean, sample_weight=size)
+        return self.penalty_weight * mean
 
     def train_step(self, data):
         with tf.GradientTape() as tape:
@@ -138,16 +149,23 @@ class Autoencoder(keras.Model):
 
     def _loss_of_batch(self, data, training):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x, y = (self.corrupt(x, training), x) if y is None else (x, y)
+        x = ops.cast(x, "float32")
+        x, y = (
+            (self.corrupt(x, training), x) if y is None else (x, ops.cast(y, "float32"))
+        )
         self._clear_losses()  # those of the step before
-        y_pred = self.forward(x, y, sample_weight, training)
+        y_pred, penalty = self.forward(x, y, sample_weight, training)
+        # Inside a replica Keras divides the loss by the number of replicas. The penalty
+        # is no `add_loss`: replicas are threads that share its list, and they take
+        # turns wherever a penalty reduces over all of them.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
-        # Inside a replica Keras divides the loss by the number of replicas.
-        unscaled = loss * tf.distribute.get_strategy().num_replicas_in_sync
+        loss += penalty / replicas
+        unscaled = loss * replicas
         size = ops.shape(y_pred)[0]
         self._loss_tracker.update_state(unscaled, sample_weight=size)
         self._reconstruction_tracker.update_state(
-            unscaled - sum(self.losses), sample_weight=size
+            unscaled - penalty - sum(self.losses), sample_weight=size
         )
         return loss, (x, y, y_pred, sample_weight)
 
@@ -181,7 +199,7 @@ class Autoencoder(keras.Model):
         `jit_compile="auto"` compiles with XLA on accelerators only: on CPUs it halves
         the speed of convolutions. It is off across replicas, where it fails.
         """
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        if self.distribute_strategy.num_replicas_in_sync > 1:
             jit_compile = False
         elif jit_compile == "auto" and not tf.config.list_physical_devices("GPU"):
             jit_compile = False
@@ -212,6 +230,7 @@ class Autoencoder(keras.Model):
             ValueError: Empty, not finite, of a wrong shape or range, or a batch size
                 that does not divide among the replicas.
         """
+        x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
         validation_data = kwargs.get("validation_data")
         if isinstance(validation_data, (tuple, list)):
@@ -224,20 +243,23 @@ class Autoencoder(keras.Model):
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""
+        x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`: the reconstruction of x. Errors as `fit`."""
-        if isinstance(x, (np.ndarray, tf.Tensor, list)):
+        x = _as_array(x)
+        if isinstance(x, (np.ndarray, tf.Tensor)):
             self._check_input(x, is_target=False)
         return super().predict(x, *args, **kwargs)
 
     def _check(self, x, y=None, batch_size=None):
         if isinstance(x, tf.data.Dataset):
             validation.check_dataset(x, self._check_batch)
-        elif isinstance(x, (np.ndarray, tf.Tensor, list)):
-            validation.check_batch_size(batch_size)
+        elif isinstance(x, (np.ndarray, tf.Tensor)):
+            with self.distribute_strategy.scope():
+                validation.check_batch_size(batch_size)
             self._check_batch((x, y))
 
     def _check_batch(self, batch):
@@ -246,8 +268,8 @@ class Autoencoder(keras.Model):
         if y is None:
             self._check_self_target()
         else:
-            shape = self.decoder.output_shape[1:]
-            validation.check_array(y, "y", shape, self.reconstruction_loss.support)
+            support = self.reconstruction_loss.support
+            validation.check_array(y, "y", self._reconstruction_shape, support)
 
     def _check_input(self, x, is_target):
         validation.check_array(
@@ -255,16 +277,20 @@ class Autoencoder(keras.Model):
             "x",
             self._sample_shape,
             self.reconstruction_loss.support,
-            noisy=self.takes_noisy_input or not is_target,
+            noisy=not is_target,
         )
 
     def _check_self_target(self):
-        output_shape = tuple(self.decoder.output_shape[1:])
-        if output_shape != self._sample_shape:
+        if not self._is_own_target:
             raise ValueError(
-                f"This model maps {self._sample_shape} to {output_shape}, so x cannot "
-                "be its own target. Pass pairs: fit(x, y)."
+                f"This model maps {self._sample_shape} to "
+                f"{self._reconstruction_shape}, so x cannot be its own target. Pass "
+                "pairs: fit(x, y)."
             )
+
+    @property
+    def _is_own_target(self):
+        return self._reconstruction_shape == self._sample_shape
 
     # What the parts do on their own.
 
@@ -294,17 +320,24 @@ class Autoencoder(keras.Model):
         Returns:
             (batch,), in nats (Gaussian: half the squared error).
         """
-        self._check_eager_input(x)
+        self._check_self_target()
+        if not _is_symbolic(x):
+            self._check_input(x, is_target=True)
         return self._run("score", (x,), batch_size)
 
     def endpoints(self):
         """The functions of tensors behind these methods, by name, as exported."""
-        return {
+        functions = {
             "reconstruct": lambda x: self.call(x),
             "encode": lambda x: self.bottleneck(self.encoder(x, training=False)),
             "decode": lambda z: self.decoder(z, training=False),
-            "score": lambda x: self.reconstruction_loss.call(x, self.call(x)),
         }
+        if self._is_own_target:
+            functions["score"] = self._score
+        return functions
+
+    def _score(self, x):
+        return self.reconstruction_loss.call(x, self.call(x))
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """Writes the model for use without this library; see `ae_zoo.export`.
@@ -370,9 +403,20 @@ def weighted_mean(values, sample_weight):
         values: (batch,), or a scalar that already speaks for the batch.
         sample_weight: (batch,) or None.
     """
-    if sample_weight is not None and len(values.shape) == 1:
+    if len(values.shape) == 0:
+        return values
+    if sample_weight is not None:
         values = values * ops.cast(ops.reshape(sample_weight, (-1,)), values.dtype)
-    return ops.mean(values)
+    # An uneven last batch leaves some replicas without a sample.
+    size = ops.cast(ops.shape(values)[0], values.dtype)
+    return ops.divide_no_nan(ops.sum(values), size)
+
+
+def _as_array(values):
+    # Keras reads a list as several inputs.
+    if not isinstance(values, list):
+        return values
+    return validation.to_array(values, "x")
 
 
 def _is_symbolic(x):

@@ -49,15 +49,14 @@ class ContractiveAutoencoder(Autoencoder):
         self.penalty_weight = penalty_weight
         self.jacobian = jacobian
         self.projections = projections
-        chain = networks.dense_chain(encoder)
-        has_closed_form = len(chain) == 1 and penalties.has_known_slope(chain[0])
+        has_closed_form = _has_closed_form(encoder)
         self._check_arguments(has_closed_form)
         if jacobian == "auto":
             jacobian = "closed_form" if has_closed_form else "exact"
         self._method = jacobian
 
     def _check_arguments(self, has_closed_form):
-        if self.penalty_weight < 0:
+        if not self.penalty_weight >= 0:  # not NaN either
             raise ValueError(
                 f"`penalty_weight` must be ≥ 0. Received: {self.penalty_weight}"
             )
@@ -84,3 +83,13 @@ class ContractiveAutoencoder(Autoencoder):
         return penalties.jacobian_projection(
             self.encoder, x, self.next_seed(training), self.projections, training
         )
+
+
+def _has_closed_form(encoder):
+    chain = networks.dense_chain(encoder)
+    # Dropout scales the Jacobian by a mask that the code does not tell.
+    return (
+        len(chain) == 1
+        and penalties.has_known_slope(chain[0])
+        and not any(isinstance(layer, keras.layers.Dropout) for layer in encoder.layers)
+    )

@@ -31,10 +31,13 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     def __init__(self, encoder, decoder, reconstruction_loss="bernoulli", **kwargs):
         super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
-        output_shape = self.decoder.output_shape
-        if len(self.input_shape) != 4 or output_shape[:3] != self.input_shape[:3]:
+        if (
+            len(self.input_shape) != 4
+            or len(self.output_shape) != 4
+            or self.output_shape[:3] != self.input_shape[:3]
+        ):
             raise ValueError(
                 "A convolutional autoencoder maps images (height, width, channels) to "
                 f"images of the same size. Received {self.input_shape[1:]} to "
-                f"{output_shape[1:]}."
+                f"{self.output_shape[1:]}."
             )

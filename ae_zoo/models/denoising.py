@@ -17,9 +17,8 @@ class DenoisingAutoencoder(Autoencoder):
     Args:
         encoder: See `Autoencoder`, as for all other arguments.
         decoder: Also "tied".
-        corruption: `GaussianCorruption`, `MaskingCorruption`, `SaltAndPepperCorruption`
-            of
-            `ae_zoo.corruptions`, or your own `Corruption`.
+        corruption: `GaussianCorruption`, `MaskingCorruption` or
+            `SaltAndPepperCorruption` of `ae_zoo.corruptions`, or your own `Corruption`.
         **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
 
     Raises:
@@ -31,8 +30,6 @@ class DenoisingAutoencoder(Autoencoder):
     >>> corruption = ae_zoo.corruptions.MaskingCorruption(0.3)
     >>> model = ae_zoo.DenoisingAutoencoder(encoder, "tied", corruption=corruption)
     """
-
-    takes_noisy_input = True
 
     def __init__(self, encoder, decoder, corruption=None, **kwargs):
         super().__init__(encoder, decoder, **kwargs)

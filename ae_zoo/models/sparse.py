@@ -65,7 +65,7 @@ class SparseAutoencoder(Autoencoder):
         self._check_ranges()
 
     def _check_ranges(self):
-        if self.penalty_weight < 0:
+        if not self.penalty_weight >= 0:  # not NaN either
             raise ValueError(
                 f"`penalty_weight` must be ≥ 0. Received: {self.penalty_weight}"
             )

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo import penalties, validation
+from ae_zoo import penalties
 from ae_zoo.models.autoencoder import Autoencoder, weighted_mean
 
 
@@ -42,7 +42,7 @@ class VariationalAutoencoder(Autoencoder):
     penalty_name = "kl"
 
     def __init__(self, encoder, decoder, beta=1.0, importance_samples=1, **kwargs):
-        if beta < 0:
+        if not beta >= 0:
             raise ValueError(f"`beta` must be ≥ 0. Received: {beta}")
         if importance_samples < 1:
             raise ValueError(
@@ -58,8 +58,12 @@ class VariationalAutoencoder(Autoencoder):
         self.importance_samples = importance_samples
 
     def build(self, input_shape):
-        self._mean_head = keras.layers.Dense(self.latent_shape[-1], name="mean")
-        self._log_var_head = keras.layers.Dense(self.latent_shape[-1], name="log_var")
+        self._mean_head = keras.layers.Dense(
+            self.latent_shape[-1], name="mean", dtype=self.dtype_policy
+        )
+        self._log_var_head = keras.layers.Dense(
+            self.latent_shape[-1], name="log_var", dtype=self.dtype_policy
+        )
         super().build(input_shape)
 
     def _check_code(self, code_shape):
@@ -95,17 +99,17 @@ class VariationalAutoencoder(Autoencoder):
         )
         z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
         reconstructions = self._decode_all(z, training)  # (k * batch, ...)
-        self.add_penalty(penalties.gaussian_kl(mean, log_var), sample_weight)
+        size = ops.shape(mean)[0]
+        kl = penalties.gaussian_kl(mean, log_var)
+        penalty = self.weigh(kl, sample_weight, size)
         if self.importance_samples == 1:
-            return reconstructions
-        reconstruction = reconstructions[: ops.shape(mean)[0]]
+            return reconstructions, penalty
+        reconstruction = reconstructions[:size]
         bound = self._importance_weighted_bound(y, z, reconstructions, mean, log_var)
-        # Keras adds up ℓ of the first sample and β KL; what is added here turns the
-        # sum into the bound, in value and in gradient.
-        elbo = self.reconstruction_loss.call(y, reconstruction)
-        elbo += self.beta * penalties.gaussian_kl(mean, log_var)
-        self.add_loss(weighted_mean(bound - elbo, sample_weight))
-        return reconstruction
+        # Keras counts ℓ of the first draw; what joins it here turns the sum into the
+        # bound, in value and in gradient.
+        first = self.reconstruction_loss.call(y, reconstruction)
+        return reconstruction, weighted_mean(bound - first, sample_weight)
 
     def _importance_weighted_bound(self, y, z, reconstructions, mean, log_var):
         log_ratio = _log_normal(z, 0.0, 0.0) - _log_normal(z, mean, log_var)
@@ -117,10 +121,7 @@ class VariationalAutoencoder(Autoencoder):
     def _decode_all(self, z, training=False):
         return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
 
-    def endpoints(self):
-        return super().endpoints() | {"score": self._negative_elbo}
-
-    def _negative_elbo(self, x, eps):
+    def _score(self, x, eps):  # the negative ELBO
         mean, log_var = self.posterior(x)
         reconstruction = self.decoder(mean + ops.exp(0.5 * log_var) * eps)
         kl = penalties.gaussian_kl(mean, log_var)
@@ -137,7 +138,8 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (batch,), in nats (Gaussian: ½‖x − x̂‖² plus the KL).
         """
-        self._check_input(x, is_target=False)
+        self._check_self_target()
+        self._check_input(x, is_target=True)
         eps = tf.random.stateless_normal((len(x), *self.latent_shape), (seed, 0))
         return self._run("score", (x, eps), batch_size)
 

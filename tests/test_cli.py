@@ -1,0 +1,57 @@
+"""The command line: what it prints and how it fails."""
+
+import pytest
+
+import ae_zoo
+from ae_zoo import cli, tables
+
+NAME = "undercomplete_digits"
+
+
+def test_list_prints_every_entry(capsys):
+    assert cli.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["name", "variant", "data"]
+    assert [line.split()[0] for line in lines[2:]] == ae_zoo.list_models()
+
+
+def test_info_prints_the_card(capsys):
+    assert cli.main(["info", NAME]) == 0
+    assert f"# {NAME}" in capsys.readouterr().out
+
+
+def test_evaluate_reproduces_the_card(capsys):
+    assert cli.main(["evaluate", NAME]) == 0
+    value = ae_zoo.info(NAME)["metrics"][0]["value"]
+    assert f"{value:.4g}" in capsys.readouterr().out
+
+
+def test_train_and_evaluate_a_folder(tmp_path, capsys):
+    run = str(tmp_path / "run")
+    assert cli.main(["train", NAME, "--epochs", "1", "--output-dir", run]) == 0
+    assert cli.main(["evaluate", f"{run}/model"]) == 0
+    assert cli.main(["train", NAME, "--epochs", "1", "--output-dir", run]) == 1
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["model.tflite", "saved_model"])
+def test_export_writes_the_format_of_the_path(tmp_path, path, capsys):
+    assert cli.main(["export", NAME, str(tmp_path / path)]) == 0
+    assert (tmp_path / path).is_dir() == (path == "saved_model")
+    assert cli.main(["export", NAME, str(tmp_path / path)]) == 1
+    assert "exists" in capsys.readouterr().err
+
+
+def test_errors_are_one_line_without_a_traceback(capsys):
+    assert cli.main(["info", "denoising_mnsit"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("ae-zoo: ") and "denoising_mnist" in error
+    assert error.count("\n") == 1
+
+
+def test_zoo_table_is_in_the_readme():
+    """`README.md` shows the cards as they are."""
+    from pathlib import Path
+
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    assert tables.zoo_markdown() in readme

@@ -1,0 +1,96 @@
+"""Imports run one way, and light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ae_zoo"
+# From the ground up: a room may use the rooms before it and its own.
+ROOMS = [
+    "names",
+    "corruptions",
+    "layers",
+    "losses",
+    "penalties",
+    "validation",
+    "networks",
+    "export",
+    "models",
+    "allowlist",
+    "archive",
+    "data",
+    "cards",
+    "zoo",
+    "evaluation",
+    "plots",
+    "recipe",
+    "distribution",
+    "training",
+    "tables",
+    "demo",
+    "cli",
+]
+HEAVY = ("tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib")
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    """Rooms of the package that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "ae_zoo":
+            yield from (name.name for name in node.names if name.name in ROOMS)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "")[:7] == "ae_zoo.":
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            names = (name.name.split(".") for name in node.names)
+            yield from (parts[1] for parts in names if parts[0] == "ae_zoo" < parts[-1])
+
+
+def test_every_room_has_its_place():
+    rooms = {room(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert rooms == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+def test_imports_run_downward(path):
+    if room(path) == "__init__":
+        return
+    above = ROOMS[ROOMS.index(room(path)) + 1 :]
+    assert not set(imported_rooms(path)) & set(above)
+
+
+def loaded_by(code):
+    """Names of the modules that a fresh interpreter has loaded after `code`."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(run.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ae_zoo",
+        "import ae_zoo; ae_zoo.list_models()",
+        "import ae_zoo; ae_zoo.info('denoising_mnist')",
+        "from ae_zoo.cli import main; main(['list'])",
+        "from ae_zoo.cli import main; main(['info', 'denoising_mnist'])",
+    ],
+)
+def test_light_commands_load_nothing_heavy(code):
+    assert not loaded_by(code) & set(HEAVY)
+
+
+def test_load_needs_neither_training_nor_data():
+    loaded = loaded_by("import ae_zoo; ae_zoo.load('undercomplete_digits')")
+    assert "ae_zoo.models" in loaded
+    assert not loaded & {"ae_zoo.training", "ae_zoo.recipe", "ae_zoo.data", *HEAVY[2:]}

@@ -1,0 +1,39 @@
+"""Pictures are written, and show what they are given."""
+
+import numpy as np
+from matplotlib import image
+
+from ae_zoo import data, plots
+
+
+def test_image_rows_draws_black_and_white(tmp_path):
+    black, white = np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8, 1))
+    plots.image_rows({"black": black, "white": white}, tmp_path / "new" / "rows.png")
+    picture = image.imread(tmp_path / "new" / "rows.png")[..., :3].mean(axis=-1)
+    height, width = picture.shape
+    assert picture[height // 4, 2 * width // 3] == 0
+    assert picture[3 * height // 4, 2 * width // 3] == 1
+
+
+def test_training_curve(tmp_path):
+    log = tmp_path / "training.csv"
+    log.write_text("epoch,loss,val_loss\n0,3,4\n1,2,3\n2,1,2\n")
+    plots.training_curve(log, tmp_path / "curve.png")
+    picture = image.imread(tmp_path / "curve.png")
+    assert picture.std() > 0.01
+
+
+def test_mnist_style_scales_and_centres():
+    digit = np.zeros((1, 16, 16, 1), "float32")
+    digit[0, 1:9, 2:5] = 1
+    (result,) = data.mnist_style(digit)
+    assert result.shape == (28, 28, 1)
+    rows = np.flatnonzero(result.max(axis=(1, 2)) > 0.5)
+    columns = np.flatnonzero(result.max(axis=(0, 2)) > 0.5)
+    # 10 rows with the margin become 20; the bar's 8 × 3 pixels 16 × 6, ± one of blur.
+    assert abs(len(rows) - 16) <= 1 and abs(len(columns) - 6) <= 1
+    mass = result[..., 0] / result.sum()
+    for axis in (0, 1):
+        centre = (mass.sum(axis=1 - axis) * np.arange(28)).sum()
+        # Whole pixels are moved, so the centre is met to half a pixel.
+        assert abs(centre - 13.5) <= 0.5 + 1e-3

@@ -1,0 +1,159 @@
+"""Recipes and training: from a file to a model folder."""
+
+import csv
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ae_zoo
+from ae_zoo import data
+from ae_zoo.recipe import list_recipes, load_recipe
+
+NAME = "undercomplete_digits"
+
+
+def recipe(**changes):
+    return dataclasses.replace(load_recipe(NAME)[1], **changes)
+
+
+def rows(output_dir):
+    with open(output_dir / "training.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_recipe_takes_one_step(name):
+    _, recipe = load_recipe(name)
+    shape = data.info(recipe.dataset).shape
+    x = np.random.default_rng(0).integers(0, 2, (recipe.batch_size, *shape))
+    model = recipe.build()
+    model.compile(recipe.optimizer(10))
+    assert (
+        type(model)
+        .__name__.lower()
+        .startswith("undercomplete" if name == "linear_mnist" else name.split("_")[0])
+    )
+    before = [weight.numpy() for weight in model.trainable_variables]
+    logs = model.train_on_batch(x.astype("float32"), return_dict=True)
+    assert np.isfinite(logs["loss"])
+    assert any(
+        np.any(old != new.numpy())
+        for old, new in zip(before, model.trainable_variables, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_recipe_says_what_to_expect(name):
+    import inspect
+
+    source = inspect.getsource(load_recipe(name)[1].build.__code__)
+    assert "build" in source
+    docstring = load_recipe(name)[1].build.__globals__["__doc__"]
+    for line in ("Source:", f"Command: ae-zoo train {name}", "Expected:"):
+        assert line in docstring
+    assert "@" not in docstring
+
+
+def test_training_writes_a_model_folder(tmp_path):
+    model = ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
+    again = ae_zoo.load(tmp_path / "run" / "model")
+    x = data.arrays("digits", "test")
+    np.testing.assert_array_equal(
+        again.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    card = ae_zoo.info(tmp_path / "run" / "model")
+    assert card["training"]["epochs"] == 2
+    error = np.square(x - again.predict(x, verbose=0)).sum(axis=(1, 2, 3)).mean()
+    assert card["metrics"][0]["value"] == pytest.approx(error, rel=1e-5)
+    assert len(rows(tmp_path / "run")) == 2
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    with pytest.raises(FileExistsError, match="--resume"):
+        ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
+
+
+def test_training_repeats_itself(tmp_path):
+    results = [
+        ae_zoo.train(recipe(epochs=1), output_dir=tmp_path / run, verbose=0)
+        for run in ("first", "second")
+    ]
+    for a, b in zip(*(model.get_weights() for model in results), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_interrupted_run_resumes(tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    interrupted = recipe(epochs=4, callbacks=lambda: [Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        ae_zoo.train(interrupted, output_dir=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run" / "model").exists()
+    ae_zoo.train(recipe(epochs=4), output_dir=tmp_path / "run", resume=True, verbose=0)
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == ["0", "1", "2", "3"]
+
+
+def test_divergence_stops_with_a_clear_error(tmp_path):
+    diverging = recipe(
+        optimizer=lambda steps: keras.optimizers.SGD(1e30), steps_per_execution=1
+    )
+    with pytest.raises(FloatingPointError, match="Lower the learning rate"):
+        ae_zoo.train(diverging, output_dir=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path):
+    stopping = recipe(
+        optimizer=lambda steps: keras.optimizers.SGD(1e-12), patience=1, epochs=50
+    )
+    ae_zoo.train(stopping, output_dir=tmp_path / "run", verbose=0)
+    assert len(rows(tmp_path / "run")) < 50
+
+
+def test_mirrored_strategy_trains(tmp_path):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    ae_zoo.train(recipe(epochs=1), strategy, output_dir=tmp_path / "run", verbose=0)
+    assert float(rows(tmp_path / "run")[0]["loss"]) > 0
+    with pytest.raises(ValueError, match="batch of 63 does not divide among 2"):
+        ae_zoo.train(
+            recipe(batch_size=63), strategy, output_dir=tmp_path / "odd", verbose=0
+        )
+
+
+def test_unknown_recipe_and_strategy(tmp_path):
+    with pytest.raises(ValueError, match="Did you mean 'deep_digits'"):
+        ae_zoo.train("deep_digit")
+    with pytest.raises(ValueError, match="Did you mean 'mirrored'"):
+        ae_zoo.train(recipe(), "miror", output_dir=tmp_path)
+    with pytest.raises(FileNotFoundError, match="no recipe file"):
+        ae_zoo.train("nowhere.py")
+
+
+def test_unknown_recipe_field(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import ae_zoo\nrecipe = ae_zoo.Recipe(epoch=3)\n")
+    with pytest.raises(ValueError, match="(?s)'epoch'.*Did you mean 'epochs'.*mine.py"):
+        load_recipe(path)
+
+
+def test_file_without_recipe(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("x = 1\n")
+    with pytest.raises(ValueError, match="must define `recipe"):
+        load_recipe(path)
+
+
+def test_recipe_fields_are_checked():
+    with pytest.raises(ValueError, match="Recipe.epochs must be an integer ≥ 1"):
+        recipe(epochs=0)
+
+
+def test_missing_data_names_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="(?s)TFDS_DATA_DIR.*ae-zoo prepare"):
+        ae_zoo.train("deep_mnist", output_dir=tmp_path / "run", data_dir=tmp_path)

@@ -1,0 +1,134 @@
+"""The zoo: every entry loads, does what its card says, and refuses what it should."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+import ae_zoo
+from ae_zoo import evaluation, zoo
+from ae_zoo.recipe import list_recipes, load_recipe
+
+DIGITS = "undercomplete_digits"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of a small entry that a test may damage."""
+    return shutil.copytree(zoo._find(DIGITS), tmp_path / "entry")
+
+
+def test_every_recipe_has_its_entry():
+    assert ae_zoo.list_models() == list_recipes()
+
+
+@pytest.mark.parametrize("name", ae_zoo.list_models())
+def test_card_is_complete(name):
+    card = ae_zoo.info(name)
+    assert card["name"] == name
+    for field in ("variant", "task", "paper", "licence", "input_shape", "parameters"):
+        assert card[field], field
+    for field in ("licence", "citation", "splits", "homepage"):
+        assert card["dataset"][field], field
+    for field in ("command", "seconds", "hardware", "versions", "commit"):
+        assert card["training"][field], field
+    for row in card["metrics"]:
+        assert np.isfinite(row["value"]), row
+        assert (row["baseline"] is None) == (not row["baseline_name"]), row
+        assert (row["published"] is None) == (not row["source"]), row
+
+
+@pytest.mark.parametrize("name", ae_zoo.list_models())
+def test_entry_reproduces_its_card(name, request):
+    """The headline on the first 500 test samples is the one on the card.
+
+    The noise and the draws are seeded, so what is left is the rounding of float32
+    sums on another processor.
+    """
+    card = ae_zoo.info(name)
+    is_embedded = card["dataset"]["name"] == "digits"
+    data_dir = None if is_embedded else request.getfixturevalue("prepared")
+    model = ae_zoo.load(name)
+    assert model.compiled
+    assert list(model.input_shape[1:]) == card["input_shape"]
+    assert model.count_params() == card["parameters"]
+    _, recipe = load_recipe(name)
+    subset = evaluation.measure_subset(model, recipe, data_dir)
+    assert subset["metric"] == card["subset"]["metric"]
+    assert subset["value"] == pytest.approx(card["subset"]["value"], rel=1e-3)
+
+
+def test_loaded_model_fits():
+    model = ae_zoo.load(DIGITS)
+    x = ae_zoo.data.arrays("digits", "train")[:256]
+    before = model.evaluate(x, verbose=0)
+    model.fit(x, epochs=3, verbose=0)
+    assert model.evaluate(x, verbose=0) < before
+
+
+def test_shipped_weights_hold_no_optimizer_state(folder):
+    with shutil.zipfile.ZipFile(folder / "model.keras") as archive:
+        with archive.open("model.weights.h5") as member, h5py.File(member) as weights:
+            assert "optimizer" not in weights
+
+
+def test_unknown_name_lists_near_matches():
+    with pytest.raises(ValueError, match="(?s)'denoising_mnsit'.*'denoising_mnist'"):
+        ae_zoo.load("denoising_mnsit")
+
+
+def test_missing_folder():
+    with pytest.raises(FileNotFoundError, match="no model folder 'no/such/folder'"):
+        ae_zoo.load("no/such/folder")
+
+
+def test_folder_without_card(folder):
+    (folder / "card.json").unlink()
+    with pytest.raises(FileNotFoundError, match="no card.json"):
+        ae_zoo.info(folder)
+
+
+def test_damaged_card(folder):
+    (folder / "card.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged: expected JSON"):
+        ae_zoo.info(folder)
+
+
+def test_truncated_weights(folder):
+    whole = (folder / "model.keras").read_bytes()
+    (folder / "model.keras").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="expected SHA-256"):
+        ae_zoo.load(folder)
+
+
+def test_missing_weights(folder):
+    (folder / "model.keras").unlink()
+    with pytest.raises(FileNotFoundError, match="model.keras"):
+        ae_zoo.load(folder)
+
+
+def test_save_and_load_a_folder(tmp_path):
+    model = ae_zoo.load(DIGITS)
+    x = ae_zoo.data.arrays("digits", "test")[:8]
+    zoo.save(model, tmp_path / "mine", ae_zoo.info(DIGITS))
+    again = ae_zoo.load(tmp_path / "mine")
+    np.testing.assert_array_equal(
+        again.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        zoo.save(model, tmp_path / "mine", ae_zoo.info(DIGITS))
+
+
+def test_interrupted_save_leaves_the_old_folder(folder):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    model = ae_zoo.load(folder)
+    card = ae_zoo.info(folder) | {"task": "another"}
+    with pytest.raises(KeyboardInterrupt):
+        zoo.save(model, folder, card, pictures=interrupt, overwrite=True)
+    assert json.loads((folder / "card.json").read_text())["task"] != "another"
+    assert [path.name for path in folder.parent.iterdir()] == ["entry"]
+    ae_zoo.load(folder)
