@@ -130,13 +130,11 @@ def metrics_table(metrics):
     """A Markdown table of measurements beside their baselines and published numbers."""
     lines = ["| metric | this model | baseline | published |", "|---|---|---|---|"]
     for row in metrics:
-        arrow = "↑" if row["higher_is_better"] else "↓"
+        arrow = {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
         baseline = _number(row["baseline"], row["baseline_name"])
         published = _number(row["published"], row["source"])
         value = f"**{row['value']:.4g}**"
-        lines.append(
-            f"| {row['metric']} {arrow} | {value} | {baseline} | {published} |"
-        )
+        lines.append(f"| {row['metric']}{arrow} | {value} | {baseline} | {published} |")
     return "\n".join(lines)
 
 

@@ -33,15 +33,20 @@ def run(output_dir="demo"):
     print(f"Loading {_MODEL} …")
     model = zoo.load(_MODEL)
     pretrained = model.predict(noisy, verbose=0)
-    picture = output_dir / "denoised.png"
-    rows = {"clean": test[:12], "noisy": noisy[:12], "denoised": pretrained[:12]}
-    plots.image_rows(rows, picture)
     table = [_row("pretrained", model, test, noisy, pretrained)]
 
     print(f"Fine-tuning on {len(train)} digits of scikit-learn …")
     model.fit(train, epochs=3, verbose=2)
     finetuned = model.predict(noisy, verbose=0)
     table.append(_row("fine-tuned", model, test, noisy, finetuned))
+    picture = output_dir / "denoised.png"
+    rows = {
+        "clean": test,
+        "noisy": noisy,
+        "denoised": pretrained,
+        "fine-tuned": finetuned,
+    }
+    plots.image_rows({name: images[:12] for name, images in rows.items()}, picture)
 
     print("Exporting to TFLite and running the file …")
     path = output_dir / "denoiser.tflite"

@@ -28,7 +28,7 @@ class Measurement:
         baseline_name: Which method.
         published: The paper's number, or None.
         source: Where it was published.
-        higher_is_better: Which way is up.
+        higher_is_better: Which way is up, or None where neither is.
     """
 
     metric: str
@@ -37,7 +37,7 @@ class Measurement:
     baseline_name: str = ""
     published: float | None = None
     source: str = ""
-    higher_is_better: bool = False
+    higher_is_better: bool | None = False
 
     def __post_init__(self):
         for field in ("value", "baseline", "published"):
@@ -216,7 +216,8 @@ class Sparsity(_Protocol):
     def __call__(self, model, train, test):
         active = np.abs(model.encode(test).numpy()) > self.threshold
         dead = 100 * (1 - active.any(axis=0).mean())
-        units = {"baseline": model.latent_dim, "baseline_name": "code size"}
+        neutral = {"higher_is_better": None}
+        units = {"baseline": model.latent_dim, "baseline_name": "code size", **neutral}
         return [
             Measurement("active units per sample", active.sum(1).mean(), **units),
             Measurement("dead units, %", dead),
@@ -233,13 +234,14 @@ class Contraction(_Protocol):
     def __call__(self, model, train, test):
         codes = model.encode(test).numpy()
         saturated = 100 * ((codes < 0.05) | (codes > 0.95)).mean()
+        neutral = {"higher_is_better": None}
         norms = [
             np.sqrt(model.penalty(x, model.encode(x), None, training=False))
             for x in map(tf.constant, _chunks(test))
         ]
         return [
-            Measurement("Jacobian norm ‖J‖", np.concatenate(norms).mean()),
-            Measurement("saturated units, %", saturated, higher_is_better=True),
+            Measurement("Jacobian norm ‖J‖", np.concatenate(norms).mean(), **neutral),
+            Measurement("saturated units, %", saturated, **neutral),
         ]
 
 
