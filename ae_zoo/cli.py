@@ -1,7 +1,6 @@
 """The command line `ae-zoo`."""
 
 import argparse
-import os
 import sys
 
 from ae_zoo import __version__
@@ -9,8 +8,6 @@ from ae_zoo import __version__
 
 def main(arguments=None):
     """Runs the command line; returns its exit status."""
-    # TensorFlow's remarks on the processor are no news to a user of the shell.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
