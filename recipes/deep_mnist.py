@@ -2,7 +2,7 @@
 
 Source: Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data with neural
 networks". Where the paper pretrains sigmoid layers as RBMs, GELU layers train from
-scratch, on digits a little turned, shifted and scaled: without that, the network learns
+scratch, on digits a little turned, sheared and scaled: without that, the network learns
 the training images by heart (1.9 on these, 3.4 on the test images).
 Command: ae-zoo train deep_mnist
 Expected: test squared error @DEEP@; the paper 3.00, PCA 13.87.
@@ -10,15 +10,10 @@ Expected: test squared error @DEEP@; the paper 3.00, PCA 13.87.
 
 import keras
 
-from ae_zoo import DeepAutoencoder, Recipe, evaluation, networks
+from ae_zoo import DeepAutoencoder, Recipe, data, evaluation, networks
 
 INPUT_SHAPE = (28, 28, 1)
 LATENT_DIM = 30
-AUGMENTATIONS = [
-    keras.layers.RandomRotation(0.02, fill_mode="constant"),
-    keras.layers.RandomTranslation(0.04, 0.04, fill_mode="constant"),
-    keras.layers.RandomZoom(0.05, fill_mode="constant"),
-]
 
 
 def build():
@@ -32,17 +27,11 @@ def optimizer(steps):
     return keras.optimizers.AdamW(schedule, weight_decay=1e-3)
 
 
-def augment(images):
-    for layer in AUGMENTATIONS:
-        images = layer(images, training=True)
-    return images
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 30 numbers with four layers each way.",
-    augment=augment,
+    augment=data.random_affine(),
     epochs=120,
     batch_size=256,
     optimizer=optimizer,

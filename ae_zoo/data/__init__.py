@@ -21,6 +21,7 @@ Example:
     >>> x_test, digit = data.arrays("digits", "test", labels=True)
 """
 
+from ae_zoo.data.augmentation import random_affine
 from ae_zoo.data.catalogue import info, names
 from ae_zoo.data.dataset_info import DatasetInfo, RawFile
 from ae_zoo.data.mnist_style import mnist_style
@@ -37,4 +38,5 @@ __all__ = [
     "mnist_style",
     "names",
     "prepare",
+    "random_affine",
 ]
