@@ -54,7 +54,8 @@ def export_model(model, filepath, format="tf_saved_model", batch_size=None):
         scratch = pathlib.Path(scratch)
         if format == "tf_saved_model":
             _write_saved_model(model, scratch / "model", batch_size)
-            _check_parity(model, tf.saved_model.load(scratch / "model").signatures, 2)
+            runners = tf.saved_model.load(scratch / "model").signatures
+            _check_parity(model, runners, batch_size or 2)
         else:
             batch_size = batch_size or 1
             _write_saved_model(model, scratch / "saved_model", batch_size)

@@ -73,7 +73,7 @@ class Gaussian(ReconstructionLoss):
 
     def call(self, y_true, y_pred):
         """Loss of each sample: (batch, ...) and (batch, ...) to (batch,)."""
-        return 0.5 * _sum_over_inputs(ops.square(y_true - y_pred))
+        return 0.5 * _sum_over_inputs(ops.square(ops.subtract(y_true, y_pred)))
 
     def log_prob(self, x, mean):
         inputs = math.prod(x.shape[1:])

@@ -1,6 +1,5 @@
 """Pictures of what a model does. Needs matplotlib: pip install 'ae-zoo[plots]'."""
 
-import math
 import pathlib
 
 import numpy as np
@@ -77,11 +76,11 @@ def training_curve(training_csv, path):
         training_csv: File that `ae_zoo.train` wrote.
         path: File to write.
     """
-    table = np.genfromtxt(training_csv, delimiter=",", names=True)
+    table = np.atleast_1d(np.genfromtxt(training_csv, delimiter=",", names=True))
     figure, axes = _figure().subplots(figsize=(6, 3.4), layout="constrained")
     for column, label in (("loss", "training"), ("val_loss", "validation")):
         axes.plot(table["epoch"] + 1, table[column], label=label)
-    last = table["val_loss"][math.ceil(len(table) / 10) :]
+    last = table["val_loss"][len(table) // 10 :]
     axes.set(
         xlabel="epoch",
         ylabel="loss per sample",

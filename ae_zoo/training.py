@@ -50,7 +50,7 @@ def train(
 
     Example:
 
-    >>> model = ae_zoo.train("undercomplete_digits", epochs=2)
+    >>> model = ae_zoo.train("undercomplete_digits", epochs=1, verbose=0)
     """
     if isinstance(recipe, Recipe):
         name, command = "model", None
@@ -73,14 +73,18 @@ def train(
             steps_per_execution=min(recipe.steps_per_execution, steps),
             jit_compile=recipe.jit_compile,
         )
+    csv_logger = keras.callbacks.CSVLogger(output_dir / "training.csv", append=resume)
     started = time.monotonic()
-    history = model.fit(
-        splits["train"],
-        validation_data=splits["validation"],
-        epochs=epochs,
-        callbacks=_callbacks(recipe, output_dir, resume),
-        verbose=verbose,
-    )
+    try:
+        history = model.fit(
+            splits["train"],
+            validation_data=splits["validation"],
+            epochs=epochs,
+            callbacks=[csv_logger, *_callbacks(recipe, output_dir)],
+            verbose=verbose,
+        )
+    finally:
+        csv_logger.on_train_end()  # which Keras forgets where training breaks off
     seconds = time.monotonic() - started
     write_entry(
         model,
@@ -176,12 +180,8 @@ def _load_splits(recipe, data_dir):
     }
 
 
-def _callbacks(recipe, output_dir, resume):
-    callbacks = [
-        StopOnDivergence(),
-        keras.callbacks.CSVLogger(output_dir / "training.csv", append=resume),
-        *recipe.callbacks(),
-    ]
+def _callbacks(recipe, output_dir):
+    callbacks = [StopOnDivergence(), *recipe.callbacks()]
     if recipe.patience is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(

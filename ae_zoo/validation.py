@@ -95,6 +95,20 @@ def check_batch_size(batch_size):
         )
 
 
+def check_weights_have_targets(y, sample_weight):
+    """Checks that weights of samples come with targets: Keras drops them otherwise.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if y is None and sample_weight is not None:
+        raise ValueError(
+            "`sample_weight` needs targets. Received y=None. Pass them too, as in "
+            "fit(x, x, sample_weight=sample_weight); for a denoising model "
+            "fit(noisy, x, sample_weight=sample_weight)."
+        )
+
+
 def _check_values(array, role, support, noisy):
     if support is not None and array.dtype.kind in "iu":
         raise TypeError(

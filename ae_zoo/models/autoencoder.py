@@ -193,20 +193,30 @@ class Autoencoder(keras.Model):
 
     # Keras's own methods, with inputs checked first.
 
-    def compile(self, optimizer="adam", loss=None, *, jit_compile="auto", **kwargs):
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        *,
+        jit_compile="auto",
+        steps_per_execution=1,
+        **kwargs,
+    ):
         """As in Keras; without a loss, the model's own reconstruction loss.
 
         `jit_compile="auto"` compiles with XLA on accelerators only: on CPUs it halves
-        the speed of convolutions. It is off across replicas, where it fails.
+        the speed of convolutions. Across replicas both `jit_compile` and
+        `steps_per_execution` are off, where TensorFlow fails with them.
         """
         if self.distribute_strategy.num_replicas_in_sync > 1:
-            jit_compile = False
+            jit_compile, steps_per_execution = False, 1
         elif jit_compile == "auto" and not tf.config.list_physical_devices("GPU"):
             jit_compile = False
         super().compile(
             optimizer,
             self.reconstruction_loss if loss is None else loss,
             jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
             **kwargs,
         )
 
@@ -232,6 +242,7 @@ class Autoencoder(keras.Model):
         """
         x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
+        validation.check_weights_have_targets(y, kwargs.get("sample_weight"))
         validation_data = kwargs.get("validation_data")
         if isinstance(validation_data, (tuple, list)):
             self._check(*validation_data[:2])
@@ -245,6 +256,7 @@ class Autoencoder(keras.Model):
         """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""
         x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
+        validation.check_weights_have_targets(y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):

@@ -31,7 +31,7 @@ class ContractiveAutoencoder(Autoencoder):
     >>> encoder = ae_zoo.networks.dense_encoder(
     ...     (784,), [1000], latent_activation="sigmoid"
     ... )
-    >>> ae_zoo.ContractiveAutoencoder(encoder, "tied", penalty_weight=0.1)
+    >>> model = ae_zoo.ContractiveAutoencoder(encoder, "tied", penalty_weight=0.1)
     """
 
     penalty_name = "contraction"

@@ -34,7 +34,7 @@ class SparseAutoencoder(Autoencoder):
     Example:
 
     >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
-    >>> ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25, k_inference=75)
+    >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
     """
 
     penalty_name = "sparsity"
