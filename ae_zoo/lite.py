@@ -10,10 +10,11 @@ import numpy as np
 from ae_zoo import validation
 
 _SIDECAR_VERSION = 1
+_TRAINING = {"train": "train", "save": "save_weights", "restore": "restore_weights"}
 _OPEN_BATCH = 256  # samples at once, where the file leaves its batch open
 _EPSILON = 1e-7  # as in Keras: keeps the logarithms finite
-# An int8 zero stands for all of [0, 1/512]. On `denoising_mnist` this is within 0.3 % of
-# the float score, 1e-7 within 3 %.
+# An int8 zero stands for all of [0, 1/512]. On `denoising_mnist` this is within 0.3 %
+# of the float score, 1e-7 within 3 %.
 _INT8_EPSILON = 1 / 1024
 
 
@@ -187,6 +188,11 @@ class LiteModel:
             ValueError: No such signature, other inputs, or one of a wrong shape or
                 range, empty or not finite.
         """
+        if signature in _TRAINING:
+            raise ValueError(
+                f"`run` is for any number of samples, {signature!r} is not. Call "
+                f"`{_TRAINING[signature]}`."
+            )
         self._check_has(signature)
         details = self._inputs[signature]
         _check_names(signature, inputs, details)
@@ -234,12 +240,12 @@ class LiteModel:
         is_variational = self.metadata.get("variant") == "VariationalAutoencoder"
         if loss is None or is_variational:
             self._check_has("score")
+        reconstruction = self.reconstruct(x)
+        if reconstruction.shape[1:] != self.input_shape[1:]:
+            self._check_has("score")
         support = self.metadata.get("input_range")
         validation.check_array(x, "x", self.input_shape[1:], support)
         x = np.asarray(x, "float32")
-        reconstruction = self.reconstruct(x)
-        if reconstruction.shape != x.shape:
-            self._check_has("score")
         is_int8 = str(self.metadata.get("quantization")).startswith("int8")
         epsilon = _INT8_EPSILON if is_int8 else _EPSILON
         return loss(x, reconstruction, epsilon).sum(axis=tuple(range(1, x.ndim)))

@@ -353,6 +353,8 @@ def test_bad_training_input(trainable, tmp_path):
         light.train(x=x, y=x)
     with pytest.raises(TypeError, match="uint8"):
         light.train(x=x.astype("uint8"))
+    with pytest.raises(ValueError, match="Call `save_weights`"):
+        light.run("save")
     with pytest.raises(FileNotFoundError):
         light.restore_weights(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", v=x)
