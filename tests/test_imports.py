@@ -16,6 +16,7 @@ ROOMS = [
     "losses",
     "penalties",
     "validation",
+    "lite",
     "networks",
     "export",
     "models",
@@ -80,6 +81,7 @@ def loaded_by(code):
     "code",
     [
         "import ae_zoo",
+        "import ae_zoo; ae_zoo.lite",
         "import ae_zoo; ae_zoo.list_models()",
         "import ae_zoo; ae_zoo.info('denoising_mnist')",
         "from ae_zoo.cli import main; main(['list'])",
