@@ -23,6 +23,7 @@ def build():
         k=25,
         k_inference=75,
         reconstruction_loss="gaussian",
+        input_range=(0.0, 1.0),
     )
 
 

@@ -26,6 +26,8 @@ class Autoencoder(Endpoints, CheckedModel):
         reconstruction_loss: "bernoulli" (nats; targets in [0, 1]), "gaussian"
             (½‖x − x̂‖²), or an `ae_zoo.losses.ReconstructionLoss`.
         seed: Seeds everything random in the model: corruption, sampling.
+        input_range: (low, high) that inputs lie in, which `fit` and the others check;
+            None takes the range of the loss, or of a sigmoid that ends the decoder.
 
     Raises:
         TypeError: Encoder or decoder is not a Keras model, or the seed no integer.
@@ -36,7 +38,13 @@ class Autoencoder(Endpoints, CheckedModel):
     penalty_weight = 1.0
 
     def __init__(
-        self, encoder, decoder, reconstruction_loss="bernoulli", seed=0, **kwargs
+        self,
+        encoder,
+        decoder,
+        reconstruction_loss="bernoulli",
+        seed=0,
+        input_range=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if not isinstance(seed, int):
@@ -51,6 +59,9 @@ class Autoencoder(Endpoints, CheckedModel):
             else decoder
         )
         self.latent_shape = _built_input_shape(self.decoder, "decoder")[1:]
+        self.input_range = _input_range(
+            input_range, self.reconstruction_loss, self.decoder
+        )
         self.seed = seed
         self._training_seeds = keras.random.SeedGenerator(seed)
         self._evaluation_seeds = keras.random.SeedGenerator(seed)
@@ -139,9 +150,10 @@ class Autoencoder(Endpoints, CheckedModel):
             loss, batch = self._loss_of_batch(data, training=True)
             loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, self.trainable_weights)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_weights, strict=True)
-        )
+        if gradients:  # none where everything is frozen
+            self.optimizer.apply_gradients(
+                zip(gradients, self.trainable_weights, strict=True)
+            )
         return self.compute_metrics(*batch)
 
     def test_step(self, data):
@@ -233,7 +245,8 @@ class Autoencoder(Endpoints, CheckedModel):
             for cls in type(self).__mro__
             if issubclass(cls, Autoencoder) and "__init__" in vars(cls)
             for name, parameter in inspect.signature(cls.__init__).parameters.items()
-            if parameter.kind is not parameter.VAR_KEYWORD and name != "self"
+            if name != "self"
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         }
         values = {name: getattr(self, name) for name in sorted(names)}
         if self.is_tied:
@@ -269,6 +282,21 @@ def weighted_mean(values, sample_weight):
     # An uneven last batch leaves some replicas without a sample.
     size = ops.cast(ops.shape(values)[0], values.dtype)
     return ops.divide_no_nan(ops.sum(values), size)
+
+
+def _input_range(given, loss, decoder):
+    if given is None:
+        ends_in_sigmoid = (
+            getattr(getattr(decoder, "layers", [None])[-1], "activation", None)
+            is keras.activations.sigmoid
+        )
+        return loss.support or ((0.0, 1.0) if ends_in_sigmoid else None)
+    low, high = given
+    if not low < high:
+        raise ValueError(
+            f"`input_range` must be (low, high) with low < high. Received: {given}"
+        )
+    return (low, high)
 
 
 def _built_input_shape(model, role):

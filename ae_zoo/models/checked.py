@@ -58,11 +58,17 @@ class CheckedModel(keras.Model):
 
     def _check(self, x, y=None, batch_size=None):
         if isinstance(x, tf.data.Dataset):
-            validation.check_dataset(x, self._check_batch)
+            validation.check_dataset(x, self._check_batch_of_replicas)
         elif isinstance(x, (np.ndarray, tf.Tensor)):
             with self.distribute_strategy.scope():
                 validation.check_batch_size(batch_size)
             self._check_batch((x, y))
+
+    def _check_batch_of_replicas(self, batch):
+        self._check_batch(batch)
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        with self.distribute_strategy.scope():
+            validation.check_batch_size(x.shape[0])
 
     def _check_batch(self, batch):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
@@ -70,7 +76,7 @@ class CheckedModel(keras.Model):
         if y is None:
             self._check_self_target()
         else:
-            support = self.reconstruction_loss.support
+            support = self.reconstruction_loss.support or self.input_range
             validation.check_array(y, "y", self._reconstruction_shape, support)
 
     def _check_input(self, x, is_target):
@@ -78,7 +84,7 @@ class CheckedModel(keras.Model):
             x,
             "x",
             self._sample_shape,
-            self.reconstruction_loss.support,
+            self.input_range,
             noisy=not is_target,
         )
 
