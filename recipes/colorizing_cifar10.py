@@ -14,15 +14,13 @@ import tensorflow as tf
 from ae_zoo import ConvolutionalAutoencoder, Recipe, evaluation, networks
 
 SIZE = (32, 32)
-FILTERS = [64]
+FILTERS = [48, 96]
 
 
 def build():
-    # One halving: the code keeps what the image looks like and makes room for colour.
-    encoder = networks.convolutional_encoder((*SIZE, 1), FILTERS, kernel_size=5)
-    decoder = networks.convolutional_decoder(
-        (*SIZE, 3), FILTERS, kernel_size=5, output="linear"
-    )
+    # A feature map of twice the image's size as the code: it limits nothing.
+    encoder = networks.convolutional_encoder((*SIZE, 1), FILTERS)
+    decoder = networks.convolutional_decoder((*SIZE, 3), FILTERS, output="linear")
     return ConvolutionalAutoencoder(
         encoder, decoder, reconstruction_loss="gaussian", input_range=(0.0, 1.0)
     )
@@ -41,7 +39,7 @@ recipe = Recipe(
     dataset="cifar10",
     pair=grey_to_colour,
     task="Colour grey photographs of 32×32 pixels.",
-    epochs=8,
+    epochs=6,
     batch_size=128,
     optimizer=optimizer,
     metrics=(evaluation.Colorizing(),),
