@@ -52,6 +52,7 @@ def _parser():
     )
     added = command("evaluate", _evaluate, "Measure a model by its recipe's protocols.")
     added.add_argument("model", help="name or folder")
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     added = command("export", _export, "Write a model as SavedModel or TFLite.")
     added.add_argument("model", help="name or folder")
@@ -95,7 +96,7 @@ def _evaluate(options):
     from ae_zoo.recipe import load_recipe
 
     model = zoo.load(options.model)
-    _, recipe = load_recipe(zoo.info(options.model)["name"])
+    _, recipe = load_recipe(options.recipe or zoo.info(options.model)["name"])
     print(tables.metrics_text(evaluation.evaluate(model, recipe, options.data_dir)))
 
 

@@ -8,6 +8,7 @@ per sample for the Bernoulli, half the squared error for the Gaussian.
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -101,12 +102,11 @@ def get(identifier):
 
 
 def _as_float32(*values):
-    # A cast of float32 would hide from Keras the logits behind a sigmoid.
+    tensors = [ops.convert_to_tensor(value) for value in values]
+    # A cast of what is float32 already would hide the logits behind a sigmoid.
     return [
-        value
-        if keras.backend.standardize_dtype(getattr(value, "dtype", "")) == "float32"
-        else ops.cast(value, "float32")
-        for value in values
+        tensor if tensor.dtype == tf.float32 else ops.cast(tensor, "float32")
+        for tensor in tensors
     ]
 
 

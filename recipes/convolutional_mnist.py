@@ -2,7 +2,8 @@
 
 Source: Masci et al. 2011, "Stacked convolutional auto-encoders".
 Command: ae-zoo train convolutional_mnist
-Expected: test squared error @CONV@; PCA with as many components: 13.19.
+Wall time: 16 min on 2 cores of AMD EPYC.
+Expected: test squared error 3.282; PCA with as many components: 13.19.
 """
 
 import keras

@@ -31,13 +31,13 @@ def test_recipe_takes_one_step(name):
     x = np.random.default_rng(0).integers(0, 2, (recipe.batch_size, *shape))
     model = recipe.build()
     model.compile(recipe.optimizer(10))
-    assert (
-        type(model)
-        .__name__.lower()
-        .startswith("undercomplete" if name == "linear_mnist" else name.split("_")[0])
-    )
+    kinds = {"linear": "undercomplete", "colorizing": "convolutional"}
+    kind = name.split("_")[0]
+    assert type(model).__name__.lower().startswith(kinds.get(kind, kind))
     before = [weight.numpy() for weight in model.trainable_variables]
-    logs = model.train_on_batch(x.astype("float32"), return_dict=True)
+    x = x.astype("float32")
+    batch = (x,) if recipe.pair is None else recipe.pair(x)
+    logs = model.train_on_batch(*batch, return_dict=True)
     assert np.isfinite(logs["loss"])
     assert any(
         np.any(old != new.numpy())
@@ -72,6 +72,8 @@ def test_training_writes_a_model_folder(tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
     with pytest.raises(FileExistsError, match="--resume"):
         ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
+    with pytest.raises(FileExistsError, match="nothing to resume"):
+        ae_zoo.train(NAME, output_dir=tmp_path / "run", resume=True, verbose=0)
 
 
 def test_training_repeats_itself(tmp_path):
@@ -145,6 +147,12 @@ def test_file_without_recipe(tmp_path):
     path.write_text("x = 1\n")
     with pytest.raises(ValueError, match="must define `recipe"):
         load_recipe(path)
+
+
+def test_epochs_are_checked(tmp_path):
+    with pytest.raises(ValueError, match="`epochs` must be an integer ≥ 1"):
+        ae_zoo.train(NAME, epochs=0, output_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_recipe_fields_are_checked():

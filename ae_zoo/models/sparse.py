@@ -2,7 +2,7 @@
 
 import keras
 
-from ae_zoo import penalties
+from ae_zoo import networks, penalties
 from ae_zoo.layers import keep_largest
 from ae_zoo.models.autoencoder import Autoencoder
 
@@ -80,6 +80,23 @@ class SparseAutoencoder(Autoencoder):
                     f"`{name}` must be between 1 and the {self.latent_dim} units of "
                     f"the code. Received: {k}"
                 )
+
+        self._check_bounded()
+
+    def _check_bounded(self):
+        chain = networks.dense_chain(self.encoder)
+        unbounded = ("linear", "relu", "gelu", "elu", "tanh", "softplus")
+        if (
+            self.sparsity == "kl"
+            and chain
+            and keras.activations.serialize(chain[-1].activation) in unbounded
+        ):
+            raise ValueError(
+                "sparsity='kl' compares mean activations with `rho`, so the code must "
+                "lie in [0, 1]. Received an encoder that ends in "
+                f"{keras.activations.serialize(chain[-1].activation)!r}; end it in a "
+                "sigmoid."
+            )
 
     def bottleneck(self, code, training=False):
         if self.sparsity != "k":
