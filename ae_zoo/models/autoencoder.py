@@ -26,6 +26,9 @@ class Autoencoder(keras.Model):
             (½‖x − x̂‖²), or an `ae_zoo.losses.ReconstructionLoss`.
         seed: Seeds everything random in the model: corruption, sampling.
 
+    Attributes:
+        card: What the zoo says of a model it has loaded, read-only; else None.
+
     Raises:
         TypeError: Encoder or decoder is not a Keras model, or the seed no integer.
         ValueError: The models are not built, or their shapes do not fit.
@@ -33,6 +36,7 @@ class Autoencoder(keras.Model):
 
     penalty_name = None
     penalty_weight = 1.0
+    card = None
 
     def __init__(
         self, encoder, decoder, reconstruction_loss="bernoulli", seed=0, **kwargs
@@ -348,6 +352,10 @@ class Autoencoder(keras.Model):
             functions["score"] = self._score
         return functions
 
+    def random_endpoints(self):
+        """Further functions that draw from a seed, for formats that can: SavedModel."""
+        return {}
+
     def _score(self, x):
         return self.reconstruction_loss.call(x, self.call(x))
 
@@ -355,8 +363,8 @@ class Autoencoder(keras.Model):
         """Writes the model for use without this library; see `ae_zoo.export`.
 
         Args:
-            filepath: Directory of a SavedModel, or a `.tflite` file.
-            format: "tf_saved_model" or "litert".
+            filepath: Directory of a SavedModel, or a `.tflite` or `.onnx` file.
+            format: "tf_saved_model", "litert" or "onnx".
             **kwargs: As in `ae_zoo.export.export_model`.
         """
         export.export_model(self, filepath, format, **kwargs)

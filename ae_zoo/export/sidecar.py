@@ -1,0 +1,63 @@
+"""The description beside a `.tflite` file, for programs that only have the file."""
+
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+
+from ae_zoo.export import litert
+
+FORMAT_VERSION = 1
+
+
+def path(filepath):
+    """Path of the description of a `.tflite` file: `m.tflite` has `m.json`."""
+    return pathlib.Path(filepath).with_suffix(".json")
+
+
+def write(model, filepath, quantization=None):
+    """Describes a file that has been written.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`; one that `ae_zoo.load` returned gives
+            name, task and licence from its card.
+        filepath: The `.tflite` file.
+        quantization: How it was quantized.
+    """
+    card = model.card or {}
+    description = {
+        "format_version": FORMAT_VERSION,
+        "name": card.get("name", model.name),
+        "variant": type(model).__name__,
+        "task": card.get("task"),
+        "input_shape": list(model.input_shape[1:]),
+        "input_range": list(model.reconstruction_loss.support or []) or None,
+        "latent_shape": list(model.latent_shape),
+        "reconstruction_loss": model.reconstruction_loss.name,
+        "signatures": {
+            name: {"inputs": _table(runner.inputs), "outputs": _table(runner.outputs)}
+            for name, runner in litert.runners(filepath).items()
+        },
+        "quantization": quantization,
+        "licence": card.get("licence"),
+        "sha256": hashlib.sha256(pathlib.Path(filepath).read_bytes()).hexdigest(),
+    }
+    text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+    path(filepath).write_text(text, "utf-8")
+
+
+def _table(details):
+    return {name: _entry(detail) for name, detail in details.items()}
+
+
+def _entry(detail):
+    entry = {
+        # −1 stands for an open batch.
+        "shape": [int(size) for size in detail["shape_signature"]],
+        "dtype": np.dtype(detail["dtype"]).name,
+    }
+    scale, zero_point = detail["quantization"]
+    if scale:
+        entry |= {"scale": float(scale), "zero_point": int(zero_point)}
+    return entry
