@@ -27,6 +27,8 @@ ROOMS = [
     "evaluation",
     "plots",
     "recipe",
+    "latency",
+    "quantization",
     "distribution",
     "training",
     "tables",

@@ -1,6 +1,7 @@
 """LiteRT, formerly TFLite: the format of phones and browsers."""
 
 import re
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,12 @@ def write(saved_model, filepath, signatures, quantization=None, feed=None):
     if quantization == "int8_io":
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
-        content = converter.convert()
+        with warnings.catch_warnings():
+            # The converter's own calibration uses TensorFlow's old interpreter.
+            warnings.filterwarnings(
+                "ignore", r"\s*Warning: tf.lite.Interpreter is deprecated"
+            )
+            content = converter.convert()
     except OSError:
         raise
     except Exception as error:

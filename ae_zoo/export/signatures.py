@@ -111,16 +111,15 @@ def _specs(model, function):
 def _pixel_function(model):
     if model.reconstruction_loss.support != (0.0, 1.0):
         raise ValueError(
-            "`pixels=True` maps uint8 images to [0, 1] and back, which needs a model of "
-            "inputs in [0, 1], such as one of reconstruction_loss='bernoulli'. "
+            "`pixels=True` maps uint8 images to [0, 1] and back, which needs a model "
+            "of inputs in [0, 1], such as one of reconstruction_loss='bernoulli'. "
             f"Received: {model.reconstruction_loss.name!r}"
         )
     reconstruct = model.endpoints()["reconstruct"]
 
     def reconstruct_pixels(pixels):
-        image = reconstruct(tf.cast(pixels, "float32") / 255)
-        image = tf.clip_by_value(tf.cast(image, "float32"), 0, 1)
-        # Adding a half rounds: the cast cuts off.
-        return tf.cast(255 * image + 0.5, "uint8")
+        image = tf.cast(reconstruct(tf.cast(pixels, "float32") / 255), "float32")
+        # Clipped before it is scaled, an int8 file takes a wrong range for it.
+        return tf.cast(tf.clip_by_value(tf.round(255 * image), 0, 255), "uint8")
 
     return reconstruct_pixels
