@@ -27,6 +27,7 @@ _MODULES = (
     "data",
     "evaluation",
     "layers",
+    "lite",
     "losses",
     "models",
     "networks",

@@ -63,7 +63,7 @@ def evaluate(model, recipe, data_dir=None, samples=None):
     return [row for protocol in recipe.metrics for row in protocol(model, train, test)]
 
 
-def measure_subset(model, recipe, data_dir=None, samples=500):
+def measure_subset(model, recipe, data_dir=None, samples=200):
     """The headline on the first test samples, for a quick check of a card."""
     headline = evaluate(model, recipe, data_dir, samples)[0]
     return {

@@ -1,7 +1,6 @@
 """Checks of what users pass in, before any long work starts."""
 
 import numpy as np
-import tensorflow as tf
 
 # Noise may push the input of a denoiser this far out of the target's interval;
 # images still in 0–255 lie far beyond.
@@ -86,6 +85,8 @@ def check_batch_size(batch_size):
     Raises:
         ValueError: It does not.
     """
+    import tensorflow as tf  # the rest of this file must do without
+
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size is not None and batch_size % replicas:
         raise ValueError(

@@ -2,11 +2,9 @@
 
 import dataclasses
 import hashlib
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,31 +12,7 @@ import pytest
 from ae_zoo import data
 from ae_zoo.data import catalogue, pipeline
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared"
 SPLITS = ("train", "validation", "test")
-
-
-def first_folder(variable, beside):
-    candidates = [os.environ.get(variable), BESIDE / beside]
-    return next((Path(p) for p in candidates if p and Path(p).is_dir()), None)
-
-
-@pytest.fixture
-def prepared():
-    """Folder of data prepared by tensorflow-datasets."""
-    folder = first_folder("TFDS_DATA_DIR", "tensorflow_datasets")
-    if folder is None:
-        pytest.skip("no prepared data: set TFDS_DATA_DIR to their folder")
-    return folder
-
-
-@pytest.fixture
-def manual():
-    """Folder of raw files."""
-    folder = first_folder("AE_ZOO_MANUAL_DIR", "downloads")
-    if folder is None:
-        pytest.skip("no raw files: set AE_ZOO_MANUAL_DIR to their folder")
-    return folder
 
 
 def values(dataset):

@@ -1,8 +1,10 @@
-"""The examples in the docstrings run and give what they say."""
+"""The examples in the docstrings and the guide run and give what they say."""
 
 import doctest
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -46,3 +48,12 @@ def test_examples(name, names, capsys):
     own = {key: getattr(module, key) for key in vars(module) if key[0] != "_"}
     failed, _ = doctest.testmod(module, globs=own | names, optionflags=doctest.ELLIPSIS)
     assert not failed, capsys.readouterr().out
+
+
+def test_guide(tmp_path, monkeypatch):
+    """Every Python block of the guide runs, in its order."""
+    monkeypatch.chdir(tmp_path)
+    guide = Path(__file__).parents[1] / "docs" / "deployment.md"
+    blocks = re.findall("```python\n(.*?)```", guide.read_text("utf-8"), re.DOTALL)
+    assert blocks
+    exec("\n".join(blocks), {})

@@ -16,6 +16,7 @@ ROOMS = [
     "losses",
     "penalties",
     "validation",
+    "lite",
     "networks",
     "export",
     "models",
@@ -82,6 +83,7 @@ def loaded_by(code):
     "code",
     [
         "import ae_zoo",
+        "import ae_zoo; ae_zoo.lite",
         "import ae_zoo; ae_zoo.list_models()",
         "import ae_zoo; ae_zoo.info('denoising_mnist')",
         "from ae_zoo.cli import main; main(['list'])",
@@ -95,4 +97,10 @@ def test_light_commands_load_nothing_heavy(code):
 def test_load_needs_neither_training_nor_data():
     loaded = loaded_by("import ae_zoo; ae_zoo.load('undercomplete_digits')")
     assert "ae_zoo.models" in loaded
-    assert not loaded & {"ae_zoo.training", "ae_zoo.recipe", "ae_zoo.data", *HEAVY[2:]}
+    unneeded = {
+        "ae_zoo.training",
+        "ae_zoo.recipe",
+        "ae_zoo.data",
+        "tensorflow_datasets",
+    }
+    assert not loaded & unneeded

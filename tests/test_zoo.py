@@ -42,7 +42,7 @@ def test_card_is_complete(name):
 
 @pytest.mark.parametrize("name", ae_zoo.list_models())
 def test_entry_reproduces_its_card(name, request):
-    """The headline on the first 500 test samples is the one on the card.
+    """The headline on the first 200 test samples is the one on the card.
 
     The noise and the draws are seeded, so what is left is the rounding of float32
     sums on another processor.

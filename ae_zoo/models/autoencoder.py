@@ -120,7 +120,7 @@ class Autoencoder(keras.Model):
         """The pass of a training or test step.
 
         Returns:
-            x̂, and the scalar that joins its loss.
+            x̂, and the scalar that `add_loss` takes, or None.
         """
         code = self.encoder(x, training=training)
         reconstruction = self.decoder(
@@ -128,7 +128,7 @@ class Autoencoder(keras.Model):
         )
         penalty = self.penalty(x, code, sample_weight, training)
         if penalty is None:
-            return reconstruction, 0.0
+            return reconstruction, None
         return reconstruction, self.weigh(penalty, sample_weight, ops.shape(x)[0])
 
     def weigh(self, penalty, sample_weight, size):
@@ -157,19 +157,19 @@ class Autoencoder(keras.Model):
         x, y = (
             (self.corrupt(x, training), x) if y is None else (x, ops.cast(y, "float32"))
         )
-        self._clear_losses()  # those of the step before
         y_pred, penalty = self.forward(x, y, sample_weight, training)
-        # Inside a replica Keras divides the loss by the number of replicas. The penalty
-        # is no `add_loss`: replicas are threads that share its list, and they take
-        # turns wherever a penalty reduces over all of them.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        # Replicas are threads that share the list of losses and take turns wherever a
+        # penalty reduces over all of them: from here on none does.
+        self._losses.clear()  # those of the step before
+        if penalty is not None:
+            self.add_loss(penalty)
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
-        loss += penalty / replicas
-        unscaled = loss * replicas
+        # Inside a replica Keras divides the loss by the number of replicas.
+        unscaled = loss * tf.distribute.get_strategy().num_replicas_in_sync
         size = ops.shape(y_pred)[0]
         self._loss_tracker.update_state(unscaled, sample_weight=size)
         self._reconstruction_tracker.update_state(
-            unscaled - penalty - sum(self.losses), sample_weight=size
+            unscaled - sum(self.losses), sample_weight=size
         )
         return loss, (x, y, y_pred, sample_weight)
 

@@ -1,0 +1,68 @@
+"""Shared by all tests: two logical CPUs, fixed seeds, and a handful of images."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+# Before TensorFlow starts its devices: MirroredStrategy needs two of them.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """32 grey images of 8×8 with a structure to learn, (32, 8, 8, 1) in [0, 1]."""
+    random = np.random.default_rng(0)
+    strokes = random.random((4, 8, 8, 1)) < 0.3
+    mixture = random.dirichlet(np.ones(4), 32)  # (32, 4)
+    return np.einsum("bs,shwc->bhwc", mixture, strokes).astype("float32")
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """The one strategy of two replicas: a second would reuse its collective keys."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture
+def mixed_bfloat16():
+    """Makes bfloat16 the compute dtype of all layers of the test."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def first_folder(variable, beside):
+    """The folder that a variable names, or the one in `shared` beside the checkout."""
+    shared = Path(__file__).resolve().parents[2] / "shared"
+    candidates = [os.environ.get(variable), shared / beside]
+    return next((Path(p) for p in candidates if p and Path(p).is_dir()), None)
+
+
+@pytest.fixture
+def prepared():
+    """Folder of data prepared by tensorflow-datasets."""
+    folder = first_folder("TFDS_DATA_DIR", "tensorflow_datasets")
+    if folder is None:
+        pytest.skip("no prepared data: set TFDS_DATA_DIR to their folder")
+    return folder
+
+
+@pytest.fixture
+def manual():
+    """Folder of raw files."""
+    folder = first_folder("AE_ZOO_MANUAL_DIR", "downloads")
+    if folder is None:
+        pytest.skip("no raw files: set AE_ZOO_MANUAL_DIR to their folder")
+    return folder

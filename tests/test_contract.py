@@ -1,0 +1,548 @@
+"""What every variant promises, asked of each with arguments unlike the defaults.
+
+A new variant is one more entry of `ENTRIES`.
+"""
+
+import inspect
+import json
+import subprocess
+import sys
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+import ae_zoo
+from ae_zoo import corruptions, models, networks
+
+SHAPE = (8, 8, 1)
+# float32 sums over 64 pixels and 16 samples in another order: a few units of 6e-8
+# each, on values up to about 50.
+SAME = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def encoder(units=(6,), latent="linear"):
+    return networks.dense_encoder(SHAPE, units, "tanh", latent)
+
+
+def decoder(latent_dim=6, units=(), output="sigmoid"):
+    return networks.dense_decoder(latent_dim, units, SHAPE, "tanh", output)
+
+
+COMMON = {"seed": 3, "name": "mine"}
+# Each builder takes `noise`; without it the model must compute without randomness.
+ENTRIES = {
+    "undercomplete": lambda noise: ae_zoo.UndercompleteAutoencoder(
+        encoder(), decoder(output="linear"), "gaussian", **COMMON
+    ),
+    "deep_tied": lambda noise: ae_zoo.DeepAutoencoder(
+        encoder((9, 7, 6)), "tied", "gaussian", **COMMON
+    ),
+    "denoising": lambda noise: ae_zoo.DenoisingAutoencoder(
+        encoder((70,), "sigmoid"),
+        "tied",
+        corruption=corruptions.SaltAndPepperCorruption((0.1, 0.4) if noise else 0.0),
+        reconstruction_loss="gaussian",
+        **COMMON,
+    ),
+    "sparse_l1": lambda noise: ae_zoo.SparseAutoencoder(
+        encoder((70,), "relu"), "tied", penalty_weight=0.01, **COMMON
+    ),
+    "sparse_kl": lambda noise: ae_zoo.SparseAutoencoder(
+        encoder(latent="sigmoid"), decoder(), "kl", 0.5, rho=0.2, **COMMON
+    ),
+    "sparse_k": lambda noise: ae_zoo.SparseAutoencoder(
+        encoder((70,)), "tied", "k", k=5, k_inference=9, **COMMON
+    ),
+    "contractive_closed_form": lambda noise: ae_zoo.ContractiveAutoencoder(
+        encoder(latent="sigmoid"), "tied", 0.3, "closed_form", **COMMON
+    ),
+    "contractive_exact": lambda noise: ae_zoo.ContractiveAutoencoder(
+        encoder((7, 6), "tanh"),
+        decoder(output="linear"),
+        0.3,
+        "exact",
+        reconstruction_loss="gaussian",
+        **COMMON,
+    ),
+    # With one unit, vᵀJ = ±J: the estimate has no variance.
+    "contractive_projection": lambda noise: ae_zoo.ContractiveAutoencoder(
+        encoder((7, 6 if noise else 1), "tanh"),
+        decoder(6 if noise else 1),
+        0.3,
+        "projection",
+        projections=2,
+        **COMMON,
+    ),
+    "convolutional": lambda noise: ae_zoo.ConvolutionalAutoencoder(
+        networks.convolutional_encoder(SHAPE, [3, 4], 6),
+        networks.convolutional_decoder(SHAPE, [3, 4], 6, output="linear"),
+        "gaussian",
+        **COMMON,
+    ),
+    "variational": lambda noise: without_variance(
+        noise, ae_zoo.VariationalAutoencoder(encoder(), decoder(4), 0.5, **COMMON)
+    ),
+    # At β = 0 the weights do not depend on the draws.
+    "importance_weighted": lambda noise: without_variance(
+        noise,
+        ae_zoo.VariationalAutoencoder(
+            encoder(),
+            decoder(4, output="linear"),
+            beta=0.5 if noise else 0.0,
+            importance_samples=3,
+            reconstruction_loss="gaussian",
+            **COMMON,
+        ),
+    ),
+}
+VARIANTS = [getattr(models, name) for name in models.__all__ if name != "Autoencoder"]
+
+
+def without_variance(noise, model):
+    if not noise:  # σ = e⁻¹⁵ moves no pixel
+        for weight in model.weights:
+            if "log_var" in weight.path:
+                weight.assign(
+                    tf.fill(weight.shape, -30.0 if "bias" in weight.path else 0.0)
+                )
+    return model
+
+
+def compiled(model, learning_rate=0.01):
+    model.compile(
+        keras.optimizers.SGD(learning_rate), metrics=[keras.metrics.MeanAbsoluteError()]
+    )
+    return model
+
+
+def config_of(model):
+    return json.loads(json.dumps(keras.saving.serialize_keras_object(model)["config"]))
+
+
+def through_file(model, folder):
+    model.save(folder / "model.keras")
+    return keras.saving.load_model(folder / "model.keras")
+
+
+def assert_same_weights(a, b):
+    for mine, theirs in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, **SAME)
+
+
+@pytest.fixture(scope="module", params=ENTRIES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def trained(name, images):
+    """A model after 16 steps, its logs before and after, its weights before."""
+    keras.utils.set_random_seed(0)
+    model = ENTRIES[name](noise=True)
+    model.compile("adam", metrics=[keras.metrics.MeanAbsoluteError()])
+    model.optimizer.learning_rate = 0.01
+    model.before = model.evaluate(images, verbose=0, return_dict=True)
+    model.weights_before = [w.numpy() for w in model.trainable_weights]
+    model.history_logs = model.fit(images, batch_size=16, epochs=8, verbose=0).history
+    model.after = model.evaluate(images, verbose=0, return_dict=True)
+    return model
+
+
+def test_the_table_holds_every_variant():
+    assert {type(build(True)) for build in ENTRIES.values()} == set(VARIANTS)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.__name__)
+def test_the_table_leaves_no_argument_at_its_default(variant):
+    built = [build(True) for build in ENTRIES.values()]
+    for argument in inspect.signature(variant).parameters.values():
+        if argument.default is inspect.Parameter.empty:
+            continue
+        values = [getattr(m, argument.name) for m in built if type(m) is variant]
+        default = argument.default
+        if argument.name == "reconstruction_loss":
+            default, values = "Bernoulli", [type(value).__name__ for value in values]
+        assert any(value != default for value in values), argument.name
+
+
+# Shapes and the parts.
+
+
+def test_output_has_the_shape_of_the_input(trained, images):
+    assert trained.input_shape == trained.output_shape == (None, *SHAPE)
+    assert trained.predict(images, verbose=0).shape == images.shape
+
+
+def test_decoding_the_code_is_what_predict_does(trained, images):
+    code = trained.encode(images)
+    assert code.shape == (32, trained.latent_dim)
+    expected = trained.predict(images, verbose=0)
+    np.testing.assert_allclose(trained.decode(code), expected, **SAME)
+    np.testing.assert_allclose(trained.reconstruct(images), expected, **SAME)
+
+
+def test_parts_in_small_batches_agree_with_one_batch(trained, images):
+    np.testing.assert_allclose(
+        trained.encode(images, batch_size=5), trained.encode(images), **SAME
+    )
+    np.testing.assert_allclose(
+        trained.score(images, batch_size=5), trained.score(images), **SAME
+    )
+
+
+def test_predict_and_evaluate_repeat_themselves(trained, images):
+    np.testing.assert_array_equal(
+        trained.predict(images, verbose=0), trained.predict(images, verbose=0)
+    )
+    assert trained.evaluate(images, verbose=0, return_dict=True) == trained.after
+
+
+# Training.
+
+
+def test_the_loss_falls(trained):
+    assert trained.after["loss"] < trained.before["loss"]
+
+
+def test_every_trainable_weight_learns_and_stays_finite(trained):
+    after = [w.numpy() for w in trained.trainable_weights]
+    for weight, before, now in zip(
+        trained.trainable_weights, trained.weights_before, after, strict=True
+    ):
+        assert np.isfinite(now).all(), weight.path
+        assert (before != now).any(), weight.path
+
+
+def test_logs_name_the_terms_and_add_up(trained):
+    penalty = [trained.penalty_name] if trained.penalty_name else []
+    names = {"loss", "reconstruction", "mean_absolute_error", *penalty}
+    assert set(trained.history_logs) == set(trained.after) == names
+    if getattr(trained, "importance_samples", 1) > 1:
+        return  # the loss is a bound, not a sum: tests/test_variants.py
+    terms = trained.after["reconstruction"]
+    if penalty:
+        terms += trained.penalty_weight * trained.after[trained.penalty_name]
+    np.testing.assert_allclose(trained.after["loss"], terms, **SAME)
+
+
+def test_metrics_compare_with_the_target(trained, images):
+    """For x alone too, where Keras's own metrics see no target."""
+    logs = trained.evaluate(images, images, verbose=0, return_dict=True)
+    if isinstance(trained, ae_zoo.VariationalAutoencoder):
+        return  # evaluates a draw, not the mean that `predict` returns
+    error = np.abs(trained.predict(images, verbose=0) - images).mean()
+    np.testing.assert_allclose(logs["mean_absolute_error"], error, **SAME)
+    score = np.mean(trained.score(images))
+    np.testing.assert_allclose(logs["reconstruction"], score, **SAME)
+
+
+def test_datasets_and_arrays_agree(trained, images):
+    weight = np.linspace(0.0, 2.0, 32, dtype="float32")
+    for parts in [(images,), (images, images), (images, images, weight)]:
+        tensors = parts if len(parts) > 1 else images
+        dataset = tf.data.Dataset.from_tensor_slices(tensors).batch(32)
+        arrays = dict(zip(("x", "y", "sample_weight"), parts, strict=False))
+        np.testing.assert_array_equal(
+            trained.evaluate(dataset, verbose=0), trained.evaluate(**arrays, verbose=0)
+        )
+
+
+@pytest.fixture(scope="module")
+def reference(name, images):
+    """Start and end of three steps on 8 images, on one device, without weights."""
+    keras.utils.set_random_seed(0)
+    model = compiled(ENTRIES[name](noise=False))
+    start = model.get_weights()
+    model.history_logs = model.fit(
+        images[:8], batch_size=8, epochs=3, verbose=0
+    ).history
+    return start, model
+
+
+def diluted(images):
+    """The same 8 images at weight 2, each followed by another at weight 0."""
+    x = np.stack([images[:8], images[8:16]], axis=1).reshape(16, *SHAPE)
+    return x, np.tile([2.0, 0.0], 8).astype("float32")
+
+
+def assert_same_history(history, expected):
+    assert set(history) == set(expected)
+    for metric in set(expected) - {"mean_absolute_error"}:  # an unweighted metric
+        np.testing.assert_allclose(history[metric], expected[metric], **SAME)
+
+
+def test_zero_weights_leave_samples_out(name, reference, images):
+    """The mean runs over all 16, so that weight 2 on 8 of them restores their mean."""
+    start, expected = reference
+    model = compiled(ENTRIES[name](noise=False))
+    model.set_weights(start)
+    x, weight = diluted(images)
+    history = model.fit(
+        x, x, batch_size=16, epochs=3, sample_weight=weight, verbose=0
+    ).history
+    assert_same_history(history, expected.history_logs)
+    assert_same_weights(model, expected)
+
+
+def test_two_replicas_learn_what_one_does(name, reference, images, two_replicas):
+    start, expected = reference
+    with two_replicas.scope():
+        model = compiled(ENTRIES[name](noise=False))
+    model.set_weights(start)
+    x, weight = diluted(images)
+    history = model.fit(
+        x, x, batch_size=16, epochs=3, sample_weight=weight, verbose=0
+    ).history
+    assert_same_history(history, expected.history_logs)
+    assert_same_weights(model, expected)
+    # A last batch of 3 is shared unevenly.
+    logs = model.evaluate(images[:11], batch_size=8, verbose=0, return_dict=True)
+    alone = expected.evaluate(images[:11], batch_size=8, verbose=0, return_dict=True)
+    for metric, value in alone.items():
+        np.testing.assert_allclose(logs[metric], value, **SAME)
+
+
+@pytest.mark.parametrize("entry", ["sparse_l1", "sparse_kl", "variational"])
+def test_a_replica_without_a_sample_adds_nothing(entry, images, two_replicas):
+    """Nine images in batches of eight: the second replica gets none of the last."""
+    with two_replicas.scope():
+        model = compiled(ENTRIES[entry](noise=False))
+    alone = compiled(ENTRIES[entry](noise=False))
+    alone.set_weights(model.get_weights())
+    logs = model.evaluate(images[:9], batch_size=8, verbose=0, return_dict=True)
+    expected = alone.evaluate(images[:9], batch_size=8, verbose=0, return_dict=True)
+    for metric, value in expected.items():
+        np.testing.assert_allclose(logs[metric], value, **SAME)
+
+
+def test_mixed_precision(name, images, mixed_bfloat16):
+    model = compiled(ENTRIES[name](noise=True))
+    history = model.fit(images, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert model.compute_dtype == "bfloat16"
+    assert model.predict(images, verbose=0).dtype == np.float32
+
+
+# Saving.
+
+
+def test_save_and_load_keep_everything(trained, images, tmp_path):
+    loaded = through_file(trained, tmp_path)
+    assert type(loaded) is type(trained)
+    assert config_of(loaded) == config_of(trained)
+    np.testing.assert_array_equal(
+        loaded.predict(images, verbose=0), trained.predict(images, verbose=0)
+    )
+    assert loaded.evaluate(images, verbose=0, return_dict=True) == trained.after
+    history = loaded.fit(
+        tf.data.Dataset.from_tensor_slices(images).batch(16), epochs=3, verbose=0
+    ).history
+    assert set(history) == set(trained.history_logs)
+    # It goes on from where it was.
+    assert history["loss"][-1] < trained.history_logs["loss"][0]
+
+
+def test_a_frozen_encoder_does_not_move(name, images, tmp_path):
+    model = ENTRIES[name](noise=True)
+    model.encoder.trainable = False
+    model = compiled(through_file(model, tmp_path))
+    frozen = [w.numpy() for w in model.encoder.weights]
+    others = [w.numpy() for w in model.trainable_weights]
+    model.fit(images, verbose=0)
+    for before, weight in zip(frozen, model.encoder.weights, strict=True):
+        np.testing.assert_array_equal(before, weight)
+    assert others
+    for before, weight in zip(others, model.trainable_weights, strict=True):
+        assert (before != weight.numpy()).any(), weight.path
+
+
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class DenseEncoder(keras.Model):
+    def __init__(self, units=6, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.flatten = keras.layers.Flatten()
+        self.hidden = keras.layers.Dense(9, "tanh")
+        self.code = keras.layers.Dense(units, "sigmoid")
+
+    def call(self, x):
+        return self.code(self.hidden(self.flatten(x)))
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units}
+
+
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class DenseDecoder(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = keras.layers.Dense(9, "tanh")
+        self.pixels = keras.layers.Dense(64, "sigmoid")
+        self.image = keras.layers.Reshape(SHAPE)
+
+    def call(self, z):
+        return self.image(self.pixels(self.hidden(z)))
+
+
+def subclassed():
+    parts = DenseEncoder(units=5), DenseDecoder()
+    parts[0](keras.Input(SHAPE))
+    parts[1](keras.Input((5,)))
+    return parts
+
+
+def sequential():
+    layers = keras.layers
+    return (
+        keras.Sequential(
+            [
+                keras.Input(SHAPE),
+                layers.Flatten(),
+                layers.Dense(9, "tanh"),
+                layers.Dense(5),
+            ]
+        ),
+        keras.Sequential(
+            [
+                keras.Input((5,)),
+                layers.Dense(9, "tanh"),
+                layers.Dense(64, "sigmoid"),
+                layers.Reshape(SHAPE),
+            ]
+        ),
+    )
+
+
+@pytest.mark.parametrize("parts", [subclassed, sequential])
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.__name__)
+def test_own_encoders_and_decoders(variant, parts, images, tmp_path):
+    model = variant(*parts())
+    loaded = through_file(model, tmp_path)
+    assert type(loaded.encoder) is type(model.encoder)
+    assert loaded.latent_dim == 5
+    assert config_of(loaded) == config_of(model)
+    np.testing.assert_array_equal(loaded.encode(images), model.encode(images))
+    logs = [compiled(m).evaluate(images, verbose=0) for m in (model, loaded)]
+    assert np.isfinite(logs).all()
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("entry", ["deep_tied", "denoising", "contractive_closed_form"])
+def test_ties_hold_after_loading(entry, images, tmp_path):
+    model = ENTRIES[entry](noise=True)
+    loaded = through_file(model, tmp_path)
+    code = loaded.encode(images)
+    before = loaded.decode(code)
+    for weight in loaded.encoder.weights:
+        if "kernel" in weight.path:
+            weight.assign(2 * weight)
+    assert np.abs(loaded.decode(code) - before).max() > 1e-3
+    # Each layer has one kernel, and one bias on either side.
+    kernels = [w for w in model.encoder.weights if "kernel" in w.path]
+    assert len(model.weights) == 3 * len(kernels)
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        archive.extract("model.weights.h5", tmp_path)
+    matrices = []
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        file.visititems(
+            lambda _, item: (
+                matrices.append(item.shape)
+                if isinstance(item, h5py.Dataset) and len(item.shape) == 2
+                else None
+            )
+        )
+    assert sorted(matrices) == sorted(tuple(kernel.shape) for kernel in kernels)
+
+
+OVERCOMPLETE = [v for v in VARIANTS if v is not ae_zoo.UndercompleteAutoencoder]
+
+
+@pytest.mark.parametrize("variant", OVERCOMPLETE, ids=lambda variant: variant.__name__)
+def test_codes_may_be_larger_than_the_input(variant, images):
+    model = variant(encoder((70, 80), "sigmoid"), decoder(80, (70,)))
+    model.compile()
+    assert model.latent_dim == 80
+    assert np.isfinite(model.evaluate(images, verbose=0)).all()
+
+
+# Deployment.
+
+
+def expected_outputs(model, x, eps):
+    """By the methods of users, with the noise of the score given."""
+    z = model.encode(x)
+    outputs = {
+        "reconstruct": ({"x": x}, model.predict(x, verbose=0)),
+        "encode": ({"x": x}, z),
+        "decode": ({"z": np.asarray(z)}, model.decode(z)),
+    }
+    if isinstance(model, ae_zoo.VariationalAutoencoder):
+        mean, log_var = model.posterior(tf.constant(x))
+        drawn = model.decode(mean + tf.exp(log_var / 2) * eps)
+        kl = -0.5 * np.sum(1 + log_var - mean**2 - np.exp(log_var), axis=1)
+        loss = model.reconstruction_loss.call(x, drawn)
+        outputs["score"] = ({"x": x, "eps": eps}, kl + loss)
+    else:
+        outputs["score"] = ({"x": x}, model.score(x))
+    return outputs
+
+
+def assert_runs_alike(runners, expected):
+    for signature, (inputs, output) in expected.items():
+        received = runners[signature](**{k: tf.constant(v) for k, v in inputs.items()})
+        assert len(received) == 1
+        # Fused and reordered float32 arithmetic; scores are sums of 64 such terms.
+        np.testing.assert_allclose(
+            next(iter(received.values())), output, rtol=1e-4, atol=1e-5
+        )
+
+
+def draws(trained, n):
+    shape = (n, trained.latent_dim)
+    return np.random.default_rng(1).standard_normal(shape, dtype="float32")
+
+
+def test_saved_model_agrees(trained, images, tmp_path):
+    trained.export(tmp_path / "saved")
+    signatures = tf.saved_model.load(tmp_path / "saved").signatures
+    expected = expected_outputs(trained, images[:3], draws(trained, 3))
+    assert_runs_alike(signatures, expected)
+    assert_runs_alike(
+        {"serving_default": signatures["serving_default"]},
+        {"serving_default": expected["reconstruct"]},
+    )
+
+
+def test_tflite_agrees(trained, images, tmp_path):
+    trained.export(tmp_path / "m.tflite", format="litert")
+    interpreter = Interpreter(str(tmp_path / "m.tflite"))
+    runners = {
+        signature: interpreter.get_signature_runner(signature)
+        for signature in interpreter.get_signature_list()
+    }
+    assert set(runners) == {"reconstruct", "encode", "decode", "score"}
+    assert_runs_alike(runners, expected_outputs(trained, images[:1], draws(trained, 1)))
+
+
+WITHOUT_LIBRARY = """
+import sys
+sys.modules["ae_zoo"] = None  # importing it fails
+import numpy as np, tensorflow as tf
+encode = tf.saved_model.load(sys.argv[1]).signatures["encode"]
+np.save(sys.argv[3], encode(x=tf.constant(np.load(sys.argv[2])))["z"])
+"""
+
+
+def test_saved_model_runs_without_the_library(images, tmp_path):
+    model = ENTRIES["variational"](noise=True)
+    model.export(tmp_path / "saved")
+    np.save(tmp_path / "x.npy", images)
+    names = [str(tmp_path / part) for part in ("saved", "x.npy", "z.npy")]
+    subprocess.run([sys.executable, "-c", WITHOUT_LIBRARY, *names], check=True)
+    z = np.load(tmp_path / "z.npy")
+    np.testing.assert_allclose(z, model.encode(images), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,129 @@
+"""Encoders and decoders: shapes, sizes of any kind, tied weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from ae_zoo import networks
+
+
+def normal(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (9, 7, 3), (1, 5, 2)])
+@pytest.mark.parametrize("latent_dim", [None, 5])
+@pytest.mark.parametrize("filters", [[4], [4, 6, 8]])
+def test_convolutions_of_any_size_return_to_it(shape, latent_dim, filters):
+    encoder = networks.convolutional_encoder(shape, filters, latent_dim)
+    decoder = networks.convolutional_decoder(shape, filters, latent_dim)
+    assert encoder.output_shape == decoder.input_shape
+    assert decoder.output_shape == (None, *shape)
+    height, width, _ = shape
+    for _ in filters:
+        height, width = -(-height // 2), -(-width // 2)
+    expected = (height, width, filters[-1]) if latent_dim is None else (5,)
+    assert encoder.output_shape == (None, *expected)
+
+
+def test_convolutional_decoder_mirrors_the_filters():
+    decoder = networks.convolutional_decoder((16, 16, 3), [4, 6, 8])
+    kinds = keras.layers.Conv2DTranspose, keras.layers.Conv2D
+    filters = [layer.filters for layer in decoder.layers if isinstance(layer, kinds)]
+    assert filters == [6, 4, 4, 3]
+
+
+def test_dense_stacks():
+    encoder = networks.dense_encoder((4, 4, 3), [20, 10, 5], "relu", "sigmoid")
+    decoder = networks.dense_decoder(5, [10, 20], (4, 4, 3), "relu", "linear")
+    chain = networks.dense_chain(encoder)
+    assert [layer.kernel.shape for layer in chain] == [(48, 20), (20, 10), (10, 5)]
+    assert [layer.activation.__name__ for layer in chain] == ["relu", "relu", "sigmoid"]
+    assert decoder.output_shape == (None, 4, 4, 3)
+    assert decoder(normal(9, 5)).numpy().min() < 0  # no sigmoid
+
+
+def test_reconstructions_are_float32_in_mixed_precision(mixed_bfloat16):
+    assert networks.dense_decoder(5, [], (8,)).output.dtype == "float32"
+    assert networks.convolutional_decoder((8, 8, 1), [4]).output.dtype == "float32"
+    encoder = networks.dense_encoder((8,), [4, 3])
+    assert encoder.output.dtype == "bfloat16"
+    assert networks.tied_decoder(encoder, "sigmoid").output.dtype == "float32"
+
+
+def test_a_tied_decoder_by_numpy():
+    """x̂ = σ(W₁ᵀ tanh(W₂ᵀ z + b₂) + b₁): hidden activations in reverse order."""
+    encoder = networks.dense_encoder((2, 3), [5, 4], "tanh", "relu")
+    decoder = networks.tied_decoder(encoder, "sigmoid")
+    outer, inner = networks.dense_chain(encoder)
+    b2, b1 = normal(5), normal(6)
+    for weight, value in zip(decoder.weights, (b2, b1), strict=True):
+        weight.assign(value)
+    z = normal(7, 4)
+    hidden = np.tanh(z @ inner.kernel.numpy().T + b2)
+    expected = 1 / (1 + np.exp(-(hidden @ outer.kernel.numpy().T + b1)))
+    # Two float32 products of six terms.
+    np.testing.assert_allclose(
+        decoder(z), expected.reshape(7, 2, 3), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_tied_decoder_of_five_layers_mirrors_them():
+    encoder = networks.dense_encoder((12,), [11, 10, 9, 8, 7])
+    decoder = networks.tied_decoder(encoder, "sigmoid")
+    widths = [layer.output.shape[1] for layer in decoder.layers]
+    assert widths == [7, 8, 9, 10, 11, 12, 12]  # input, five layers, activation
+
+
+def test_a_tied_decoder_starts_from_a_reshaped_code():
+    layers = keras.layers
+    encoder = keras.Sequential(
+        [
+            keras.Input((8,)),
+            layers.Dropout(0.1),
+            layers.Dense(6),
+            layers.Reshape((2, 3)),
+        ]
+    )
+    decoder = networks.tied_decoder(encoder, "linear")
+    assert decoder.input_shape == (None, 2, 3)
+    z = normal(5, 2, 3)
+    expected = z.reshape(5, 6) @ encoder.layers[1].kernel.numpy().T
+    np.testing.assert_allclose(decoder(z), expected, rtol=1e-5, atol=1e-6)
+
+
+def parallel():
+    x = keras.Input((8,))
+    both = keras.layers.Add()([keras.layers.Dense(3)(x), keras.layers.Dense(3)(x)])
+    return keras.Model(x, both)
+
+
+def normalized():
+    x = keras.Input((8,))
+    return keras.Model(x, keras.layers.BatchNormalization()(keras.layers.Dense(3)(x)))
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x):
+        return -self.dense(x)
+
+
+def subclassed():
+    model = Own()
+    model(keras.Input((8,)))
+    return model
+
+
+def convolutional():
+    return networks.convolutional_encoder((8, 8, 1), [4], 5)
+
+
+@pytest.mark.parametrize("encoder", [parallel, normalized, subclassed, convolutional])
+def test_only_chains_of_dense_layers_can_be_tied(encoder):
+    assert networks.dense_chain(encoder()) == []
+    with pytest.raises(ValueError, match="'tied' needs.*chain of Dense.*Received"):
+        networks.tied_decoder(encoder(), "sigmoid")

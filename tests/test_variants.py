@@ -1,0 +1,381 @@
+"""What makes each variant one, against closed forms and independent implementations."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special, stats
+from scipy.linalg import subspace_angles
+from sklearn.decomposition import PCA
+
+import ae_zoo
+from ae_zoo import networks
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+# Undercomplete.
+
+
+@pytest.mark.parametrize("decoder", ["tied", "untied"])
+def test_a_linear_one_reaches_the_principal_subspace(decoder):
+    """Deviations 3, 2, 1 against 0.3: two components, well apart from the third."""
+    random = np.random.default_rng(0)
+    axes, _ = np.linalg.qr(random.normal(size=(6, 6)))
+    deviations = np.array([3, 2, 1, 0.3, 0.3, 0.3])
+    x = (random.normal(size=(300, 6)) * deviations @ axes.T).astype("float32")
+    x -= x.mean(axis=0)
+    if decoder == "untied":
+        decoder = networks.dense_decoder(2, [], (6,), output="linear")
+    model = ae_zoo.UndercompleteAutoencoder(
+        networks.dense_encoder((6,), [2]), decoder, "gaussian"
+    )
+    model.compile(keras.optimizers.Adam(0.02), steps_per_execution=400)
+    whole = tf.data.Dataset.from_tensors(x).repeat(800)
+    model.fit(whole, epochs=1, verbose=0)
+    pca = PCA(2).fit(x)
+    zero, ones = np.zeros((1, 2), "float32"), np.eye(2, dtype="float32")
+    spanned = (model.decode(ones) - model.decode(zero)).numpy()  # (2, 6)
+    # Gradient descent is within a hundredth of a radian by then; the third
+    # component, were it mixed in, would show as an angle of order one.
+    assert subspace_angles(spanned.T, pca.components_.T).max() < 0.01
+    residual = x - pca.inverse_transform(pca.transform(x))
+    best = 0.5 * (residual**2).sum(axis=1).mean()
+    assert best * 0.9999 <= float(np.mean(model.score(x))) < best * 1.001
+
+
+def test_undercomplete_takes_non_linear_and_untied_parts():
+    encoder = networks.dense_encoder((6,), [4], latent_activation="relu")
+    decoder = networks.dense_decoder(4, [5], (6,))
+    model = ae_zoo.UndercompleteAutoencoder(encoder, decoder)
+    x = np.abs(normal(3, 6)) % 1
+    assert model.encode(x).numpy().min() == 0
+    np.testing.assert_allclose(model(x), decoder(encoder(x)), rtol=1e-6)
+
+
+# Deep.
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_deep_ties_of_any_depth(depth):
+    """One kernel a layer, a bias on either side, and the parameters counted by hand."""
+    widths = list(range(11, 11 - depth, -1))
+    model = ae_zoo.DeepAutoencoder(networks.dense_encoder((12,), widths), "tied")
+    sizes = [12, *widths]
+    kernels = sum(a * b for a, b in zip(sizes, widths, strict=False))
+    assert model.count_params() == kernels + sum(sizes[1:]) + sum(sizes[:-1])
+    assert len(model.trainable_weights) == 3 * depth
+
+
+# Convolutional.
+
+
+@pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (9, 7, 3)])
+def test_images_of_any_size(shape):
+    model = ae_zoo.ConvolutionalAutoencoder(
+        networks.convolutional_encoder(shape, [3, 4], 5),
+        networks.convolutional_decoder(shape, [3, 4], 5),
+    )
+    model.compile()
+    x = np.random.default_rng(0).random((4, *shape), dtype="float32")
+    assert np.isfinite(model.evaluate(x, verbose=0)).all()
+    assert model.predict(x, verbose=0).shape == x.shape
+
+
+@pytest.fixture
+def colouring():
+    """From grey to colour."""
+    model = ae_zoo.ConvolutionalAutoencoder(
+        networks.convolutional_encoder((8, 8, 1), [4]),
+        networks.convolutional_decoder((8, 8, 3), [4]),
+    )
+    model.compile("adam")
+    return model
+
+
+def test_colouring_learns_from_pairs(colouring, images):
+    colour = images * np.array([0.9, 0.5, 0.1], "float32")
+    before = colouring.evaluate(images, colour, verbose=0)[0]
+    colouring.optimizer.learning_rate = 0.01
+    colouring.fit(images, colour, batch_size=8, epochs=3, verbose=0)
+    assert colouring.evaluate(images, colour, verbose=0)[0] < before
+    assert colouring.predict(images, verbose=0).shape == (32, 8, 8, 3)
+
+
+def test_colouring_has_no_score_and_no_target_of_its_own(colouring, images, tmp_path):
+    for use in (colouring.fit, colouring.evaluate, colouring.score):
+        with pytest.raises(ValueError, match=r"\(8, 8, 1\) to \(8, 8, 3\).*pairs"):
+            use(images)
+    colouring.export(tmp_path / "saved")
+    signatures = tf.saved_model.load(tmp_path / "saved").signatures
+    assert set(signatures) == {"serving_default", "reconstruct", "encode", "decode"}
+
+
+# Sparse.
+
+
+def test_k_sparse_keeps_k_in_training_and_k_inference_elsewhere():
+    encoder = networks.dense_encoder((6,), [10])
+    model = ae_zoo.SparseAutoencoder(encoder, "tied", "k", k=2, k_inference=5)
+    code = encoder(np.abs(normal(7, 6)))
+    for training, k in ((True, 2), (False, 5)):
+        kept = model.bottleneck(code, training=training).numpy()
+        assert ((kept != 0).sum(axis=1) == k).all()
+    assert (np.count_nonzero(model.encode(np.abs(normal(7, 6)) % 1), axis=1) == 5).all()
+    same = ae_zoo.SparseAutoencoder(encoder, "tied", "k", k=2)
+    assert (np.count_nonzero(same.bottleneck(code), axis=1) == 2).all()
+
+
+def test_l1_makes_codes_sparser(images):
+    """The same start and steps, with the penalty and without."""
+    activity = {}
+    for weight in (0.0, 2.0):
+        keras.utils.set_random_seed(0)
+        encoder = networks.dense_encoder((8, 8, 1), [20], latent_activation="relu")
+        model = ae_zoo.SparseAutoencoder(encoder, "tied", "l1", weight)
+        model.compile(keras.optimizers.Adam(0.01))
+        model.fit(images, batch_size=8, epochs=10, verbose=0)
+        activity[weight] = float(np.mean(model.encode(images)))
+    assert activity[2.0] < 0.5 * activity[0.0]
+
+
+# Contractive.
+
+
+def test_methods_of_the_jacobian_agree(images):
+    """Closed form and exact to rounding; projection onto one unit has no variance."""
+    logs = {}
+    for method in ("auto", "closed_form", "exact", "projection"):
+        keras.utils.set_random_seed(0)
+        encoder = networks.dense_encoder((8, 8, 1), [1], latent_activation="sigmoid")
+        model = ae_zoo.ContractiveAutoencoder(encoder, "tied", 2.0, method)
+        model.compile()
+        logs[method] = model.evaluate(images, verbose=0, return_dict=True)
+    for method in logs:
+        assert logs[method] == pytest.approx(logs["exact"], rel=1e-5)
+    assert logs["exact"]["contraction"] > 1e-3
+
+
+# Variational: a linear Gaussian model, p(x) = N(b, W Wᵀ + I), is known in closed form.
+
+N, D = 5, 2
+
+
+class LinearGaussian:
+    """x̂ = W z + b with the posterior N(A x + a, diag σ²), apart from the true one."""
+
+    def __init__(self, importance_samples=1, scale=1.0):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((N,))
+        encoder = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+        decoder = networks.dense_decoder(D, [], (N,), output="linear")
+        self.model = ae_zoo.VariationalAutoencoder(
+            encoder,
+            decoder,
+            importance_samples=importance_samples,
+            reconstruction_loss="gaussian",
+        )
+        self.w, self.b = 0.8 * normal(D, N), normal(N, seed=1)
+        decoder.set_weights([self.w, self.b])
+        # The true posterior is N(M⁻¹ W (x − b), M⁻¹), M = W Wᵀ + I; this one has its
+        # mean and variances but no correlation, and `scale` times its deviations.
+        inverse = np.linalg.inv(self.w @ self.w.T + np.eye(D)).astype("float32")
+        self.a = self.w.T @ inverse  # (N, D)
+        self.log_var = np.log(scale**2 * np.diag(inverse)).astype("float32")
+        for weight in self.model.weights:
+            if "mean/kernel" in weight.path:
+                weight.assign(self.a)
+            elif "mean/bias" in weight.path:
+                weight.assign(-self.b @ self.a)
+            elif "log_var/kernel" in weight.path:
+                weight.assign(np.zeros((N, D), "float32"))
+            elif "log_var/bias" in weight.path:
+                weight.assign(self.log_var)
+        random = np.random.default_rng(2)
+        z = random.normal(size=(6, D))
+        self.x = (z @ self.w + self.b + random.normal(size=(6, N))).astype("float32")
+
+    def log_likelihood(self):
+        return stats.multivariate_normal(self.b, self.w.T @ self.w + np.eye(N)).logpdf(
+            self.x
+        )
+
+    def kl(self):
+        """Term by term, ½(μ² + σ² − log σ² − 1)."""
+        mean = (self.x - self.b) @ self.a
+        terms = mean**2 + np.exp(self.log_var) - self.log_var - 1
+        return 0.5 * terms.sum(axis=1)
+
+    def elbo(self):
+        """E ½‖x − W z − b‖² = ½‖x − W μ − b‖² + ½ Σⱼ σⱼ² ‖wⱼ‖², in closed form."""
+        mean = (self.x - self.b) @ self.a
+        residual = self.x - self.b - mean @ self.w
+        spread = np.exp(self.log_var) @ (self.w**2).sum(axis=1)
+        error = 0.5 * (residual**2).sum(axis=1) + 0.5 * spread
+        return -error - 0.5 * N * np.log(2 * np.pi) - self.kl()
+
+    def log_weights(self, draws):
+        """log p(x|z) p(z) / q(z|x) of many draws, by SciPy: (draws, batch)."""
+        mean, deviation = (self.x - self.b) @ self.a, np.exp(self.log_var / 2)
+        z = np.random.default_rng(3).normal(mean, deviation, (draws, *mean.shape))
+        return (
+            stats.norm.logpdf(self.x, z @ self.w + self.b).sum(axis=-1)
+            + stats.norm.logpdf(z).sum(axis=-1)
+            - stats.norm.logpdf(z, mean, deviation).sum(axis=-1)
+        )
+
+
+CONSTANT = 0.5 * N * np.log(2 * np.pi)  # which the Gaussian loss leaves out
+
+
+def repeated(gaussian, times):
+    return np.repeat(gaussian.x, times, axis=0)
+
+
+def test_kl_and_score_by_hand():
+    gaussian = LinearGaussian()
+    gaussian.model.compile()
+    times = 4000
+    scores = gaussian.model.score(repeated(gaussian, times)).numpy()
+    scores = scores.reshape(6, times)
+    error = scores.std(axis=1) / np.sqrt(times)
+    negative_elbo = -gaussian.elbo() - CONSTANT
+    assert (np.abs(scores.mean(axis=1) - negative_elbo) < 4 * error).all()
+    assert (error < 0.05).all()
+    logs = gaussian.model.evaluate(gaussian.x, verbose=0, return_dict=True)
+    np.testing.assert_allclose(logs["kl"], gaussian.kl().mean(), rtol=1e-5)
+
+
+def test_log_likelihood_is_the_closed_form():
+    """The estimate of log p by k draws errs by sd(w)/(mean(w) √k), w = p(x, z)/q(z|x).
+
+    Its bias is half the square of that, below 1e-5 here.
+    """
+    gaussian = LinearGaussian(scale=1.2)
+    k = 20_000
+    log_weight = gaussian.log_weights(20_000)
+    weight = np.exp(log_weight - log_weight.max(axis=0))
+    error = weight.std(axis=0) / weight.mean(axis=0) / np.sqrt(k)
+    estimate = gaussian.model.log_likelihood(gaussian.x, samples=k, batch_size=4)
+    assert (error < 0.01).all()
+    assert (np.abs(estimate.numpy() - gaussian.log_likelihood()) < 4 * error).all()
+
+
+def test_bounds_rise_from_the_elbo_to_the_likelihood():
+    """Means over many draws of x; k = 1 is the ELBO, in expectation."""
+    gaussian = LinearGaussian(scale=1.3)
+    x = repeated(gaussian, 2000)
+    bounds, errors = [], []
+    for k in (1, 5, 25):
+        values = gaussian.model.log_likelihood(x, samples=k, batch_size=len(x)).numpy()
+        values = values.reshape(6, -1)
+        bounds.append(values.mean())
+        errors.append(np.sqrt((values.var(axis=1) / values.shape[1]).mean() / 6))
+    elbo, likelihood = gaussian.elbo().mean(), gaussian.log_likelihood().mean()
+    assert abs(bounds[0] - elbo) < 4 * errors[0]
+    for below, above, error in zip(
+        [bounds[0], bounds[1]], [bounds[1], bounds[2]], errors, strict=False
+    ):
+        assert above - below > 4 * error
+    assert bounds[2] < likelihood
+    # The bias of the bound is about Var(w)/(2k), which is 5 times less at k = 25.
+    assert likelihood - bounds[2] < 0.3 * (likelihood - bounds[1]) + 4 * errors[2]
+
+
+@pytest.mark.parametrize("samples", [1, 49, 50, 51, 130])
+def test_log_likelihood_counts_its_samples(samples):
+    """With q the prior and W = 0, every weight is p(x) itself, at any k."""
+    gaussian = LinearGaussian()
+    for weight in gaussian.model.weights:
+        weight.assign(tf.zeros_like(weight))
+    expected = stats.norm.logpdf(gaussian.x).sum(axis=1)
+    estimate = gaussian.model.log_likelihood(gaussian.x, samples=samples)
+    np.testing.assert_allclose(estimate, expected, rtol=1e-5)
+
+
+def test_the_training_loss_is_the_importance_weighted_bound():
+    """Against SciPy's bound over its own draws, within standard errors of both."""
+    k, times = 4, 3000
+    gaussian = LinearGaussian(importance_samples=k, scale=1.3)
+    gaussian.model.compile()
+    x = repeated(gaussian, times)
+    loss = gaussian.model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)
+    draws = gaussian.log_weights(k * times).reshape(k, times, 6)
+    bound = special.logsumexp(draws, axis=0) - np.log(k)  # (times, batch)
+    error = np.sqrt(bound.var(axis=0).mean() / times / 6)
+    assert error < 0.02
+    expected = -bound.mean() - CONSTANT
+    assert abs(loss["loss"] - expected) < 4 * np.sqrt(2) * error
+
+
+def test_the_importance_weighted_gradient():
+    """∂/∂b of the bound is Σᵢ w̃ᵢ (x − W zᵢ − b), by NumPy, within standard errors."""
+    k, times = 4, 3000
+    gaussian = LinearGaussian(importance_samples=k, scale=1.3)
+    model = gaussian.model
+    model.compile(keras.optimizers.SGD(1.0))
+    x = repeated(gaussian, times)
+    model.fit(x, batch_size=len(x), verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    gradient = gaussian.b - model.decoder.get_weights()[1]
+    mean, deviation = (x - gaussian.b) @ gaussian.a, np.exp(gaussian.log_var / 2)
+    z = np.random.default_rng(4).normal(mean, deviation, (k, *mean.shape))
+    residual = x - z @ gaussian.w - gaussian.b  # (k, batch, n)
+    log_weight = (
+        -0.5 * (residual**2).sum(-1)
+        - 0.5 * (z**2).sum(-1)
+        + 0.5 * (((z - mean) / deviation) ** 2).sum(-1)
+    )
+    share = special.softmax(log_weight, axis=0)[..., None]
+    each = -(share * residual).sum(axis=0)  # (batch, n)
+    error = each.reshape(6, times, N).std(axis=1).mean(axis=0) / np.sqrt(6 * times)
+    assert (np.abs(gradient - each.mean(axis=0)) < 4 * np.sqrt(2) * error).all()
+    assert (error < 0.01).all()
+
+
+@pytest.fixture(scope="module")
+def variational():
+    keras.utils.set_random_seed(0)
+    return ae_zoo.VariationalAutoencoder(
+        networks.dense_encoder((8, 8, 1), [9], latent_activation="tanh"),
+        networks.dense_decoder(3, [9], (8, 8, 1)),
+    )
+
+
+def test_samples_repeat_with_their_seed(variational):
+    sample = variational.sample(5, seed=1)
+    assert sample.shape == (5, 8, 8, 1)
+    np.testing.assert_array_equal(sample, variational.sample(5, seed=1))
+    assert np.abs(sample - variational.sample(5, seed=2)).max() > 1e-3
+    assert np.abs(variational.sample(5) - variational.sample(5)).max() > 1e-3
+
+
+def test_samples_are_decoded_draws_of_the_prior():
+    """p(x̂) = N(b, W Wᵀ) here; means and variances of 20,000, within five errors."""
+    gaussian = LinearGaussian()
+    draws, n = gaussian.model.sample(20_000, seed=0).numpy(), 20_000
+    variance = (gaussian.w**2).sum(axis=0)
+    mean_error = np.sqrt(variance / n)
+    assert (np.abs(draws.mean(axis=0) - gaussian.b) < 5 * mean_error).all()
+    variance_error = variance * np.sqrt(2 / n)
+    assert (np.abs(draws.var(axis=0) - variance) < 5 * variance_error).all()
+
+
+def test_scores_repeat_with_their_seed(variational, images):
+    score = variational.score(images, seed=1)
+    np.testing.assert_array_equal(score, variational.score(images, seed=1))
+    assert np.abs(score - variational.score(images, seed=2)).max() > 1e-3
+
+
+def test_interpolation_runs_between_the_reconstructions(variational, images):
+    path = variational.interpolate(images[0], images[1], steps=5)
+    ends = variational.reconstruct(images[:2])
+    # The same decoder on another batch size: rounding only.
+    np.testing.assert_allclose(path[0], ends[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(path[-1], ends[1], rtol=1e-5, atol=1e-6)
+    middle = variational.decode(
+        tf.reduce_mean(variational.encode(images[:2]), axis=0, keepdims=True)
+    )
+    np.testing.assert_allclose(path[2], middle[0], rtol=1e-5, atol=1e-6)
