@@ -4,11 +4,9 @@ import dataclasses
 import pathlib
 import tempfile
 
-import numpy as np
 import tensorflow as tf
 
-from ae_zoo import data, evaluation, latency
-from ae_zoo.export import litert
+from ae_zoo import data, evaluation, latency, lite
 from ae_zoo.models import VariationalAutoencoder
 
 CALIBRATION_SAMPLES = 500
@@ -70,12 +68,12 @@ class LiteRTModel:
     """A `.tflite` file with the methods that the protocols of `evaluation` call.
 
     Args:
-        filepath: A file of static batch size that holds `reconstruct` and `encode`.
+        filepath: The file.
         model: The model it was exported from, for shapes and loss.
     """
 
     def __init__(self, filepath, model):
-        self._runners = litert.runners(filepath)
+        self._file = lite.load(filepath)
         self.latent_dim = model.latent_dim
         self.latent_shape = model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
@@ -108,7 +106,7 @@ class LiteRTModel:
 
     def score(self, x, seed=0):
         """As the models' own, from the parts that a file of int8 has too."""
-        if "posterior" not in self._runners:
+        if "posterior" not in self._file.signatures:
             return self.reconstruction_loss.call(x, self.reconstruct(x))
         mean, log_var = self.posterior(x)
         eps = tf.random.stateless_normal(mean.shape, (seed, 0))
@@ -120,21 +118,8 @@ class LiteRTModel:
         return self.decode(tf.reshape(z, (-1, *self.latent_shape)))
 
     def _run(self, name, **inputs):
-        """Fills the last batch up, runs batch after batch, and cuts the rest off."""
-        ((key, values),) = inputs.items()
-        values, runner = np.asarray(values), self._runners[name]
-        size = runner.inputs[key]["shape"][0]
-        missing = -len(values) % size
-        padded = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
-        parts = [
-            runner(**{key: padded[start : start + size]})
-            for start in range(0, len(padded), size)
-        ]
-        results = {
-            output: np.concatenate([part[output] for part in parts])
-            for output in runner.outputs
-        }
-        return {key: tf.constant(v[: len(values)]) for key, v in results.items()}
+        outputs = self._file.run(name, **inputs)
+        return {key: tf.constant(value) for key, value in outputs.items()}
 
 
 def measure(model, recipe, quantization, calibration, data_dir=None, samples=None):

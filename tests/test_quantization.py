@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import evaluation, latency, networks, quantization
+from ae_zoo import evaluation, latency, lite, networks, quantization
 from ae_zoo.export import litert, parity
 from ae_zoo.recipe import load_recipe
 
@@ -54,7 +54,7 @@ def test_a_quantized_file_is_smaller_and_close(kind, model, files, x):
     share = {"float16": 0.6}.get(kind, 0.5)
     sizes = {name: path.stat().st_size for name, path in files.items()}
     assert sizes[kind] < share * sizes[None]
-    received = litert.runners(files[kind])["reconstruct"](x=x[:1])["reconstruction"]
+    received = lite.load(files[kind]).reconstruct(x[:1])
     # Outputs in [0, 1] of 8 bits, after two layers of 8 bits.
     tolerance = 1e-3 if kind == "float16" else 0.03
     np.testing.assert_allclose(received, model.reconstruct(x[:1]), atol=tolerance)
@@ -64,7 +64,7 @@ def test_a_quantized_file_is_smaller_and_close(kind, model, files, x):
 def test_only_files_of_float_scores_have_score(kind, files):
     expected = {"reconstruct", "encode", "decode", "reconstruct_pixels"}
     expected |= set() if kind in litert.FULL_INT8 else {"score"}
-    assert set(litert.runners(files[kind])) == expected
+    assert set(lite.load(files[kind]).signatures) == expected
 
 
 def test_int8_inputs_are_described(files):

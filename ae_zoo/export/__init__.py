@@ -11,6 +11,7 @@ import tempfile
 
 import tensorflow as tf
 
+from ae_zoo import lite
 from ae_zoo.export import litert, onnx, parity, saved_model, sidecar
 from ae_zoo.export.signatures import collect
 from ae_zoo.validation import check_array
@@ -108,8 +109,9 @@ def export_model(
             saved_model.write(model, signatures, source, batch_size)
             feed = parity.calibration_feed(model, signatures, batch_size, calibration)
             litert.write(source, target, signatures, quantization, feed)
-            runners = litert.runners(target)
-            sidecar.write(model, target, quantization)
+            file = lite.load(target)
+            runners = litert.runners(file)
+            sidecar.write(model, file, target, quantization)
         parity.check(signatures, runners, probes, quantization, model.compute_dtype)
         _publish(target, filepath)
 

@@ -1,10 +1,12 @@
 """LiteRT, formerly TFLite: the format of phones and browsers."""
 
+import functools
 import re
 import warnings
 
-import numpy as np
 import tensorflow as tf
+
+from ae_zoo.export import compact
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int8_io")
 FULL_INT8 = ("int8", "int8_io")
@@ -48,6 +50,8 @@ def write(saved_model, filepath, signatures, quantization=None, feed=None):
         raise
     except Exception as error:
         raise _unsupported(error, quantization) from error
+    if quantization is not None:
+        content = compact.share_vectors(content)
     filepath.write_bytes(content)
 
 
@@ -65,63 +69,6 @@ def _unsupported(error, quantization):
     )
 
 
-class Runner:
-    """A signature of a file, called with named float arrays, whatever it stores.
-
-    Attributes:
-        inputs, outputs: {name: details}, as the interpreter gives them.
-    """
-
-    def __init__(self, interpreter, name):
-        self._run = interpreter.get_signature_runner(name)
-        self.inputs = self._run.get_input_details()
-        self.outputs = self._run.get_output_details()
-
-    def __call__(self, **inputs):
-        results = self._run(
-            **{name: _quantized(v, self.inputs[name]) for name, v in inputs.items()}
-        )
-        return {name: _real(v, self.outputs[name]) for name, v in results.items()}
-
-
-def runners(filepath, num_threads=1):
-    """The signatures of a file.
-
-    Args:
-        filepath: A `.tflite` file.
-        num_threads: For the interpreter's operators.
-
-    Returns:
-        {name: Runner}.
-
-    Raises:
-        ImportError: ai-edge-litert is not installed.
-    """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise ImportError(
-            "LiteRT export runs the file it wrote, which needs the package "
-            "ai-edge-litert. Install it with: pip install 'ae-zoo[lite]'"
-        ) from error
-    interpreter = Interpreter(str(filepath), num_threads=num_threads)
-    return {
-        name: Runner(interpreter, name) for name in interpreter.get_signature_list()
-    }
-
-
-def _quantized(values, details):
-    scale, zero_point = details["quantization"]
-    values = np.asarray(values)
-    if not scale or values.dtype == details["dtype"]:
-        return values.astype(details["dtype"], copy=False)
-    limits = np.iinfo(details["dtype"])
-    values = np.rint(values / scale) + zero_point
-    return np.clip(values, limits.min, limits.max).astype(details["dtype"])
-
-
-def _real(values, details):
-    scale, zero_point = details["quantization"]
-    if not scale:
-        return values
-    return scale * (values.astype("float32") - zero_point)
+def runners(file):
+    """The signatures of an `ae_zoo.lite.LiteModel`: {name: function of arrays}."""
+    return {name: functools.partial(file.run, name) for name in file.signatures}

@@ -5,10 +5,11 @@ import tensorflow as tf
 
 # Full precision: greatest error of an output over its greatest value, if that is above
 # 1. Quantized: root mean square of the error over that of the output; this tells a
-# broken file from a coarse one, and what a kind costs is for metrics to say.
+# broken file from a coarse one, and what a kind costs is for metrics to say. A code
+# of the k largest units jumps when two of them change places, even at float16.
 TOLERANCES = {
     None: 1e-5,
-    "float16": 1e-2,
+    "float16": 0.1,
     "dynamic": 0.1,
     "int8": 0.2,
     "int8_io": 0.2,

@@ -4,10 +4,6 @@ import hashlib
 import json
 import pathlib
 
-import numpy as np
-
-from ae_zoo.export import litert
-
 FORMAT_VERSION = 1
 
 
@@ -16,13 +12,14 @@ def path(filepath):
     return pathlib.Path(filepath).with_suffix(".json")
 
 
-def write(model, filepath, quantization=None):
+def write(model, file, filepath, quantization=None):
     """Describes a file that has been written.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`; one that `ae_zoo.load` returned gives
             name, task and licence from its card.
-        filepath: The `.tflite` file.
+        file: The file, read as `ae_zoo.lite.LiteModel`.
+        filepath: Where it is.
         quantization: How it was quantized.
     """
     card = model.card or {}
@@ -35,29 +32,10 @@ def write(model, filepath, quantization=None):
         "input_range": list(model.reconstruction_loss.support or []) or None,
         "latent_shape": list(model.latent_shape),
         "reconstruction_loss": model.reconstruction_loss.name,
-        "signatures": {
-            name: {"inputs": _table(runner.inputs), "outputs": _table(runner.outputs)}
-            for name, runner in litert.runners(filepath).items()
-        },
+        "signatures": file.signatures,
         "quantization": quantization,
         "licence": card.get("licence"),
         "sha256": hashlib.sha256(pathlib.Path(filepath).read_bytes()).hexdigest(),
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
     path(filepath).write_text(text, "utf-8")
-
-
-def _table(details):
-    return {name: _entry(detail) for name, detail in details.items()}
-
-
-def _entry(detail):
-    entry = {
-        # −1 stands for an open batch.
-        "shape": [int(size) for size in detail["shape_signature"]],
-        "dtype": np.dtype(detail["dtype"]).name,
-    }
-    scale, zero_point = detail["quantization"]
-    if scale:
-        entry |= {"scale": float(scale), "zero_point": int(zero_point)}
-    return entry
