@@ -34,8 +34,10 @@ def measure(filepath, calls=CALLS):
 
     Example:
 
-    >>> ae_zoo.latency.measure("denoiser.tflite")
-    {'batch': 1, 'median': 0.21, 'p90': 0.24, 'memory': 1572864}
+    >>> from ae_zoo import latency
+    >>> model.export("timed.tflite", format="litert")
+    >>> latency.measure("timed.tflite")["batch"]
+    1
     """
     done = subprocess.run(
         [sys.executable, "-m", "ae_zoo.latency", str(filepath), str(calls)],

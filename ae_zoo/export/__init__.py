@@ -7,17 +7,17 @@ results are compared with the model's own; what differs is not kept.
 import contextlib
 import os
 import pathlib
+import re
 import tempfile
 
 import tensorflow as tf
 
 from ae_zoo import lite
-from ae_zoo.export import litert, onnx, parity, saved_model, sidecar
+from ae_zoo.export import arguments, litert, onnx, parity, saved_model, sidecar
+from ae_zoo.export.arguments import FORMATS
 from ae_zoo.export.signatures import collect
-from ae_zoo.validation import check_array
 
-_SUFFIXES = {"tf_saved_model": "", "litert": ".tflite", "onnx": ".onnx"}
-FORMATS = tuple(_SUFFIXES)
+__all__ = ["FORMATS", "export_model"]
 
 
 def export_model(
@@ -86,12 +86,9 @@ def export_model(
     ... )
     """
     filepath = pathlib.Path(filepath)
-    _check_path(filepath, format)
-    batch_size = _batch_size(batch_size, format)
-    _check_quantization(quantization, calibration, format)
-    if calibration is not None:
-        shape, support = model.input_shape[1:], model.reconstruction_loss.support
-        check_array(calibration, "calibration", shape, support, noisy=True)
+    arguments.check_path(filepath, format)
+    arguments.check_quantization(model, quantization, calibration, format)
+    batch_size = arguments.static_batch_size(batch_size, format)
     signatures = collect(model, format, pixels, quantization)
     if format == "onnx":
         signatures = onnx.choose(signatures, signature)
@@ -116,62 +113,6 @@ def export_model(
         _publish(target, filepath)
 
 
-def _check_path(filepath, format):
-    if format not in FORMATS:
-        raise ValueError(f"`format` must be one of {FORMATS}. Received: {format!r}")
-    suffix = _SUFFIXES[format]
-    if suffix and filepath.suffix != suffix:
-        raise ValueError(
-            f"The name of a file of format={format!r} must end in '{suffix}'. "
-            f"Received: '{filepath}'"
-        )
-    if not suffix and filepath.suffix in _SUFFIXES.values() and filepath.suffix:
-        other = next(name for name, end in _SUFFIXES.items() if end == filepath.suffix)
-        raise ValueError(
-            f"A SavedModel is a directory. Received: '{filepath}'. For a file of that "
-            f"suffix pass format={other!r}."
-        )
-    taken = [filepath, *([sidecar.path(filepath)] if format == "litert" else [])]
-    for path in taken:
-        if path.exists():
-            raise FileExistsError(
-                f"'{path}' exists. Remove it first, or export to another path."
-            )
-
-
-def _batch_size(batch_size, format):
-    """The static batch size, or None for an open one."""
-    if batch_size is None:
-        return 1 if format == "litert" else None
-    if batch_size == "dynamic":
-        return None
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be an integer ≥ 1, 'dynamic' or None. "
-            f"Received: {batch_size!r}"
-        )
-    return batch_size
-
-
-def _check_quantization(quantization, calibration, format):
-    if quantization not in litert.QUANTIZATIONS:
-        raise ValueError(
-            f"`quantization` must be one of {litert.QUANTIZATIONS}. "
-            f"Received: {quantization!r}"
-        )
-    if quantization is not None and format != "litert":
-        raise ValueError(
-            f"quantization={quantization!r} is a matter of format='litert'. "
-            f"Received: format={format!r}"
-        )
-    if quantization in litert.FULL_INT8 and calibration is None:
-        raise ValueError(
-            f"quantization={quantization!r} needs `calibration`, an array of 100 to "
-            "500 typical inputs, to measure the range of every tensor. For int8 "
-            "weights alone, without calibration, pass quantization='dynamic'."
-        )
-
-
 @contextlib.contextmanager
 def _scratch(filepath):
     """A folder beside `filepath`, whatever goes wrong there told with its path."""
@@ -190,13 +131,14 @@ def _scratch(filepath):
         tf.errors.PermissionDeniedError,
         tf.errors.UnknownError,
     ) as error:
-        raise OSError(f"'{filepath}' cannot be written: {error.message}") from error
+        reason = re.sub(r"\{\{.*?\}\} ", "", error.message)  # names of graph nodes
+        raise OSError(f"'{filepath}' cannot be written: {reason}") from error
 
 
 def _publish(written, filepath):
     """Moves a file, and its description before it, to their places."""
     description = sidecar.path(written)
-    if not (written.suffix == ".tflite" and description.exists()):
+    if not description.exists():
         os.rename(written, filepath)
         return
     os.rename(description, sidecar.path(filepath))
