@@ -36,6 +36,7 @@ MAX_ARCHIVE = sum(MEMBERS.values()) + MIB
 MAX_EXPANSION = 100
 MAX_ENTRIES = 1000  # three, and what chance writes into the weights
 MAX_VARIABLES = 100_000  # objects inside model.weights.h5
+YOUNG_ARGUMENTS = ("quantization_config", "input_axes", "output_axes")
 # What zipfile and h5py raise on damaged bytes.
 BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
@@ -137,10 +138,28 @@ def _load_checked(members, custom_objects):
     with tempfile.TemporaryDirectory(prefix="ae_zoo-") as private:
         copy = os.path.join(private, MODEL)
         # A zip written anew leaves no room for two readers to see two archives.
+        config = _without_defaults(json.loads(members["config.json"]))
+        members["config.json"] = json.dumps(config).encode()
         with zipfile.ZipFile(copy, "w") as archive:
             for name in MEMBERS:
                 archive.writestr(name, members.pop(name))
         return saving.load_model(copy, custom_objects=custom_objects, safe_mode=True)
+
+
+def _without_defaults(config):
+    """Drops arguments that younger Keras versions write and older ones do not know.
+
+    None is their default, so that leaving them out changes nothing.
+    """
+    if isinstance(config, list):
+        return [_without_defaults(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: _without_defaults(value)
+        for key, value in config.items()
+        if value is not None or key not in YOUNG_ARGUMENTS
+    }
 
 
 def _read_limited(path, limit):

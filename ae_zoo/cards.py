@@ -3,11 +3,12 @@
 import dataclasses
 import datetime
 import os
+import pathlib
 import platform
 import subprocess
 from importlib import metadata
 
-from ae_zoo import data
+from ae_zoo import __version__, data
 
 
 def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds):
@@ -45,7 +46,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
         },
         "architecture": _architecture(model),
         "input_shape": list(model.input_shape[1:]),
-        "input_range": list(model.reconstruction_loss.support or []) or None,
+        "input_range": list(model.input_range or []) or None,
         "latent_shape": list(model.latent_shape),
         "parameters": model.count_params(),
         "training": {
@@ -186,11 +187,14 @@ def _hardware():
 
 def _commit():
     """The commit of the package's own checkout, or its version where there is none."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    done = subprocess.run(
-        ["git", "-C", here, "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or metadata.version("ae-zoo")
+    here = pathlib.Path(__file__).resolve()
+
+    def git(*arguments):
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True)
+
+    try:
+        git("ls-files", "--error-unmatch", here.name)  # else another project's checkout
+        return git("rev-parse", "--short", "HEAD").strip()
+    except (OSError, subprocess.CalledProcessError):
+        return __version__

@@ -167,6 +167,29 @@ class Denoising(_Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Colorizing(_Protocol):
+    """Colours predicted from the grey test images, beside copying the grey.
+
+    Gives the mean absolute error and the PSNR of the mean squared error, both over all
+    pixels and channels; predictions are clipped to [0, 1].
+    """
+
+    def __call__(self, model, train, test):
+        grey = tf.image.rgb_to_grayscale(test).numpy()
+        coloured = np.clip(model.reconstruct(grey).numpy(), 0, 1)
+        copied = np.broadcast_to(grey, test.shape)
+        name = {"baseline_name": "grey copied"}
+        errors = [float(np.abs(test - image).mean()) for image in (coloured, copied)]
+        ratios = [peak_snr(test, image) for image in (coloured, copied)]
+        return [
+            self.row("mean absolute error", errors[0], baseline=errors[1], **name),
+            Measurement(
+                "PSNR, dB", ratios[0], ratios[1], **name, higher_is_better=True
+            ),
+        ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Likelihood(_Protocol):
     """Importance-sampled negative log-likelihood on binarized test images, in nats.
 
@@ -300,6 +323,12 @@ def active_units(model, x, threshold=0.01):
 
 
 def _squared_error(target, image):
+    if target.shape != image.shape:
+        raise ValueError(
+            "The squared error compares outputs with inputs. Received outputs of "
+            f"shape {image.shape} for inputs of {target.shape}; a model of pairs needs "
+            "another protocol, such as Colorizing."
+        )
     return np.square(_flat(target - np.asarray(image))).sum(axis=1)
 
 

@@ -52,7 +52,7 @@ class Bernoulli(ReconstructionLoss):
 
     def call(self, y_true, y_pred):
         """Loss of each sample: (batch, ...) and (batch, ...) to (batch,)."""
-        return _sum_over_inputs(ops.binary_crossentropy(y_true, y_pred))
+        return _sum_over_inputs(ops.binary_crossentropy(*_as_float32(y_true, y_pred)))
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -73,7 +73,9 @@ class Gaussian(ReconstructionLoss):
 
     def call(self, y_true, y_pred):
         """Loss of each sample: (batch, ...) and (batch, ...) to (batch,)."""
-        return 0.5 * _sum_over_inputs(ops.square(ops.subtract(y_true, y_pred)))
+        return 0.5 * _sum_over_inputs(
+            ops.square(ops.subtract(*_as_float32(y_true, y_pred)))
+        )
 
     def log_prob(self, x, mean):
         inputs = math.prod(x.shape[1:])
@@ -96,6 +98,16 @@ def get(identifier):
             f"ae_zoo.losses.ReconstructionLoss. Received: {identifier!r}"
         )
     return losses[identifier]()
+
+
+def _as_float32(*values):
+    # A cast of float32 would hide from Keras the logits behind a sigmoid.
+    return [
+        value
+        if keras.backend.standardize_dtype(getattr(value, "dtype", "")) == "float32"
+        else ops.cast(value, "float32")
+        for value in values
+    ]
 
 
 def _sum_over_inputs(values):

@@ -52,13 +52,15 @@ def train(
 
     >>> model = ae_zoo.train("undercomplete_digits", epochs=1, verbose=0)
     """
+    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
+        raise ValueError(f"`epochs` must be an integer ≥ 1. Received: {epochs!r}")
     if isinstance(recipe, Recipe):
         name, command = "model", None
     else:
+        command = f"ae-zoo train {recipe}" + (f" --epochs {epochs}" if epochs else "")
         name, recipe = load_recipe(recipe)
-        command = f"ae-zoo train {name}"
     output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / name)
-    _prepare(output_dir, resume)
+    _check_output_dir(output_dir, resume)
     splits = _load_splits(recipe, data_dir)
     epochs = epochs or recipe.epochs
     steps = math.ceil(data.info(recipe.dataset).counts["train"] / recipe.batch_size)
@@ -73,6 +75,7 @@ def train(
             steps_per_execution=min(recipe.steps_per_execution, steps),
             jit_compile=recipe.jit_compile,
         )
+    output_dir.mkdir(parents=True, exist_ok=True)
     csv_logger = keras.callbacks.CSVLogger(output_dir / "training.csv", append=resume)
     started = time.monotonic()
     try:
@@ -93,7 +96,7 @@ def train(
         data_dir=data_dir,
         name=name,
         command=command,
-        epochs=len(history.epoch),
+        epochs=history.epoch[-1] + 1,
         seconds=seconds,
     )
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
@@ -145,15 +148,18 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._epoch = epoch
 
 
-def _prepare(output_dir, resume):
-    if not resume and any(
-        (output_dir / part).exists() for part in ("checkpoints", "model")
-    ):
+def _check_output_dir(output_dir, resume):
+    is_finished = (output_dir / "model").exists()
+    if resume and is_finished:
         raise FileExistsError(
-            f"'{output_dir}' holds a run already. Resume it (--resume), or choose "
-            "another output directory (--output-dir)."
+            f"The run in '{output_dir}' is finished: there is nothing to resume. "
+            "Choose another output directory (--output-dir) to train anew."
         )
-    output_dir.mkdir(parents=True, exist_ok=True)
+    if is_finished or (not resume and (output_dir / "checkpoints").exists()):
+        raise FileExistsError(
+            f"'{output_dir}' holds a run already. Resume it if it is unfinished "
+            "(--resume), or choose another output directory (--output-dir)."
+        )
 
 
 def _load_splits(recipe, data_dir):

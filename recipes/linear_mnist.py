@@ -17,7 +17,9 @@ LATENT_DIM = 32
 def build():
     encoder = networks.dense_encoder(INPUT_SHAPE, [LATENT_DIM])
     decoder = networks.dense_decoder(LATENT_DIM, [], INPUT_SHAPE, output="linear")
-    return UndercompleteAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
+    return UndercompleteAutoencoder(
+        encoder, decoder, reconstruction_loss="gaussian", input_range=(0.0, 1.0)
+    )
 
 
 def optimizer(steps):

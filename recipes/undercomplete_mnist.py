@@ -2,7 +2,8 @@
 
 Source: Bengio, Courville & Vincent 2013, "Representation learning", section 7.
 Command: ae-zoo train undercomplete_mnist
-Expected: test squared error @UNDER@; PCA with as many components: 13.19.
+Wall time: 10 min on 2 cores of AMD EPYC.
+Expected: test squared error 3.179; PCA with as many components: 13.19.
 """
 
 import keras

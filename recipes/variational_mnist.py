@@ -3,7 +3,8 @@
 Source: Kingma & Welling 2014, "Auto-encoding variational Bayes"; network and published
 number of Burda et al. 2016, "Importance weighted autoencoders", table 1 (VAE, k = 1).
 Command: ae-zoo train variational_mnist
-Expected: test NLL @NLL@ nats with 5000 importance samples; the paper 86.76.
+Wall time: 15 min on 2 cores of AMD EPYC.
+Expected: test NLL 89.65 nats with 5000 importance samples; the paper 86.76.
 """
 
 import keras

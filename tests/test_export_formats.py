@@ -155,7 +155,7 @@ def test_pixels_go_in_and_come_out(model, saved, lite_path):
 def test_pixels_need_inputs_between_0_and_1(tmp_path):
     encoder = networks.dense_encoder((6,), [3])
     model = ae_zoo.UndercompleteAutoencoder(encoder, "tied", "gaussian")
-    with pytest.raises(ValueError, match="in .0, 1.*'gaussian'"):
+    with pytest.raises(ValueError, match="input_range.*None"):
         model.export(tmp_path / "saved", pixels=True)
 
 
@@ -190,7 +190,7 @@ def test_the_description_of_a_zoo_model_has_its_card(tmp_path):
     model.export(tmp_path / "m.tflite", format="litert")
     description = json.loads((tmp_path / "m.json").read_text("utf-8"))
     card = ae_zoo.info("undercomplete_digits")
-    for key in ("name", "task", "licence", "variant", "input_range", "latent_shape"):
+    for key in ("name", "task", "licence", "variant", "latent_shape"):
         assert description[key] == card[key]
 
 

@@ -64,5 +64,5 @@ def check_quantization(model, quantization, calibration, format):
             "weights alone, without calibration, pass quantization='dynamic'."
         )
     if calibration is not None:
-        shape, support = model.input_shape[1:], model.reconstruction_loss.support
-        check_array(calibration, "calibration", shape, support, noisy=True)
+        shape, interval = model.input_shape[1:], model.input_range
+        check_array(calibration, "calibration", shape, interval, noisy=True)

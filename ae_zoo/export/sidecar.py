@@ -29,7 +29,7 @@ def write(model, file, filepath, quantization=None):
         "variant": type(model).__name__,
         "task": card.get("task"),
         "input_shape": list(model.input_shape[1:]),
-        "input_range": list(model.reconstruction_loss.support or []) or None,
+        "input_range": list(model.input_range or []) or None,
         "latent_shape": list(model.latent_shape),
         "reconstruction_loss": model.reconstruction_loss.name,
         "signatures": file.signatures,

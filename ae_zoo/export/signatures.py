@@ -109,11 +109,10 @@ def _specs(model, function):
 
 
 def _pixel_function(model):
-    if model.reconstruction_loss.support != (0.0, 1.0):
+    if model.input_range != (0.0, 1.0):
         raise ValueError(
             "`pixels=True` maps uint8 images to [0, 1] and back, which needs a model "
-            "of inputs in [0, 1], such as one of reconstruction_loss='bernoulli'. "
-            f"Received: {model.reconstruction_loss.name!r}"
+            f"of input_range (0, 1). Received: {model.input_range}"
         )
     reconstruct = model.endpoints()["reconstruct"]
 

@@ -4,14 +4,15 @@ import inspect
 import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo import export, losses, networks, validation
+from ae_zoo import losses, networks
+from ae_zoo.models.checked import CheckedModel
+from ae_zoo.models.endpoints import Endpoints
 
 
-class Autoencoder(keras.Model):
+class Autoencoder(Endpoints, CheckedModel):
     """x → z → x̂ around any encoder and any decoder.
 
     The loss of a batch is the mean over samples of the reconstruction loss, summed
@@ -25,6 +26,8 @@ class Autoencoder(keras.Model):
         reconstruction_loss: "bernoulli" (nats; targets in [0, 1]), "gaussian"
             (½‖x − x̂‖²), or an `ae_zoo.losses.ReconstructionLoss`.
         seed: Seeds everything random in the model: corruption, sampling.
+        input_range: (low, high) that inputs lie in, which `fit` and the others check;
+            None takes the range of the loss, or of a sigmoid that ends the decoder.
 
     Attributes:
         card: What the zoo says of a model it has loaded, read-only; else None.
@@ -39,7 +42,13 @@ class Autoencoder(keras.Model):
     card = None
 
     def __init__(
-        self, encoder, decoder, reconstruction_loss="bernoulli", seed=0, **kwargs
+        self,
+        encoder,
+        decoder,
+        reconstruction_loss="bernoulli",
+        seed=0,
+        input_range=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if not isinstance(seed, int):
@@ -54,6 +63,9 @@ class Autoencoder(keras.Model):
             else decoder
         )
         self.latent_shape = _built_input_shape(self.decoder, "decoder")[1:]
+        self.input_range = _input_range(
+            input_range, self.reconstruction_loss, self.decoder
+        )
         self.seed = seed
         self._training_seeds = keras.random.SeedGenerator(seed)
         self._evaluation_seeds = keras.random.SeedGenerator(seed)
@@ -142,9 +154,10 @@ class Autoencoder(keras.Model):
             loss, batch = self._loss_of_batch(data, training=True)
             loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, self.trainable_weights)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_weights, strict=True)
-        )
+        if gradients:  # none where everything is frozen
+            self.optimizer.apply_gradients(
+                zip(gradients, self.trainable_weights, strict=True)
+            )
         return self.compute_metrics(*batch)
 
     def test_step(self, data):
@@ -195,7 +208,7 @@ class Autoencoder(keras.Model):
         super().reset_metrics()
         self._evaluation_seeds.state.assign([self.seed, 0])
 
-    # Keras's own methods, with inputs checked first.
+    # Compiling.
 
     def compile(
         self,
@@ -228,173 +241,16 @@ class Autoencoder(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """As `keras.Model.fit`; with x alone, the target is x.
-
-        Args:
-            x: (batch, ...) array of inputs, or a dataset of x, (x, y) or
-                (x, y, sample_weight) batches.
-            y: Targets, where they are not the inputs: `fit(noisy, clean)`.
-            batch_size: Global batch size for arrays.
-            epochs: Passes over the data.
-            **kwargs: As in Keras.
-
-        Raises:
-            TypeError: Inputs or targets of a wrong dtype, such as uint8 images.
-            ValueError: Empty, not finite, of a wrong shape or range, or a batch size
-                that does not divide among the replicas.
-        """
-        x, y = _as_array(x), _as_array(y)
-        self._check(x, y, batch_size or 32)
-        validation.check_weights_have_targets(y, kwargs.get("sample_weight"))
-        validation_data = kwargs.get("validation_data")
-        if isinstance(validation_data, (tuple, list)):
-            self._check(*validation_data[:2])
-        elif validation_data is not None:
-            self._check(validation_data)
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # Keras warns that it cannot
-        return super().fit(x, y, batch_size, epochs, **kwargs)
-
-    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
-        """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""
-        x, y = _as_array(x), _as_array(y)
-        self._check(x, y, batch_size or 32)
-        validation.check_weights_have_targets(y, kwargs.get("sample_weight"))
-        return super().evaluate(x, y, batch_size, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`: the reconstruction of x. Errors as `fit`."""
-        x = _as_array(x)
-        if isinstance(x, (np.ndarray, tf.Tensor)):
-            self._check_input(x, is_target=False)
-        return super().predict(x, *args, **kwargs)
-
-    def _check(self, x, y=None, batch_size=None):
-        if isinstance(x, tf.data.Dataset):
-            validation.check_dataset(x, self._check_batch)
-        elif isinstance(x, (np.ndarray, tf.Tensor)):
-            with self.distribute_strategy.scope():
-                validation.check_batch_size(batch_size)
-            self._check_batch((x, y))
-
-    def _check_batch(self, batch):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        self._check_input(x, is_target=y is None)
-        if y is None:
-            self._check_self_target()
-        else:
-            support = self.reconstruction_loss.support
-            validation.check_array(y, "y", self._reconstruction_shape, support)
-
-    def _check_input(self, x, is_target):
-        validation.check_array(
-            x,
-            "x",
-            self._sample_shape,
-            self.reconstruction_loss.support,
-            noisy=not is_target,
-        )
-
-    def _check_self_target(self):
-        if not self._is_own_target:
-            raise ValueError(
-                f"This model maps {self._sample_shape} to "
-                f"{self._reconstruction_shape}, so x cannot be its own target. Pass "
-                "pairs: fit(x, y)."
-            )
-
-    @property
-    def _is_own_target(self):
-        return self._reconstruction_shape == self._sample_shape
-
-    # What the parts do on their own.
-
-    def encode(self, x, batch_size=256):
-        """The latent code z, without corruption: (batch, ...) to (batch, d)."""
-        self._check_eager_input(x)
-        return self._run("encode", (x,), batch_size)
-
-    def decode(self, z, batch_size=256):
-        """The reconstruction x̂ of latent codes: (batch, d) to (batch, ...)."""
-        if not _is_symbolic(z):
-            validation.check_array(z, "z", self.latent_shape)
-        return self._run("decode", (z,), batch_size)
-
-    def reconstruct(self, x, batch_size=256):
-        """`decode(encode(x))`, without corruption: (batch, ...) to (batch, ...)."""
-        self._check_eager_input(x)
-        return self._run("reconstruct", (x,), batch_size)
-
-    def score(self, x, batch_size=256):
-        """The loss of each sample, without corruption: the anomaly score.
-
-        Args:
-            x: (batch, ...).
-            batch_size: How many samples to work on at once.
-
-        Returns:
-            (batch,), in nats (Gaussian: half the squared error).
-        """
-        self._check_self_target()
-        if not _is_symbolic(x):
-            self._check_input(x, is_target=True)
-        return self._run("score", (x,), batch_size)
-
-    def endpoints(self):
-        """The functions of tensors behind these methods, by name, as exported."""
-        functions = {
-            "reconstruct": lambda x: self.call(x),
-            "encode": lambda x: self.bottleneck(self.encoder(x, training=False)),
-            "decode": lambda z: self.decoder(z, training=False),
-        }
-        if self._is_own_target:
-            functions["score"] = self._score
-        return functions
-
-    def random_endpoints(self):
-        """Further functions that draw from a seed, for formats that can: SavedModel."""
-        return {}
-
-    def _score(self, x):
-        return self.reconstruction_loss.call(x, self.call(x))
-
-    def export(self, filepath, format="tf_saved_model", **kwargs):
-        """Writes the model for use without this library; see `ae_zoo.export`.
-
-        Args:
-            filepath: Directory of a SavedModel, or a `.tflite` or `.onnx` file.
-            format: "tf_saved_model", "litert" or "onnx".
-            **kwargs: As in `ae_zoo.export.export_model`.
-        """
-        export.export_model(self, filepath, format, **kwargs)
-
-    def _check_eager_input(self, x):
-        if not _is_symbolic(x):
-            self._check_input(x, is_target=False)
-
-    def _run(self, name, inputs, batch_size):
-        if any(_is_symbolic(value) for value in inputs):
-            return self.endpoints()[name](*inputs)
-        if name not in self._endpoints:
-            self._endpoints[name] = tf.function(
-                self.endpoints()[name], autograph=False, reduce_retracing=True
-            )
-        inputs = [tf.cast(value, "float32") for value in inputs]
-        parts = [
-            self._endpoints[name](*(x[start : start + batch_size] for x in inputs))
-            for start in range(0, inputs[0].shape[0], batch_size)
-        ]
-        return tf.concat(parts, axis=0)
-
     # Saving: one attribute for each constructor argument, of the same name.
 
     def get_config(self):
         names = {
             name
-            for cls in type(self).__mro__[: type(self).__mro__.index(keras.Model)]
+            for cls in type(self).__mro__
+            if issubclass(cls, Autoencoder) and "__init__" in vars(cls)
             for name, parameter in inspect.signature(cls.__init__).parameters.items()
-            if parameter.kind is not parameter.VAR_KEYWORD and name != "self"
+            if name != "self"
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         }
         values = {name: getattr(self, name) for name in sorted(names)}
         if self.is_tied:
@@ -432,17 +288,19 @@ def weighted_mean(values, sample_weight):
     return ops.divide_no_nan(ops.sum(values), size)
 
 
-def _as_array(values):
-    # Keras reads a list as several inputs.
-    if not isinstance(values, list):
-        return values
-    return validation.to_array(values, "x")
-
-
-def _is_symbolic(x):
-    return isinstance(x, keras.KerasTensor) or (
-        tf.is_tensor(x) and not hasattr(x, "numpy")
-    )
+def _input_range(given, loss, decoder):
+    if given is None:
+        ends_in_sigmoid = (
+            getattr(getattr(decoder, "layers", [None])[-1], "activation", None)
+            is keras.activations.sigmoid
+        )
+        return loss.support or ((0.0, 1.0) if ends_in_sigmoid else None)
+    low, high = given
+    if not low < high:
+        raise ValueError(
+            f"`input_range` must be (low, high) with low < high. Received: {given}"
+        )
+    return (low, high)
 
 
 def _built_input_shape(model, role):

@@ -90,7 +90,8 @@ class VariationalAutoencoder(Autoencoder):
     def posterior(self, x, training=False):
         """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
         code = self.encoder(x, training=training)
-        return self._mean_head(code), self._log_var_head(code)
+        mean, log_var = self._mean_head(code), self._log_var_head(code)
+        return ops.cast(mean, "float32"), ops.cast(log_var, "float32")
 
     def forward(self, x, y, sample_weight, training):
         mean, log_var = self.posterior(x, training)
