@@ -1,6 +1,7 @@
 """The command line `ae-zoo`."""
 
 import argparse
+import pathlib
 import sys
 
 from ae_zoo import __version__
@@ -54,9 +55,7 @@ def _parser():
     added.add_argument("model", help="name or folder")
     added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
-    added = command("export", _export, "Write a model as SavedModel or TFLite.")
-    added.add_argument("model", help="name or folder")
-    added.add_argument("path", help="directory, or file name that ends in .tflite")
+    _export_arguments(command("export", _export, "Write a model for deployment."))
     added = command("prepare", _prepare, "Download and prepare a dataset.")
     added.add_argument("dataset")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
@@ -64,6 +63,35 @@ def _parser():
     added = command("demo", _demo, "Denoise, fine-tune, export; draw a picture.")
     added.add_argument("--output-dir", default="demo")
     return parser
+
+
+def _export_arguments(added):
+    added.add_argument("model", help="name or folder")
+    added.add_argument(
+        "path", help="directory, or file name that ends in .tflite or .onnx"
+    )
+    added.add_argument(
+        "--format",
+        choices=["tf_saved_model", "litert", "onnx"],
+        help="default: that of the path's suffix",
+    )
+    added.add_argument(
+        "--quantization",
+        choices=["float16", "dynamic", "int8", "int8_io"],
+        help="of a .tflite file; the int8 kinds calibrate on the training data",
+    )
+    added.add_argument("--batch-size", help="static batch size, or dynamic")
+    added.add_argument(
+        "--pixels", action="store_true", help="add a signature of uint8 images"
+    )
+    added.add_argument("--signature", default="reconstruct", help="of an .onnx file")
+    added.add_argument(
+        "--report",
+        action="store_true",
+        help="measure size, quality, speed and memory of the .tflite file",
+    )
+    added.add_argument("--samples", type=int, help="test samples of the report")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
 
 
 def _list(options):
@@ -103,10 +131,54 @@ def _evaluate(options):
 def _export(options):
     from ae_zoo import zoo
 
+    suffixes = {".tflite": "litert", ".onnx": "onnx"}
+    suffix = pathlib.Path(options.path).suffix
+    format = options.format or suffixes.get(suffix, "tf_saved_model")
+    if options.report and format != "litert":
+        raise ValueError(
+            f"--report measures LiteRT files. Received: format {format!r}. Give a path "
+            "that ends in .tflite."
+        )
+    size = options.batch_size
     model = zoo.load(options.model)
-    is_litert = options.path.endswith(".tflite")
-    model.export(options.path, format="litert" if is_litert else "tf_saved_model")
+    calibration = None
+    if options.report or (options.quantization or "").startswith("int8"):
+        calibration = _calibration(options, model)
+    model.export(
+        options.path,
+        format=format,
+        batch_size=int(size) if (size or "").isdigit() else size,
+        quantization=options.quantization,
+        calibration=calibration,
+        pixels=options.pixels,
+        signature=options.signature,
+    )
     print(f"Wrote {options.path}")
+    if options.report:
+        _report(options, model, calibration)
+
+
+def _calibration(options, model):
+    from ae_zoo import quantization, zoo
+    from ae_zoo.recipe import load_recipe
+
+    _, recipe = load_recipe(zoo.info(options.model)["name"])
+    return quantization.calibration_data(model, recipe, options.data_dir)
+
+
+def _report(options, model, calibration):
+    from ae_zoo import quantization, tables, zoo
+    from ae_zoo.recipe import load_recipe
+
+    _, recipe = load_recipe(zoo.info(options.model)["name"])
+    kinds = dict.fromkeys([None, options.quantization])
+    reports = [
+        quantization.measure(
+            model, recipe, kind, calibration, options.data_dir, options.samples
+        )
+        for kind in kinds
+    ]
+    print(tables.text_table(*quantization.report_rows(reports)))
 
 
 def _prepare(options):

@@ -68,7 +68,8 @@ class LiteModel:
         input_shape: Shape of a batch of inputs, (None, ...).
         latent_shape: Shape of the code of one sample, (d,).
         signatures: {name: {"inputs": {name: {"shape", "dtype"}}, "outputs": ...}};
-            None in a shape is any size.
+            None in a shape is any size, and int8 tensors have their "scale" and
+            "zero_point" too.
         metadata: As above.
 
     Raises:
@@ -423,10 +424,14 @@ def _shape(detail):
 
 
 def _describe(details):
-    return {
-        name: {"shape": _shape(detail), "dtype": np.dtype(detail["dtype"]).name}
-        for name, detail in details.items()
-    }
+    tensors = {}
+    for name, detail in details.items():
+        dtype = np.dtype(detail["dtype"]).name
+        tensors[name] = {"shape": _shape(detail), "dtype": dtype}
+        if _scale(detail):
+            scale, zero_point = _scale(detail)
+            tensors[name] |= {"scale": float(scale), "zero_point": int(zero_point)}
+    return tensors
 
 
 def _scale(detail):

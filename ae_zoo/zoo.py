@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import types
 
 from ae_zoo.names import unknown_name
 
@@ -87,6 +88,8 @@ def load(name_or_folder, custom_objects=None):
     model = archive.load_model(folder, custom_objects, sha256=digests["model.keras"])
     if not model.compiled:
         model.compile()
+    # A plain dict Keras would track, and wrap in one of its own.
+    model.card = types.MappingProxyType(info(folder))
     return model
 
 

@@ -42,6 +42,21 @@ def test_export_writes_the_format_of_the_path(tmp_path, path, capsys):
     assert "exists" in capsys.readouterr().err
 
 
+def test_export_reports_what_quantization_costs(tmp_path, capsys):
+    path = str(tmp_path / "m.tflite")
+    arguments = ["--quantization", "int8", "--report", "--samples", "50"]
+    assert cli.main(["export", NAME, path, *arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:2] == ["file", "bytes"]
+    assert [line.split()[0] for line in lines[3:]] == ["float32", "int8"]
+
+
+def test_a_report_is_of_a_litert_file(tmp_path, capsys):
+    assert cli.main(["export", NAME, str(tmp_path / "saved"), "--report"]) == 1
+    assert ".tflite" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_errors_are_one_line_without_a_traceback(capsys):
     assert cli.main(["info", "denoising_mnsit"]) == 1
     error = capsys.readouterr().err

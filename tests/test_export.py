@@ -98,7 +98,7 @@ def test_mixed_precision_saved_model(mixed_bfloat16, x, tmp_path):
 @pytest.mark.parametrize(
     ("name", "format", "parts"),
     [
-        ("m", "onnx", ["`format`", "'tf_saved_model', 'litert'", "'onnx'"]),
+        ("m", "torch", ["`format`", "'tf_saved_model', 'litert', 'onnx'", "'torch'"]),
         ("m.bin", "litert", ["'.tflite'", "m.bin"]),
         ("m", "litert", ["'.tflite'"]),
         ("m.tflite", "tf_saved_model", ["directory", "format='litert'"]),

@@ -28,6 +28,8 @@ ROOMS = [
     "evaluation",
     "plots",
     "recipe",
+    "latency",
+    "quantization",
     "distribution",
     "training",
     "tables",

@@ -29,6 +29,9 @@ class Autoencoder(Endpoints, CheckedModel):
         input_range: (low, high) that inputs lie in, which `fit` and the others check;
             None takes the range of the loss, or of a sigmoid that ends the decoder.
 
+    Attributes:
+        card: What the zoo says of a model it has loaded, read-only; else None.
+
     Raises:
         TypeError: Encoder or decoder is not a Keras model, or the seed no integer.
         ValueError: The models are not built, or their shapes do not fit.
@@ -36,6 +39,7 @@ class Autoencoder(Endpoints, CheckedModel):
 
     penalty_name = None
     penalty_weight = 1.0
+    card = None
 
     def __init__(
         self,

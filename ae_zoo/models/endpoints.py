@@ -55,6 +55,10 @@ class Endpoints:
             functions["score"] = self._score
         return functions
 
+    def random_endpoints(self):
+        """Further functions that draw from a seed, for formats that can: SavedModel."""
+        return {}
+
     def _score(self, x):
         return self.reconstruction_loss.call(x, self.call(x))
 
@@ -62,8 +66,8 @@ class Endpoints:
         """Writes the model for use without this library; see `ae_zoo.export`.
 
         Args:
-            filepath: Directory of a SavedModel, or a `.tflite` file.
-            format: "tf_saved_model" or "litert".
+            filepath: Directory of a SavedModel, or a `.tflite` or `.onnx` file.
+            format: "tf_saved_model", "litert" or "onnx".
             **kwargs: As in `ae_zoo.export.export_model`.
         """
         export.export_model(self, filepath, format, **kwargs)

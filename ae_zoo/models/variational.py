@@ -122,6 +122,24 @@ class VariationalAutoencoder(Autoencoder):
     def _decode_all(self, z, training=False):
         return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
 
+    def endpoints(self):
+        return super().endpoints() | {
+            "posterior": lambda x: self.posterior(x),
+            "sample": lambda eps: self.decoder(eps, training=False),
+        }
+
+    def random_endpoints(self):
+        def sample(n, seed):
+            shape = [n, *self.latent_shape]
+            z = tf.random.stateless_normal(shape, tf.stack([seed, 0]))
+            return self.decoder(z, training=False)
+
+        def log_likelihood(x, samples, seed):
+            estimate = tf.function(self._log_likelihood)
+            return estimate(x, samples, tf.stack([seed, 0]))
+
+        return {"sample": sample, "log_likelihood": log_likelihood}
+
     def _score(self, x, eps):  # the negative ELBO
         mean, log_var = self.posterior(x)
         reconstruction = self.decoder(mean + ops.exp(0.5 * log_var) * eps)

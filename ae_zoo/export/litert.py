@@ -1,0 +1,74 @@
+"""LiteRT, formerly TFLite: the format of phones and browsers."""
+
+import functools
+import re
+import warnings
+
+import tensorflow as tf
+
+from ae_zoo.export import compact
+
+QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int8_io")
+FULL_INT8 = ("int8", "int8_io")
+
+
+def write(saved_model, filepath, signatures, quantization=None, feed=None):
+    """Converts a SavedModel to a file of builtin operators.
+
+    Args:
+        saved_model: Its directory.
+        filepath: Of the file.
+        signatures: Names of the signatures to take.
+        quantization: One of `QUANTIZATIONS`.
+        feed: () → iterator of (signature, {input: array}) that has all signatures run
+            on typical inputs, for the two int8 kinds.
+
+    Raises:
+        RuntimeError: TFLite has no operator for something in the model.
+    """
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(saved_model), signature_keys=list(signatures)
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantization is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization in FULL_INT8:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = feed
+    if quantization == "int8_io":
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    try:
+        with warnings.catch_warnings():
+            # The converter's own calibration uses TensorFlow's old interpreter.
+            warnings.filterwarnings(
+                "ignore", r"\s*Warning: tf.lite.Interpreter is deprecated"
+            )
+            content = converter.convert()
+    except OSError:
+        raise
+    except Exception as error:
+        raise _unsupported(error, quantization) from error
+    if quantization is not None:
+        content = compact.share_vectors(content)
+    filepath.write_bytes(content)
+
+
+def _unsupported(error, quantization):
+    pattern = r"'tf\.(\w+)' op|for op: '(\w+)'|TF Select ops: (\w+)|Custom ops: (\w+)"
+    names = sorted({"".join(found) for found in re.findall(pattern, str(error))})
+    return RuntimeError(
+        "TFLite's builtin operators"
+        + (f" in quantization={quantization!r}" if quantization else "")
+        + " cannot express this model"
+        + (f": they lack {', '.join(names)}. " if names else ". ")
+        + "Replace the layer that needs it"
+        + (", or choose another quantization." if quantization in FULL_INT8 else ".")
+        + f" The converter's words: {str(error)[:2000]}"
+    )
+
+
+def runners(file):
+    """The signatures of an `ae_zoo.lite.LiteModel`: {name: function of arrays}."""
+    return {name: functools.partial(file.run, name) for name in file.signatures}
