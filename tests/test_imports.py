@@ -17,6 +17,8 @@ ROOMS = [
     "penalties",
     "validation",
     "networks",
+    "gradients",
+    "on_device",
     "export",
     "models",
     "allowlist",
