@@ -50,8 +50,9 @@ def write_trainable(
 
     Raises:
         FileExistsError: `filepath` exists.
-        ValueError: A wrong suffix or batch size, an unknown optimizer, or a model
-            without trainable weights or with an objective that `train` lacks.
+        ValueError: A wrong suffix or batch size, an unknown optimizer, or a model of
+            another precision than float32, without trainable weights, or with an
+            objective that `train` lacks.
         RuntimeError: TFLite lacks an operator that training the model needs, or the
             written file trains otherwise than Keras. Nothing is left behind.
         ImportError: The package ai-edge-litert, which runs the file, is missing.
@@ -84,6 +85,11 @@ def _check_arguments(model, filepath, batch_size):
         )
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"`batch_size` must be an integer ≥ 1. Received: {batch_size}")
+    if model.compute_dtype != "float32":
+        raise ValueError(
+            "On-device training computes in float32, and this model in "
+            f"{model.compute_dtype}. Build it in float32 and give it the weights."
+        )
     if not model.trainable_weights:
         raise ValueError(
             f"Nothing in {model.name!r} can learn: all its weights are frozen. Set "

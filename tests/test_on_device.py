@@ -322,6 +322,9 @@ def test_bad_arguments(tmp_path):
     )
     with pytest.raises(ValueError, match="importance_samples=1"):
         on_device.write_trainable(importance, path)
+    half = dense(dtype="mixed_bfloat16")
+    with pytest.raises(ValueError, match="computes in float32"):
+        on_device.write_trainable(half, path)
     model.trainable = False
     with pytest.raises(ValueError, match="frozen"):
         on_device.write_trainable(model, path)
