@@ -18,6 +18,8 @@ ROOMS = [
     "validation",
     "lite",
     "networks",
+    "gradients",
+    "on_device",
     "export",
     "models",
     "allowlist",
