@@ -12,7 +12,7 @@ import tempfile
 
 import tensorflow as tf
 
-from ae_zoo import lite
+from ae_zoo import lite, on_device
 from ae_zoo.export import arguments, litert, onnx, parity, saved_model, sidecar
 from ae_zoo.export.arguments import FORMATS
 from ae_zoo.export.signatures import collect
@@ -29,6 +29,8 @@ def export_model(
     calibration=None,
     pixels=False,
     signature="reconstruct",
+    trainable=False,
+    optimizer="adam",
 ):
     """Writes a model, runs what was written, and compares it with the model.
 
@@ -63,6 +65,10 @@ def export_model(
             Files of any kind are compared with the model on the first few of them.
         pixels: Adds the signature `reconstruct_pixels`, for models of inputs in [0, 1].
         signature: The one signature of an ONNX file, which holds a single graph.
+        trainable: LiteRT only. Writes a float32 file that goes on learning on the
+            device, with the signatures of `ae_zoo.on_device.write_trainable` instead
+            of the ones above.
+        optimizer: Of a trainable file: name or instance of a Keras optimizer.
 
     Raises:
         FileExistsError: `filepath` or the description beside it exists.
@@ -87,6 +93,15 @@ def export_model(
     """
     filepath = pathlib.Path(filepath)
     arguments.check_path(filepath, format)
+    if trainable:
+        arguments.check_trainable(format, quantization, pixels)
+        on_device.write_trainable(
+            model,
+            filepath,
+            optimizer,
+            batch_size=1 if batch_size is None else batch_size,
+        )
+        return
     arguments.check_quantization(model, quantization, calibration, format)
     batch_size = arguments.static_batch_size(batch_size, format)
     signatures = collect(model, format, pixels, quantization)

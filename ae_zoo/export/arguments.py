@@ -31,6 +31,16 @@ def check_path(filepath, format):
             )
 
 
+def check_trainable(format, quantization, pixels):
+    """Checks what goes together with `trainable=True` of `export_model`."""
+    if format != "litert" or quantization is not None or pixels:
+        raise ValueError(
+            "A file that trains on the device is LiteRT in float32: with "
+            "trainable=True pass format='litert', no quantization, no pixels. Received "
+            f"format={format!r}, quantization={quantization!r}, pixels={pixels}"
+        )
+
+
 def static_batch_size(batch_size, format):
     """The static batch size that `batch_size` stands for, or None for an open one."""
     if batch_size is None:
