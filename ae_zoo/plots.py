@@ -35,7 +35,13 @@ def image_rows(rows, path, title=None):
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for line, (name, images) in zip(axes, rows.items(), strict=True):
         for axis, image in zip(line, images, strict=True):
-            axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.imshow(
+                np.clip(image, 0, 1),
+                cmap="gray",
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
+            )
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         line[0].set_ylabel(
@@ -46,7 +52,7 @@ def image_rows(rows, path, title=None):
     _save(figure, path)
 
 
-def reconstructions(model, x, path, corruption_seed=(0, 0)):
+def reconstructions(model, x, path, target=None, corruption_seed=(0, 0)):
     """Draws what a model makes of images, in the way that fits its variant.
 
     Inputs and reconstructions; for a denoiser the noisy inputs between them; for a
@@ -56,6 +62,8 @@ def reconstructions(model, x, path, corruption_seed=(0, 0)):
         model: An `ae_zoo.models.Autoencoder` of images.
         x: (n, height, width, channels).
         path: File to write.
+        target: (n, height, width, channels), what the reconstruction should be, where
+            it is not x.
         corruption_seed: Seed of the noise that a denoiser is shown.
     """
     rows = {"input": x}
@@ -64,6 +72,8 @@ def reconstructions(model, x, path, corruption_seed=(0, 0)):
         rows |= {"corrupted": noisy, "denoised": model.reconstruct(noisy)}
     else:
         rows["reconstruction"] = model.reconstruct(x)
+    if target is not None:
+        rows["target"] = target
     if hasattr(model, "sample"):
         rows["sample"] = model.sample(len(x), seed=0)
     image_rows(rows, path)

@@ -96,7 +96,7 @@ def train(
         data_dir=data_dir,
         name=name,
         command=command,
-        epochs=history.epoch[-1] + 1,
+        epochs=max(history.epoch, default=epochs - 1) + 1,
         seconds=seconds,
     )
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
@@ -125,7 +125,8 @@ def write_entry(model, recipe, output_dir, data_dir=None, **facts):
     def draw(folder):
         plots.training_curve(output_dir / "training.csv", folder / "training.png")
         x = data.arrays(recipe.dataset, "test", data_dir=data_dir)[:12]
-        plots.reconstructions(model, x, folder / "picture.png")
+        x, y = (x, None) if recipe.pair is None else recipe.pair(x)
+        plots.reconstructions(model, x, folder / "picture.png", target=y)
 
     can_draw = importlib.util.find_spec("matplotlib") and len(model.input_shape) == 4
     folder = output_dir / "model"

@@ -4,8 +4,9 @@ Source: the convolutional autoencoder of Masci et al. 2011, trained on pairs as 
 Zhang, Isola & Efros 2016, "Colorful image colorization", but by squared error: unsure
 of a colour it paints a muted one.
 Command: ae-zoo train colorizing_cifar10
-Expected: test MAE @COLMAE@ and PSNR @COLPSNR@ dB; copying the grey image gives
-@GREYMAE@ and @GREYPSNR@.
+Wall time: 7 min on 2 cores of AMD EPYC.
+Expected: test MAE 0.05071 and PSNR 22.23 dB; copying the grey image gives
+0.04999 and 21.79.
 """
 
 import keras
