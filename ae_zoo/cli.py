@@ -101,9 +101,9 @@ def _list(options):
 
 
 def _info(options):
-    from ae_zoo import tables, zoo
+    from ae_zoo import cards, zoo
 
-    print(tables.card_text(zoo.info(options.model)))
+    print(cards.render(zoo.info(options.model)))
 
 
 def _train(options):

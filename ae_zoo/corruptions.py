@@ -90,7 +90,9 @@ class _RateCorruption(Corruption):
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class MaskingCorruption(_RateCorruption):
-    """Sets each input to zero with probability `rate` (Vincent et al. 2010, 3.3).
+    """Sets each input, independently, to zero with probability `rate`.
+
+    After Vincent et al. 2010, section 3.3, who mask a fixed share of the inputs.
 
     Args:
         rate: Probability, or a pair (low, high) from which each sample draws its own.
@@ -107,7 +109,7 @@ class MaskingCorruption(_RateCorruption):
 class SaltAndPepperCorruption(_RateCorruption):
     """Sets each input, with probability `rate`, to 0 or 1 by a fair coin.
 
-    Vincent et al. 2010, section 3.3.
+    After Vincent et al. 2010, section 3.3, who corrupt a fixed share of the inputs.
 
     Args:
         rate: Probability, or a pair (low, high) from which each sample draws its own.

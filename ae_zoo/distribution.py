@@ -32,8 +32,8 @@ def _all_devices():
     for kind in ("GPU", "CPU"):
         devices = tf.config.list_logical_devices(kind)
         if devices:
-            return [f"{kind}:{index}" for index in range(len(devices))]
-    return None
+            break
+    return [f"{kind}:{index}" for index in range(len(devices))]
 
 
 def _first_device():

@@ -65,7 +65,8 @@ def evaluate(model, recipe, data_dir=None, samples=None):
 
 def measure_subset(model, recipe, data_dir=None, samples=200):
     """The headline on the first test samples, for a quick check of a card."""
-    headline = evaluate(model, recipe, data_dir, samples)[0]
+    headline_only = dataclasses.replace(recipe, metrics=recipe.metrics[:1])
+    headline = evaluate(model, headline_only, data_dir, samples)[0]
     return {
         "samples": samples,
         "metric": headline.metric,

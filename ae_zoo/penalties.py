@@ -63,7 +63,7 @@ def gaussian_kl(mean, log_var):
 def jacobian_closed_form(dense, code):
     """‖J_f(x)‖²_F of a one-layer encoder z = f(Wᵀx + b).
 
-    Σⱼ f'(aⱼ)² Σᵢ Wᵢⱼ² (Rifai et al. 2011, equation 4, there for the sigmoid), with
+    Σⱼ f'(aⱼ)² Σᵢ Wᵢⱼ² (Rifai et al. 2011, there for the sigmoid), with
     f'(a) written in terms of z = f(a).
 
     Args:

@@ -57,6 +57,11 @@ class Recipe:
     limits: str = ""
 
     def __post_init__(self):
+        if not self.metrics:
+            raise ValueError(
+                "Recipe.metrics must name at least one protocol of ae_zoo.evaluation, "
+                "such as evaluation.SquaredError(): the card shows it."
+            )
         for field in ("epochs", "batch_size", "steps_per_execution"):
             value = getattr(self, field)
             if not isinstance(value, int) or value < 1:

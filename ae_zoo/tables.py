@@ -1,6 +1,6 @@
 """Plain-text tables for the terminal."""
 
-from ae_zoo import cards, zoo
+from ae_zoo import zoo
 
 
 def text_table(header, rows):
@@ -50,11 +50,6 @@ def zoo_markdown():
         link = f"[{name}](saved_models/{name}/README.md)"
         lines.append("| " + " | ".join([link, *cells]) + " |")
     return "\n".join(lines)
-
-
-def card_text(card):
-    """A card for the terminal."""
-    return cards.render(card)
 
 
 def metrics_text(measurements):

@@ -6,7 +6,6 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import ae_zoo
 from ae_zoo import data
@@ -116,13 +115,12 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
     assert len(rows(tmp_path / "run")) < 50
 
 
-def test_mirrored_strategy_trains(tmp_path):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    ae_zoo.train(recipe(epochs=1), strategy, output_dir=tmp_path / "run", verbose=0)
+def test_mirrored_strategy_trains(tmp_path, two_replicas):
+    ae_zoo.train(recipe(epochs=1), two_replicas, output_dir=tmp_path / "run", verbose=0)
     assert float(rows(tmp_path / "run")[0]["loss"]) > 0
     with pytest.raises(ValueError, match="batch of 63 does not divide among 2"):
         ae_zoo.train(
-            recipe(batch_size=63), strategy, output_dir=tmp_path / "odd", verbose=0
+            recipe(batch_size=63), two_replicas, output_dir=tmp_path / "odd", verbose=0
         )
 
 
@@ -158,6 +156,8 @@ def test_epochs_are_checked(tmp_path):
 def test_recipe_fields_are_checked():
     with pytest.raises(ValueError, match="Recipe.epochs must be an integer ≥ 1"):
         recipe(epochs=0)
+    with pytest.raises(ValueError, match="at least one protocol"):
+        recipe(metrics=())
 
 
 def test_missing_data_names_the_remedy(tmp_path, monkeypatch):
