@@ -1,6 +1,7 @@
 """The command line `ae-zoo`."""
 
 import argparse
+import os
 import pathlib
 import sys
 
@@ -9,6 +10,8 @@ from ae_zoo import __version__
 
 def main(arguments=None):
     """Runs the command line; returns its exit status."""
+    # TensorFlow's remarks on every step of a conversion bury what the command says.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
