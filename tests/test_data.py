@@ -426,3 +426,31 @@ def test_without_download_the_files_must_be_given(tmp_path):
     expected = message("download=False", "manual_dir", "train-images-idx3-ubyte.gz")
     with pytest.raises(FileNotFoundError, match=expected):
         data.prepare("mnist", data_dir=tmp_path, download=False)
+
+
+# Augmentation
+
+
+def test_random_affine_changes_its_share_of_the_images():
+    x = data.arrays("digits", "test")
+    kept = data.random_affine(share=0.0)(x).numpy()
+    np.testing.assert_array_equal(kept, x)
+    changed = data.random_affine(share=0.5)(x).numpy()
+    share = np.any(changed != x, axis=(1, 2, 3)).mean()
+    # 250 coins: standard error √(0.25 / 250) = 0.03.
+    assert abs(share - 0.5) < 4 * 0.032
+    assert changed.min() >= 0 and changed.max() <= 1
+
+
+def test_random_affine_of_nothing_is_the_identity():
+    x = data.arrays("digits", "test")
+    same = data.random_affine(rotation=0, shear=0, scale=0, share=1)(x).numpy()
+    # Bilinear interpolation at the pixels themselves, their positions in float32.
+    np.testing.assert_allclose(same, x, atol=1e-5)
+
+
+def test_random_affine_turns_about_the_centre():
+    x = np.zeros((64, 9, 9, 1), "float32")
+    x[:, 4, 4] = 1
+    turned = data.random_affine(scale=0, share=1)(x).numpy()
+    np.testing.assert_allclose(turned[:, 4, 4], 1, atol=1e-5)
