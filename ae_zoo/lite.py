@@ -163,8 +163,7 @@ class LiteModel:
         Raises:
             ValueError: n < 1, the file cannot decode, or the model has no prior.
         """
-        if n < 1:
-            raise ValueError(f"`n` must be ≥ 1. Received: {n}")
+        validation.check_at_least("n", n, 1)
         if "score" in self.signatures and "eps" not in self._inputs["score"]:
             raise ValueError(
                 "`sample` needs a variational model: the codes of others follow no "

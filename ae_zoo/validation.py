@@ -60,6 +60,16 @@ def to_array(values, role):
         ) from error
 
 
+def check_at_least(name, value, least, reason=""):
+    """Checks the lower bound of a number; NaN lies below every bound.
+
+    Raises:
+        ValueError: `value` < `least`.
+    """
+    if not value >= least:
+        raise ValueError(f"`{name}` must be ≥ {least}{reason}. Received: {value}")
+
+
 def check_dataset(dataset, check_batch):
     """Checks the first batch of a `tf.data.Dataset`, leaving the dataset untouched.
 

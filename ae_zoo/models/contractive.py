@@ -4,6 +4,7 @@ import keras
 
 from ae_zoo import networks, penalties
 from ae_zoo.models.autoencoder import Autoencoder
+from ae_zoo.validation import check_at_least
 
 _METHODS = ("auto", "closed_form", "exact", "projection")
 
@@ -56,12 +57,8 @@ class ContractiveAutoencoder(Autoencoder):
         self._method = jacobian
 
     def _check_arguments(self, has_closed_form):
-        if not self.penalty_weight >= 0:  # not NaN either
-            raise ValueError(
-                f"`penalty_weight` must be ≥ 0. Received: {self.penalty_weight}"
-            )
-        if self.projections < 1:
-            raise ValueError(f"`projections` must be ≥ 1. Received: {self.projections}")
+        check_at_least("penalty_weight", self.penalty_weight, 0)
+        check_at_least("projections", self.projections, 1)
         if self.jacobian not in _METHODS:
             raise ValueError(
                 f"`jacobian` must be one of {list(_METHODS)}. "

@@ -5,6 +5,7 @@ import keras
 from ae_zoo import networks, penalties
 from ae_zoo.layers import keep_largest
 from ae_zoo.models.autoencoder import Autoencoder
+from ae_zoo.validation import check_at_least
 
 _KINDS = ("l1", "kl", "k")
 
@@ -65,10 +66,7 @@ class SparseAutoencoder(Autoencoder):
         self._check_ranges()
 
     def _check_ranges(self):
-        if not self.penalty_weight >= 0:  # not NaN either
-            raise ValueError(
-                f"`penalty_weight` must be ≥ 0. Received: {self.penalty_weight}"
-            )
+        check_at_least("penalty_weight", self.penalty_weight, 0)
         if not 0 < self.rho < 1:
             raise ValueError(
                 "`rho`, a mean activation, must lie strictly between 0 and 1. "
@@ -80,22 +78,18 @@ class SparseAutoencoder(Autoencoder):
                     f"`{name}` must be between 1 and the {self.latent_dim} units of "
                     f"the code. Received: {k}"
                 )
-
         self._check_bounded()
 
     def _check_bounded(self):
         chain = networks.dense_chain(self.encoder)
-        unbounded = ("linear", "relu", "gelu", "elu", "tanh", "softplus")
-        if (
-            self.sparsity == "kl"
-            and chain
-            and keras.activations.serialize(chain[-1].activation) in unbounded
-        ):
+        if self.sparsity != "kl" or not chain:
+            return
+        activation = keras.activations.serialize(chain[-1].activation)
+        if activation in ("linear", "relu", "gelu", "elu", "tanh", "softplus"):
             raise ValueError(
                 "sparsity='kl' compares mean activations with `rho`, so the code must "
-                "lie in [0, 1]. Received an encoder that ends in "
-                f"{keras.activations.serialize(chain[-1].activation)!r}; end it in a "
-                "sigmoid."
+                f"lie in [0, 1]. Received an encoder that ends in {activation!r}; end "
+                "it in a sigmoid."
             )
 
     def bottleneck(self, code, training=False):

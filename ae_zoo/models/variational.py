@@ -8,6 +8,7 @@ from keras import ops
 
 from ae_zoo import penalties
 from ae_zoo.models.autoencoder import Autoencoder, weighted_mean
+from ae_zoo.validation import check_at_least
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -42,12 +43,8 @@ class VariationalAutoencoder(Autoencoder):
     penalty_name = "kl"
 
     def __init__(self, encoder, decoder, beta=1.0, importance_samples=1, **kwargs):
-        if not beta >= 0:
-            raise ValueError(f"`beta` must be ≥ 0. Received: {beta}")
-        if importance_samples < 1:
-            raise ValueError(
-                f"`importance_samples` must be ≥ 1. Received: {importance_samples}"
-            )
+        check_at_least("beta", beta, 0)
+        check_at_least("importance_samples", importance_samples, 1)
         if decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
@@ -172,8 +169,7 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (n, ...).
         """
-        if n < 1:
-            raise ValueError(f"`n` must be ≥ 1. Received: {n}")
+        check_at_least("n", n, 1)
         z = keras.random.normal((n, *self.latent_shape), seed=seed)
         return self.decode(z)
 
@@ -188,10 +184,7 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (steps, ...), from the reconstruction of a to that of b.
         """
-        if steps < 2:
-            raise ValueError(
-                f"`steps` must be ≥ 2, for the two ends. Received: {steps}"
-            )
+        check_at_least("steps", steps, 2, ", for the two ends")
         start, end = self.encode(tf.stack([a, b]))
         weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
         return self.decode((1 - weight) * start + weight * end)
@@ -212,8 +205,7 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (batch,), in nats.
         """
-        if samples < 1:
-            raise ValueError(f"`samples` must be ≥ 1. Received: {samples}")
+        check_at_least("samples", samples, 1)
         self._check_input(x, is_target=True)
         if "log_likelihood" not in self._endpoints:
             self._endpoints["log_likelihood"] = tf.function(
