@@ -10,7 +10,7 @@ Expected: test squared error 3.249; the paper 3.00, PCA 13.87.
 
 import keras
 
-from ae_zoo import DeepAutoencoder, Recipe, evaluation, networks
+from ae_zoo import DeepAutoencoder, Recipe, data, evaluation, networks
 
 INPUT_SHAPE = (28, 28, 1)
 LATENT_DIM = 30
@@ -31,9 +31,10 @@ recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 30 numbers with four layers each way.",
-    epochs=60,
-    batch_size=256,
+    epochs=250,
+    batch_size=250,
     optimizer=optimizer,
+    augment=data.random_affine(),
     metrics=(
         evaluation.SquaredError(published=3.00, source="Hinton & Salakhutdinov 2006"),
     ),

@@ -4,7 +4,9 @@
 def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
     """Images slightly turned, sheared and scaled about their centre.
 
-    One resampling does all three, so that strokes stay as sharp as they can.
+    One resampling does all three, in an image of thrice the size: bilinear sampling of
+    the image itself blurs strokes, and a model trained on blurred images is worse on
+    sharp ones.
 
     Args:
         rotation: Standard deviation of the angle, in radians.
@@ -20,7 +22,6 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
     Example:
         >>> train = load("digits", batch_size=64, augment=random_affine())
     """
-    import keras
     import tensorflow as tf
 
     generator = tf.random.Generator.from_seed(seed)
@@ -37,9 +38,19 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
         centre_y = tf.cast(height - 1, "float32") / 2
         offset_x = centre_x - row_x[0] * centre_x - row_x[1] * centre_y
         offset_y = centre_y - row_y[0] * centre_x - row_y[1] * centre_y
+        # Pixel u of the image is pixel 3u + 1 of the image of thrice the size.
+        large = tf.image.resize(images, (3 * height, 3 * width), "bicubic")
+        transform = [*row_x, offset_x + 1 / 3, *row_y, offset_y + 1 / 3]
         zero = tf.zeros_like(angle)
-        transform = tf.stack([*row_x, offset_x, *row_y, offset_y, zero, zero], axis=1)
-        changed = keras.ops.image.affine_transform(images, transform)
+        changed = tf.raw_ops.ImageProjectiveTransformV3(
+            images=large,
+            transforms=tf.stack([3 * t for t in transform] + [zero, zero], axis=1),
+            output_shape=(height, width),
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="CONSTANT",
+        )
+        changed = tf.clip_by_value(changed, 0.0, 1.0)  # bicubic oversteps
         is_kept = generator.uniform((batch, 1, 1, 1)) >= share
         return tf.where(is_kept, images, changed)
 
