@@ -23,6 +23,7 @@ _LAZY = {
     "VariationalAutoencoder": "ae_zoo.models",
 }
 _MODULES = (
+    "callbacks",
     "corruptions",
     "data",
     "evaluation",

@@ -50,16 +50,17 @@ def keep_largest(inputs, k):
 
     Args:
         inputs: (batch, ...).
-        k: How many to keep; all where a sample has no more than k. Values equal to
-            the k-th largest are kept too.
+        k: How many to keep, an integer or a scalar tensor; all where a sample has no
+            more than k. Of values that tie for the last places none is kept: in int8
+            files hundreds of units tie there.
 
     Returns:
         The shape of `inputs`.
     """
     d = math.prod(inputs.shape[1:])
-    if k >= d:
+    if isinstance(k, int) and k >= d:
         return inputs
     units = ops.reshape(inputs, (-1, d))  # (batch, d)
-    threshold = ops.top_k(units, k)[0][:, -1:]
-    kept = ops.where(units >= threshold, units, ops.zeros_like(units))
+    largest_dropped = ops.top_k(units, k + 1)[0][:, -1:]
+    kept = ops.where(units > largest_dropped, units, ops.zeros_like(units))
     return ops.reshape(kept, (-1, *inputs.shape[1:]))

@@ -22,6 +22,7 @@ ROOMS = [
     "on_device",
     "export",
     "models",
+    "callbacks",
     "allowlist",
     "archive",
     "data",

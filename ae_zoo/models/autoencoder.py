@@ -73,6 +73,7 @@ class Autoencoder(Endpoints, CheckedModel):
         if self.penalty_name:
             self._penalty_tracker = keras.metrics.Mean(name=self.penalty_name)
         self._endpoints = {}
+        self._annealed = {}
         self.build((None, *input_shape[1:]))
 
     def build(self, input_shape):
@@ -141,13 +142,27 @@ class Autoencoder(Endpoints, CheckedModel):
         penalty = self.penalty(x, code, sample_weight, training)
         if penalty is None:
             return reconstruction, None
-        return reconstruction, self.weigh(penalty, sample_weight, ops.shape(x)[0])
+        return reconstruction, self.weigh(
+            penalty, sample_weight, ops.shape(x)[0], training
+        )
 
-    def weigh(self, penalty, sample_weight, size):
+    def weigh(self, penalty, sample_weight, size, training):
         """`penalty_weight` times the mean penalty, which the metrics take note of."""
         mean = weighted_mean(penalty, sample_weight)
         self._penalty_tracker.update_state(mean, sample_weight=size)
-        return self.penalty_weight * mean
+        return self.annealed("penalty_weight", training) * mean
+
+    def annealed(self, name, training):
+        """An attribute, or in training what `ae_zoo.callbacks.Anneal` makes of it."""
+        own = getattr(self, name)
+        return self._annealed.get(name, own) if training else own
+
+    def anneal(self, name, variable):
+        """Puts a variable in the place of an attribute in training; None ends it."""
+        self._annealed.pop(name, None)
+        if variable is not None:
+            self._annealed[name] = variable
+        self.make_train_function(force=True)  # traced with or without the variable
 
     def train_step(self, data):
         with tf.GradientTape() as tape:

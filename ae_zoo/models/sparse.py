@@ -24,7 +24,8 @@ class SparseAutoencoder(Autoencoder):
         penalty_weight: Weight of the L1 or KL penalty; the metric `sparsity` shows the
             penalty without it.
         rho: Target mean activation for "kl", in (0, 1).
-        k: How many units "k" keeps in training.
+        k: How many units "k" keeps in training. Begun with a large k that falls to
+            this one (`ae_zoo.callbacks.Anneal`), few units die.
         k_inference: How many it keeps otherwise; the paper finds about 3k best. None
             means k.
         **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
@@ -95,7 +96,9 @@ class SparseAutoencoder(Autoencoder):
     def bottleneck(self, code, training=False):
         if self.sparsity != "k":
             return code
-        return keep_largest(code, self.k if training else self.k_inference or self.k)
+        if training:
+            return keep_largest(code, self.annealed("k", training))
+        return keep_largest(code, self.k_inference or self.k)
 
     def penalty(self, x, code, sample_weight, training):
         if self.sparsity == "l1":

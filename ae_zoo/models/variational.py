@@ -99,22 +99,23 @@ class VariationalAutoencoder(Autoencoder):
         reconstructions = self._decode_all(z, training)  # (k * batch, ...)
         size = ops.shape(mean)[0]
         kl = penalties.gaussian_kl(mean, log_var)
-        penalty = self.weigh(kl, sample_weight, size)
+        penalty = self.weigh(kl, sample_weight, size, training)
         if self.importance_samples == 1:
             return reconstructions, penalty
         reconstruction = reconstructions[:size]
-        bound = self._importance_weighted_bound(y, z, reconstructions, mean, log_var)
+        beta = self.annealed("penalty_weight", training)
+        bound = self._importance_weighted_bound(
+            y, z, reconstructions, mean, log_var, beta
+        )
         # Keras counts ℓ of the first draw; what joins it here turns the sum into the
         # bound, in value and in gradient.
         first = self.reconstruction_loss.call(y, reconstruction)
         return reconstruction, weighted_mean(bound - first, sample_weight)
 
-    def _importance_weighted_bound(self, y, z, reconstructions, mean, log_var):
+    def _importance_weighted_bound(self, y, z, reconstructions, mean, log_var, beta):
         log_ratio = _log_normal(z, 0.0, 0.0) - _log_normal(z, mean, log_var)
         loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
-        return math.log(z.shape[0]) - ops.logsumexp(
-            self.beta * log_ratio - loss, axis=0
-        )
+        return math.log(z.shape[0]) - ops.logsumexp(beta * log_ratio - loss, axis=0)
 
     def _decode_all(self, z, training=False):
         return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)

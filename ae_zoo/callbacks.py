@@ -1,0 +1,66 @@
+"""Callbacks for `fit`."""
+
+import keras
+import tensorflow as tf
+
+from ae_zoo.validation import check_at_least
+
+
+class Anneal(keras.callbacks.Callback):
+    """Moves an attribute of the model to its value over the first epochs.
+
+    From `start` in the first epoch it goes in equal steps to the model's own value,
+    which it has from epoch `epochs` on. Validation always uses the model's own value.
+
+    Two uses are standard: many active units first, which keeps the units of a k-sparse
+    autoencoder alive (Makhzani & Frey 2013, section 4.2), and no KL first, which keeps
+    the latent dimensions of a variational one in use (Sønderby et al. 2016).
+
+    Args:
+        name: "k" of a `SparseAutoencoder`, or "penalty_weight" of any variant that
+            has a penalty; a variational model's is β.
+        start: Value in the first epoch.
+        epochs: After how many epochs the model's own value is reached.
+
+    Raises:
+        ValueError: `epochs` < 1, or the model has nothing of that name to anneal.
+
+    Example:
+
+    >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
+    >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
+    >>> annealing = ae_zoo.callbacks.Anneal("k", start=100, epochs=10)
+    >>> model.fit(images, epochs=20, callbacks=[annealing])  # doctest: +SKIP
+    """
+
+    def __init__(self, name, start, epochs):
+        super().__init__()
+        check_at_least("epochs", epochs, 1)
+        self._name, self._start, self._epochs = name, start, epochs
+
+    def on_train_begin(self, logs=None):
+        uses = {"k": getattr(self.model, "sparsity", None) == "k"}
+        uses["penalty_weight"] = self.model.penalty_name is not None
+        if not uses.get(self._name):
+            raise ValueError(
+                f"{type(self.model).__name__} has no {self._name!r} to anneal. "
+                f"Available: {[name for name, is_used in uses.items() if is_used]}"
+            )
+        self._end = getattr(self.model, self._name)
+        with self.model.distribute_strategy.scope():
+            variable = tf.Variable(
+                self._start,
+                trainable=False,
+                dtype="int32" if self._name == "k" else "float32",
+            )
+        self.model.anneal(self._name, variable)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        share = min(epoch / self._epochs, 1)
+        value = self._start + share * (self._end - self._start)
+        self.model.annealed(self._name, training=True).assign(
+            round(value) if self._name == "k" else value
+        )
+
+    def on_train_end(self, logs=None):
+        self.model.anneal(self._name, None)
