@@ -49,7 +49,8 @@ setup(
     },
     package_data={
         "ae_zoo.recipes": ["*.py"],
-        "ae_zoo.saved_models": ["*/*", "*/*/*", "*/*/*/*"],
+        # Without the saved_model/ folders, which `ae-zoo export` writes anew.
+        "ae_zoo.saved_models": ["*/*"],
     },
     entry_points={"console_scripts": ["ae-zoo = ae_zoo.cli:main"]},
 )

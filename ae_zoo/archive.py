@@ -45,7 +45,9 @@ def write_checksums(directory):
     """Writes `SHA256SUMS` over every file of a folder.
 
     Args:
-        directory: the folder; files of its subfolders are listed as well.
+        directory: the folder; files of its subfolders are listed as well. A subfolder
+            that has a list of its own can be left out when the folder is copied: it
+            is not listed.
 
     Returns:
         Path of the file written, in the format of the `sha256sum` command.
@@ -55,13 +57,19 @@ def write_checksums(directory):
     lines = []
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        if path.is_file() and not name.startswith(CHECKSUMS):
+        is_listed = path.is_file() and not name.startswith(CHECKSUMS)
+        if is_listed and not _has_own_list(path, directory):
             _member_path(directory, name)
             lines.append(f"{_sha256(path)}  {name}\n")
     partial = target.with_name(f"{CHECKSUMS}.partial")
     partial.write_text("".join(lines), encoding="utf-8", newline="\n")
     os.replace(partial, target)
     return target
+
+
+def _has_own_list(path, directory):
+    between = path.relative_to(directory).parents
+    return any((directory / p / CHECKSUMS).is_file() for p in between if p != Path())
 
 
 def verify_checksums(directory):

@@ -55,7 +55,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
             "batch_size": recipe.batch_size,
             "seed": recipe.seed,
             "seconds": round(seconds, 1),
-            "hardware": _hardware(),
+            "hardware": hardware(),
             "date": datetime.date.today().isoformat(),
             "commit": _commit(),
             "versions": {
@@ -121,6 +121,7 @@ Licence of the data: {dataset["licence"]}
 {dataset["citation"].strip()}
 ```
 
+{_deployment(card)}
 ## Use and limits
 {card["limits"] or "Made for images like those it was trained on."}
 The weights are under {card["licence"]}.
@@ -137,6 +138,51 @@ def metrics_table(metrics):
         value = f"**{row['value']:.4g}**"
         lines.append(f"| {row['metric']}{arrow} | {value} | {baseline} | {published} |")
     return "\n".join(lines)
+
+
+def deployment_rows(rows):
+    """What was measured of LiteRT files, as a header and rows of strings.
+
+    Args:
+        rows: What `FileReport.row` of `ae_zoo.quantization` returns, float32 first.
+    """
+    header = ["file", "bytes", rows[0]["metric"], "loss"]
+    header += ["1 image, ms", "p90", "64 images, ms", "p90", "peak memory, MB"]
+    return header, [
+        [
+            row["quantization"] or "float32",
+            f"{row['bytes']:,} ({row['bytes'] / rows[0]['bytes']:.2f})",
+            f"{row['value']:.5g}",
+            f"{100 * row['loss']:+.2f} %",
+            *(
+                f"{row[timing][key]:.3g}"
+                for timing in ("single", "batch")
+                for key in ("median", "p90")
+            ),
+            "–" if (peak := row["single"]["memory"]) is None else f"{peak / 2**20:.1f}",
+        ]
+        for row in rows
+    ]
+
+
+def _deployment(card):
+    deployment = card.get("deployment")
+    if deployment is None:
+        return ""
+    samples = deployment["samples"]
+    header, rows = deployment_rows(deployment["rows"])
+    lines = [header, ["---"] * len(header), *rows]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"""
+## Deployment
+`saved_model/` for TensorFlow Serving, `model.tflite` (float32) and `model_int8.tflite`
+for phones and browsers; `model.export` writes the other kinds.
+
+{table}
+
+Quality on {f"the first {samples:,}" if samples else "all"} test samples. Times and
+memory of `reconstruct` by LiteRT on one thread of {deployment["hardware"]}.
+"""
 
 
 def _pictures(card):
@@ -174,7 +220,8 @@ def _duration(seconds):
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _hardware():
+def hardware():
+    """Cores and processor of this machine, for cards."""
     model = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:

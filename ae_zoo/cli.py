@@ -59,6 +59,11 @@ def _parser():
     added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     _export_arguments(command("export", _export, "Write a model for deployment."))
+    added = command("package", _package, "Add files for deployment to a model folder.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
+    added.add_argument("--samples", type=int, help="test samples of the figures")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     added = command("prepare", _prepare, "Download and prepare a dataset.")
     added.add_argument("dataset")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
@@ -170,7 +175,7 @@ def _calibration(options, model):
 
 
 def _report(options, model, calibration):
-    from ae_zoo import quantization, tables, zoo
+    from ae_zoo import cards, quantization, tables, zoo
     from ae_zoo.recipe import load_recipe
 
     _, recipe = load_recipe(zoo.info(options.model)["name"])
@@ -181,7 +186,14 @@ def _report(options, model, calibration):
         )
         for kind in kinds
     ]
-    print(tables.text_table(*quantization.report_rows(reports)))
+    rows = [report.row(reports[0]) for report in reports]
+    print(tables.text_table(*cards.deployment_rows(rows)))
+
+
+def _package(options):
+    from ae_zoo.packaging import package
+
+    package(options.model, options.recipe, options.data_dir, options.samples)
 
 
 def _prepare(options):

@@ -37,6 +37,18 @@ class FileReport:
         sign = -1 if self.headline.higher_is_better else 1
         return sign * change / abs(before.headline.value)
 
+    def row(self, before):
+        """What a card holds of it; see `ae_zoo.cards.deployment_rows`."""
+        return {
+            "quantization": self.quantization,
+            "bytes": self.bytes,
+            "metric": self.headline.metric,
+            "value": self.headline.value,
+            "loss": self.loss(before),
+            "single": self.single,
+            "batch": self.batch,
+        }
+
 
 def calibration_data(model, recipe, data_dir=None, samples=CALIBRATION_SAMPLES):
     """Inputs as the model meets them in training, for `export(calibration=...)`.
@@ -158,26 +170,3 @@ def measure(model, recipe, quantization, calibration, data_dir=None, samples=Non
             single=latency.measure(paths[1]),
             batch=latency.measure(paths[_BATCH]),
         )
-
-
-def report_rows(reports):
-    """A header and rows of strings, the first report being what others compare with."""
-    first = reports[0]
-    header = ["file", "bytes", first.headline.metric, "loss"]
-    header += ["1 image, ms", "p90", "64 images, ms", "p90", "peak memory, MB"]
-    rows = [
-        [
-            report.quantization or "float32",
-            f"{report.bytes:,} ({report.bytes / first.bytes:.2f})",
-            f"{report.headline.value:.5g}",
-            f"{100 * report.loss(first):+.2f} %",
-            *(
-                f"{timing[key]:.3g}"
-                for timing in (report.single, report.batch)
-                for key in ("median", "p90")
-            ),
-            "–" if (peak := report.single["memory"]) is None else f"{peak / 2**20:.1f}",
-        ]
-        for report in reports
-    ]
-    return header, rows

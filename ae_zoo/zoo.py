@@ -3,6 +3,7 @@
 Importing this module does not import TensorFlow.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -109,29 +110,59 @@ def save(model, folder, card, pictures=None, overwrite=False):
     Raises:
         FileExistsError: The folder exists and `overwrite` is False.
     """
-    from ae_zoo import archive, cards
-
     folder = pathlib.Path(folder)
     if folder.exists() and not overwrite:
         raise FileExistsError(f"'{folder}' exists. Pass overwrite=True to replace it.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
-        fresh = pathlib.Path(scratch) / "model"
+    with _replacement(folder) as fresh:
         fresh.mkdir()
         _without_optimizer(model).save(fresh / "model.keras")
         if pictures is not None:
             pictures(fresh)
-        card = card | {
+        facts = {
             "bytes": (fresh / "model.keras").stat().st_size,
             "pictures": sorted(path.name for path in fresh.glob("*.png")),
         }
-        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        (fresh / "card.json").write_text(text, "utf-8")
-        (fresh / "README.md").write_text(cards.render(card), "utf-8")
-        archive.write_checksums(fresh)
+        _describe(fresh, card | facts)
+
+
+def amend(name_or_folder, write, facts):
+    """Adds files and facts to a model folder, whole or not at all.
+
+    Args:
+        name_or_folder: A name of `list_models()`, or the path of a model folder.
+        write: A function that writes files into the folder it is given, a copy that
+            holds none of those it wrote before.
+        facts: A dict that joins the card.
+    """
+    folder = _find(name_or_folder)
+    card = info(folder)
+    with _replacement(folder) as fresh:
+        write_over = shutil.ignore_patterns("saved_model", "*.tflite", "model*.json")
+        shutil.copytree(folder, fresh, ignore=write_over)
+        write(fresh)
+        _describe(fresh, card | facts)
+
+
+@contextlib.contextmanager
+def _replacement(folder):
+    """A path beside `folder` whose contents take its place in the end."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
+        fresh = pathlib.Path(scratch) / "model"
+        yield fresh
         if folder.exists():
             os.replace(folder, pathlib.Path(scratch) / "old")
         shutil.move(fresh, folder)
+
+
+def _describe(folder, card):
+    """Writes what tells of a folder's files: card, page and checksums."""
+    from ae_zoo import archive, cards
+
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    (folder / "card.json").write_text(text, "utf-8")
+    (folder / "README.md").write_text(cards.render(card), "utf-8")
+    archive.write_checksums(folder)
 
 
 def _without_optimizer(model):

@@ -33,6 +33,7 @@ ROOMS = [
     "recipe",
     "latency",
     "quantization",
+    "packaging",
     "distribution",
     "training",
     "tables",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import evaluation, latency, lite, networks, quantization
+from ae_zoo import cards, evaluation, latency, lite, networks, quantization
 from ae_zoo.export import litert, parity
 from ae_zoo.recipe import load_recipe
 
@@ -181,7 +181,7 @@ def test_report(tmp_path):
     assert (before.single["batch"], before.batch["batch"]) == (1, 64)
     for timing in (after.single, after.batch):
         assert 0 < timing["median"] <= timing["p90"]
-    header, rows = quantization.report_rows([before, after])
+    header, rows = cards.deployment_rows([x.row(before) for x in (before, after)])
     assert header[2] == "squared error"
     assert [row[0] for row in rows] == ["float32", "int8"]
     assert rows[0][3] == "+0.00 %"

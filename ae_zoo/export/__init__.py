@@ -120,7 +120,9 @@ def export_model(
             source = scratch / "saved_model"
             saved_model.write(model, signatures, source, batch_size)
             feed = parity.calibration_feed(model, signatures, batch_size, calibration)
-            litert.write(source, target, signatures, quantization, feed)
+            litert.write(
+                source, target, signatures, model.count_params(), quantization, feed
+            )
             file = lite.load(target)
             runners = litert.runners(file)
             sidecar.write(model, file, target, quantization)

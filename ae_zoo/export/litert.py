@@ -10,15 +10,20 @@ from ae_zoo.export import compact
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int8_io")
 FULL_INT8 = ("int8", "int8_io")
+# Below so many parameters the scales of dense layers weigh more than what one for each
+# channel gains: 0.36 of the bytes of float32 against 0.29 for `linear_mnist`, where
+# the squared error rises by 0.1 % either way.
+_FEW_PARAMETERS = 60_000
 
 
-def write(saved_model, filepath, signatures, quantization=None, feed=None):
+def write(saved_model, filepath, signatures, parameters, quantization=None, feed=None):
     """Converts a SavedModel to a file of builtin operators.
 
     Args:
         saved_model: Its directory.
         filepath: Of the file.
         signatures: Names of the signatures to take.
+        parameters: How many the model has.
         quantization: One of `QUANTIZATIONS`.
         feed: () → iterator of (signature, {input: array}) that has all signatures run
             on typical inputs, for the two int8 kinds.
@@ -37,6 +42,9 @@ def write(saved_model, filepath, signatures, quantization=None, feed=None):
     if quantization in FULL_INT8:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = feed
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+            parameters < _FEW_PARAMETERS
+        )
     if quantization == "int8_io":
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:

@@ -1,0 +1,64 @@
+"""A model folder with its files for deployment, measured for the card."""
+
+from ae_zoo import archive, cards, quantization, zoo
+from ae_zoo.recipe import load_recipe
+
+# The files of a folder, beside model.keras: {name: arguments of `export`}.
+FILES = {
+    "saved_model": {},
+    "model.tflite": {"format": "litert"},
+    "model_int8.tflite": {"format": "litert", "quantization": "int8"},
+}
+QUANTIZATIONS = (None, "float16", "dynamic", "int8")
+
+
+def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=print):
+    """Adds the files for deployment to a model folder, and their figures to its card.
+
+    The folder gets `saved_model/`, `model.tflite` and `model_int8.tflite` (older ones
+    are replaced). The card gets, for every quantization, the bytes of the file, the
+    headline metric and what it loses, and the latency and peak memory on this machine.
+
+    Args:
+        name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
+        recipe: Name or file of its recipe; the default is that of the model's name.
+        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        samples: Measure on the first so many test samples; None means all.
+        report: Called with a line of progress.
+
+    Raises:
+        FileNotFoundError, ValueError: As `ae_zoo.load`, and no such recipe.
+        ImportError: The package that runs LiteRT files is not installed.
+        RuntimeError: The model cannot be exported; the folder stays as it was.
+
+    Example:
+
+    >>> from ae_zoo.packaging import package
+    >>> package("runs/my_digits/model", "my_digits.py")  # doctest: +SKIP
+    """
+    model = zoo.load(name_or_folder)
+    _, recipe = load_recipe(recipe or model.card["name"])
+    calibration = quantization.calibration_data(model, recipe, data_dir)
+    reports = []
+    for kind in QUANTIZATIONS:
+        report(f"{model.card['name']}: measuring {kind or 'float32'}")
+        reports.append(
+            quantization.measure(model, recipe, kind, calibration, data_dir, samples)
+        )
+
+    def write(folder):
+        for name, arguments in FILES.items():
+            report(f"{model.card['name']}: writing {name}")
+            is_int8 = "quantization" in arguments
+            model.export(
+                folder / name, calibration=calibration if is_int8 else None, **arguments
+            )
+        # A list of its own: packages of the zoo leave this folder out.
+        archive.write_checksums(folder / "saved_model")
+
+    deployment = {
+        "samples": samples,
+        "hardware": cards.hardware(),
+        "rows": [file.row(reports[0]) for file in reports],
+    }
+    zoo.amend(name_or_folder, write, {"deployment": deployment})

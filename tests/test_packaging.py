@@ -1,0 +1,179 @@
+"""Files for deployment: how they join a folder, and that the shipped ones run alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ae_zoo
+from ae_zoo import archive, lite, packaging, zoo
+from ae_zoo.models import Autoencoder
+
+DIGITS = "undercomplete_digits"
+# Bytes of a graph and of scales do not shrink with the weights.
+SMALL = 50_000
+SHIPPED = [name for name in ae_zoo.list_models() if "deployment" in ae_zoo.info(name)]
+
+
+def inputs(name):
+    low, high = ae_zoo.info(name)["input_range"] or (-1.0, 1.0)
+    shape = ae_zoo.info(name)["input_shape"]
+    return np.random.default_rng(0).uniform(low, high, (3, *shape)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory):
+    """A copy of a small entry, packaged, and the lines of its progress."""
+    folder = tmp_path_factory.mktemp("entry") / DIGITS
+    unwanted = shutil.ignore_patterns("saved_model", "*.tflite", "model*.json")
+    shutil.copytree(zoo._find(DIGITS), folder, ignore=unwanted)
+    archive.write_checksums(folder)
+    lines = []
+    packaging.package(folder, samples=50, report=lines.append)
+    return folder, lines
+
+
+def test_the_folder_holds_the_files(packaged):
+    folder, lines = packaged
+    for name in (*packaging.FILES, "model.json", "model_int8.json"):
+        assert (folder / name).exists(), name
+    digests = archive.verify_checksums(folder)
+    assert {"model.tflite", "model_int8.tflite", "model.json"} <= set(digests)
+    assert any("float16" in line for line in lines)
+    assert not list(folder.parent.glob(".*"))
+
+
+def test_the_card_tells_their_figures(packaged):
+    folder, _ = packaged
+    deployment = ae_zoo.info(folder)["deployment"]
+    assert deployment["samples"] == 50
+    rows = deployment["rows"]
+    assert [row["quantization"] for row in rows] == list(packaging.QUANTIZATIONS)
+    assert rows[0]["bytes"] == (folder / "model.tflite").stat().st_size
+    assert rows[3]["bytes"] == (folder / "model_int8.tflite").stat().st_size
+    assert rows[0]["loss"] == 0 and rows[0]["metric"] == "squared error"
+    page = (folder / "README.md").read_text("utf-8")
+    assert "## Deployment" in page and f"{rows[3]['bytes']:,}" in page
+
+
+def test_packaging_again_replaces(packaged, tmp_path):
+    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
+    packaging.package(folder, samples=20, report=lambda line: None)
+    assert ae_zoo.info(folder)["deployment"]["samples"] == 20
+    archive.verify_checksums(folder)
+
+
+def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
+    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
+    before = (folder / archive.CHECKSUMS).read_bytes()
+    export = Autoencoder.export
+
+    def failing(self, filepath, *args, **kwargs):
+        if filepath.name == "model_int8.tflite":
+            raise RuntimeError("no such operator")
+        export(self, filepath, *args, **kwargs)
+
+    monkeypatch.setattr(Autoencoder, "export", failing)
+    with pytest.raises(RuntimeError, match="no such operator"):
+        packaging.package(folder, samples=20, report=lambda line: None)
+    assert (folder / archive.CHECKSUMS).read_bytes() == before
+    assert [path.name for path in folder.parent.iterdir()] == [DIGITS]
+
+
+def test_the_saved_model_can_be_left_out(packaged, tmp_path):
+    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
+    shutil.rmtree(folder / "saved_model")
+    assert ae_zoo.load(folder).latent_dim == 8
+
+
+def test_a_changed_file_is_noticed(packaged, tmp_path):
+    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
+    content = bytearray((folder / "model.tflite").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.tflite").write_bytes(content)
+    with pytest.raises(ValueError, match="model.tflite"):
+        ae_zoo.load(folder)
+    with pytest.raises(ValueError, match="damaged"):
+        lite.load(folder / "model.tflite")
+
+
+# The shipped files.
+
+
+def test_every_entry_is_packaged():
+    assert SHIPPED == ae_zoo.list_models()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_figures_of_an_entry(name):
+    card = ae_zoo.info(name)
+    rows = {row["quantization"]: row for row in card["deployment"]["rows"]}
+    assert rows["float16"]["loss"] <= 0.01
+    assert rows["int8"]["loss"] <= 0.03
+    share = rows["int8"]["bytes"] / rows[None]["bytes"]
+    assert share <= (0.30 if card["parameters"] > SMALL else 0.40)
+    # Without its second copy: what the card shows is of one float32 weight each.
+    assert rows[None]["bytes"] < 2.5 * 4 * card["parameters"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_lite_files_compute_what_keras_does(name):
+    x, model = inputs(name), ae_zoo.load(name)
+    expected = model.predict(x, verbose=0)
+    received = lite.load(zoo._find(name) / "model.tflite").reconstruct(x)
+    scale = max(1, np.abs(expected).max())
+    np.testing.assert_allclose(received, expected, atol=1e-5 * scale)
+    # Noise is far from what eight bits were calibrated for: this tells a wrong file,
+    # the figures on the card tell a bad one.
+    received = lite.load(zoo._find(name) / "model_int8.tflite").reconstruct(x)
+    assert np.abs(received - expected).mean() < 0.05 * scale
+
+
+RUN_ALONE = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+
+jobs = json.load(sys.stdin)
+assert not any(name.startswith(("ae_zoo", "keras")) for name in sys.modules)
+for folder, source, target in jobs:
+    run = tf.saved_model.load(folder).signatures["reconstruct"]
+    np.save(target, run(x=tf.constant(np.load(source)))["reconstruction"].numpy())
+assert "ae_zoo" not in sys.modules
+"""
+
+
+def test_saved_models_run_without_this_library(tmp_path):
+    jobs = []
+    for name in SHIPPED:
+        np.save(tmp_path / f"{name}.npy", inputs(name))
+        folder = zoo._find(name) / "saved_model"
+        target = tmp_path / f"{name}_out.npy"
+        jobs.append([str(folder), str(tmp_path / f"{name}.npy"), str(target)])
+    subprocess.run(
+        [sys.executable, "-c", RUN_ALONE],
+        input=json.dumps(jobs),
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    for name, (_, _, target) in zip(SHIPPED, jobs, strict=True):
+        expected = ae_zoo.load(name).predict(inputs(name), verbose=0)
+        scale = max(1, np.abs(expected).max())
+        np.testing.assert_allclose(np.load(target), expected, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_saved_models_have_their_checksums(name):
+    folder = zoo._find(name) / "saved_model"
+    lines = (folder / archive.CHECKSUMS).read_text("utf-8").splitlines()
+    listed = dict(reversed(line.split("  ")) for line in lines)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.relative_to(folder).as_posix() for path in files} - {
+        archive.CHECKSUMS
+    } == set(listed)
+    for file, digest in listed.items():
+        assert archive._sha256(folder / file) == digest
