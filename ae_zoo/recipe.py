@@ -20,7 +20,7 @@ class Recipe:
         dataset: A name of `ae_zoo.data`.
         task: What the model is for, in a sentence.
         epochs: Passes over the training split.
-        batch_size: Global, over all replicas.
+        batch_size: Samples of an optimizer step, over all replicas.
         optimizer: Number of steps in all → a Keras optimizer, so that learning-rate
             schedules can span the run.
         metrics: Protocols of `ae_zoo.evaluation`, the headline first.
@@ -35,6 +35,14 @@ class Recipe:
         callbacks: () → further Keras callbacks.
         steps_per_execution: Steps in one call of the compiled graph.
         jit_compile: As in `Model.compile`.
+        dtype_policy: Of the model's layers, as in Keras: "mixed_bfloat16" and
+            "mixed_float16" compute in half the bytes and keep float32 weights. With
+            the second the loss is scaled.
+        gradient_accumulation_steps: In how many parts a batch goes through the model,
+            whose gradients are averaged before the optimizer's step: memory for the
+            size of a part. On one replica only.
+        global_clipnorm: Norm of all gradients together above which they are scaled
+            down to it.
         limits: Where the model should not be used, for the card.
     """
 
@@ -54,6 +62,9 @@ class Recipe:
     callbacks: Callable = list
     steps_per_execution: int = 20
     jit_compile: bool | str = "auto"
+    dtype_policy: str = "float32"
+    gradient_accumulation_steps: int = 1
+    global_clipnorm: float | None = None
     limits: str = ""
 
     def __post_init__(self):
@@ -62,12 +73,22 @@ class Recipe:
                 "Recipe.metrics must name at least one protocol of ae_zoo.evaluation, "
                 "such as evaluation.SquaredError(): the card shows it."
             )
-        for field in ("epochs", "batch_size", "steps_per_execution"):
+        for field in (
+            "epochs",
+            "batch_size",
+            "steps_per_execution",
+            "gradient_accumulation_steps",
+        ):
             value = getattr(self, field)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(
                     f"Recipe.{field} must be an integer ≥ 1. Received: {value!r}"
                 )
+        if self.batch_size % self.gradient_accumulation_steps:
+            raise ValueError(
+                f"Recipe.batch_size, {self.batch_size}, must be a multiple of "
+                f"gradient_accumulation_steps, {self.gradient_accumulation_steps}."
+            )
 
 
 def list_recipes():

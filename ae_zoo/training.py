@@ -68,13 +68,8 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     strategy = get_strategy(strategy)
     with strategy.scope():
-        check_batch_size(recipe.batch_size)
-        model = recipe.build()
-        model.compile(
-            recipe.optimizer(steps * epochs),
-            steps_per_execution=min(recipe.steps_per_execution, steps),
-            jit_compile=recipe.jit_compile,
-        )
+        check_batch_size(recipe.batch_size // recipe.gradient_accumulation_steps)
+        model = compiled_model(recipe, steps, epochs)
     output_dir.mkdir(parents=True, exist_ok=True)
     csv_logger = keras.callbacks.CSVLogger(output_dir / "training.csv", append=resume)
     started = time.monotonic()
@@ -100,6 +95,27 @@ def train(
         seconds=seconds,
     )
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
+    return model
+
+
+def compiled_model(recipe, steps, epochs):
+    """The model of a recipe, for so many optimizer steps an epoch."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.dtype_policy)
+    try:
+        model = recipe.build()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    optimizer = recipe.optimizer(steps * epochs)
+    if recipe.global_clipnorm is not None:
+        optimizer.global_clipnorm = recipe.global_clipnorm
+    if recipe.gradient_accumulation_steps > 1:
+        optimizer.gradient_accumulation_steps = recipe.gradient_accumulation_steps
+    model.compile(
+        optimizer,
+        steps_per_execution=min(recipe.steps_per_execution, steps),
+        jit_compile=recipe.jit_compile,
+    )
     return model
 
 
@@ -168,7 +184,7 @@ def _load_splits(recipe, data_dir):
         "train": data.load(
             recipe.dataset,
             "train",
-            batch_size=recipe.batch_size,
+            batch_size=recipe.batch_size // recipe.gradient_accumulation_steps,
             shuffle=True,
             seed=recipe.seed,
             binarize=recipe.binarize,

@@ -241,6 +241,7 @@ class Autoencoder(Endpoints, CheckedModel):
         `steps_per_execution` are off, where TensorFlow fails with them.
         """
         if self.distribute_strategy.num_replicas_in_sync > 1:
+            _check_no_accumulation(optimizer)
             jit_compile, steps_per_execution = False, 1
         elif jit_compile == "auto" and not tf.config.list_physical_devices("GPU"):
             jit_compile = False
@@ -316,6 +317,16 @@ def _input_range(given, loss, decoder):
             f"`input_range` must be (low, high) with low < high. Received: {given}"
         )
     return (low, high)
+
+
+def _check_no_accumulation(optimizer):
+    if getattr(optimizer, "gradient_accumulation_steps", None):
+        raise ValueError(
+            "Keras accumulates gradients on one replica only. Received "
+            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps} and "
+            "a strategy of several: each holds a part of the batch already. Leave the "
+            "accumulation out, or train on one device."
+        )
 
 
 def _built_input_shape(model, role):
