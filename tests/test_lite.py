@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo import lite
+from ae_zoo import lite, penalties
 
 BATCH = 4
 PLAIN, VARIATIONAL = "contractive_digits", "variational_digits"
@@ -161,6 +162,53 @@ def test_full_int8(models, folder, tmp_path, x):
     # Said to be int8, its zeros count as less than a step, nearer to the float score.
     light = lite.load(with_sidecar(tmp_path / "m.tflite", content, quantization="int8"))
     np.testing.assert_allclose(light.score(x), model.score(x), rtol=0.01)
+
+
+@pytest.fixture(scope="module")
+def variational_int8(models, tmp_path_factory):
+    path = tmp_path_factory.mktemp("int8") / "m.tflite"
+    calibration = ae_zoo.data.arrays("digits", "train")[:200]
+    models[VARIATIONAL].export(
+        path,
+        format="litert",
+        batch_size=BATCH,
+        quantization="int8",
+        calibration=calibration,
+    )
+    return path
+
+
+def test_score_of_a_variational_model_in_full_int8(models, folder, variational_int8):
+    x = ae_zoo.data.arrays("digits", "test")[:200]
+    light = lite.load(variational_int8)
+    assert "score" not in light.signatures
+    score = light.score(x, seed=3)
+    # By Keras's own KL and loss, of the same draws; an int8 0 counts as 1/1024.
+    posterior = light.run("posterior", x=x)
+    mean, log_var = posterior["mean"], posterior["log_var"]
+    eps = np.random.default_rng(3).standard_normal(mean.shape, "float32")
+    reconstruction = light.decode(mean + np.exp(0.5 * log_var) * eps)
+    reconstruction = np.clip(reconstruction, 1 / 1024, 1 - 1 / 1024)
+    kl = penalties.gaussian_kl(mean, log_var)
+    expected = kl + models[VARIATIONAL].reconstruction_loss.call(x, reconstruction)
+    np.testing.assert_allclose(score, expected, rtol=TOLERANCE)
+    # The float file of the same draws: eight bits move z and x̂ by steps of 1/256 of
+    # their range, and the score of one sample of these 200 by 3 % at most, either way.
+    exact = lite.load(folder / f"{VARIATIONAL}.tflite").score(x, seed=3)
+    np.testing.assert_allclose(score, exact, rtol=0.05)
+    np.testing.assert_allclose(score.mean(), exact.mean(), rtol=0.002)
+
+
+def test_a_variational_score_needs_the_sidecar(variational_int8, tmp_path, x):
+    path = shutil.copy(variational_int8, tmp_path)
+    with pytest.raises(ValueError, match="no signature 'score'.*sidecar"):
+        lite.load(path).score(x)
+
+
+def test_sample_of_full_int8(models, variational_int8):
+    z = np.random.default_rng(1).standard_normal((5, 8), "float32")
+    sample = lite.load(variational_int8).sample(5, seed=1)
+    np.testing.assert_allclose(sample, models[VARIATIONAL].decode(z), atol=0.1)
 
 
 def test_gaussian_score_without_its_signature(models, folder, tmp_path, x):

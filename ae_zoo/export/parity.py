@@ -84,16 +84,26 @@ def check(signatures, runners, batches, quantization=None, compute_dtype="float3
         for output in signature.outputs:
             expected = np.concatenate([model[output] for model, _ in pairs])
             received = np.concatenate([file[output] for _, file in pairs])
-            error = _error(received, expected, quantization)
-            if not error <= tolerance:  # not NaN either
+            difference = error(received, expected, quantization)
+            if not difference <= tolerance:  # not NaN either
                 raise RuntimeError(
                     f"The exported signature {name!r} differs from the model by "
-                    f"{error:.2g} in {output!r} (tolerance {tolerance:g}), so no file "
-                    "was written."
+                    f"{difference:.2g} in {output!r} (tolerance {tolerance:g}), so no "
+                    "file was written."
                 )
 
 
-def _error(received, expected, quantization):
+def error(received, expected, quantization=None):
+    """How far an output lies from the model's, in the measure of `TOLERANCES`.
+
+    Args:
+        received: Array.
+        expected: Array that the model gives.
+        quantization: A key of `TOLERANCES`.
+
+    Returns:
+        A number; infinity for arrays of unlike shapes.
+    """
     if received.shape != expected.shape:
         return np.inf
     difference = np.abs(received.astype("float64") - expected)

@@ -1,0 +1,91 @@
+"""What lies on disk: a `.tflite` file, its sidecar, and the runtime that opens it."""
+
+import hashlib
+import json
+
+_SIDECAR_VERSION = 1
+
+
+def read(path):
+    """The bytes of a `.tflite` file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is a directory or in another format.
+    """
+    if path.is_dir():
+        raise ValueError(
+            f"'{path}' is a directory; expected a .tflite file. A SavedModel is read "
+            "by tf.saved_model.load."
+        )
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no file '{path}'. Write it with "
+            "model.export('m.tflite', format='litert')."
+        )
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ValueError(
+            f"'{path}' is no TFLite file: expected b'TFL3' at byte 4. Received "
+            f"{content[4:8]!r} in {len(content)} bytes."
+        )
+    return content
+
+
+def read_sidecar(path, content):
+    """What the sidecar of a file says, a dict; empty where there is none.
+
+    Args:
+        path: Of the `.tflite` file.
+        content: Its bytes.
+
+    Raises:
+        ValueError: The sidecar is damaged, too new, or of another file.
+    """
+    sidecar = path.with_suffix(".json")
+    if not sidecar.exists():
+        return {}
+    mend = f"Copy both files from one export, or remove '{sidecar}'."
+    try:
+        metadata = json.loads(sidecar.read_text("utf-8"))
+        version, expected = metadata["format_version"], metadata["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"'{sidecar}' must be the sidecar of '{path.name}': JSON with "
+            f"'format_version' and 'sha256'. It is not: {error!r}. {mend}"
+        ) from error
+    if version != _SIDECAR_VERSION:
+        raise ValueError(
+            f"'{sidecar}' must have format_version {_SIDECAR_VERSION}. Received "
+            f"{version!r}. Update ae_zoo to read it."
+        )
+    received = hashlib.sha256(content).hexdigest()
+    if received != expected:
+        raise ValueError(
+            f"'{sidecar}' belongs to another file, or '{path.name}' is damaged: "
+            f"expected SHA-256 {expected}. Received {received}. {mend}"
+        )
+    return metadata
+
+
+def open_interpreter(path, content, num_threads):
+    """An `ai_edge_litert.interpreter.Interpreter` of a file that has been read.
+
+    Raises:
+        ImportError: The package ai-edge-litert is not installed.
+        ValueError: The file is truncated or damaged.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise ImportError(
+            "ae_zoo.lite needs the package ai-edge-litert. Install it with: "
+            "pip install 'ae-zoo[lite]'"
+        ) from error
+    try:
+        return Interpreter(model_content=content, num_threads=num_threads)
+    except ValueError as error:
+        raise ValueError(
+            f"'{path}' is truncated or damaged: LiteRT cannot read its {len(content)} "
+            f"bytes ({error}). Copy or export it again."
+        ) from error

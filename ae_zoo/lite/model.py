@@ -1,0 +1,207 @@
+"""A TFLite file with the methods of an autoencoder."""
+
+import os
+import pathlib
+
+import numpy as np
+
+from ae_zoo import validation
+from ae_zoo.lite import losses, tensors
+from ae_zoo.lite.signatures import Signatures
+
+
+class LiteModel(Signatures):
+    """A TFLite file with the methods of the Keras model it was made from.
+
+    Every method takes any number of samples, whatever the batch size in the file. A
+    model is not thread-safe: load one for each thread.
+
+    Args:
+        interpreter: An `ai_edge_litert.interpreter.Interpreter`.
+        metadata: What the sidecar says; empty without one.
+
+    Attributes:
+        input_shape: Shape of a batch of inputs, (None, ...).
+        latent_shape: Shape of the code of one sample, (d,).
+        signatures, metadata: See `Signatures`.
+
+    Raises:
+        ValueError: The file has none of the signatures of an autoencoder.
+    """
+
+    def __init__(self, interpreter, metadata):
+        super().__init__(interpreter, metadata)
+        if not {"reconstruct", "infer", "encode", "decode"} & set(self.signatures):
+            raise ValueError(
+                "The file must have a signature 'reconstruct', 'infer', 'encode' or "
+                f"'decode'. It has {list(self.signatures)}. Write one with "
+                "model.export('m.tflite', format='litert')."
+            )
+        shapes = {
+            name: tensor["shape"]
+            for signature in self.signatures.values()
+            for name, tensor in (signature["outputs"] | signature["inputs"]).items()
+        }
+        self.input_shape = (None, *shapes["x"][1:]) if "x" in shapes else None
+        self.latent_shape = shapes["z"][1:] if "z" in shapes else None
+
+    def reconstruct(self, x):
+        """The reconstruction x̂: (batch, ...) to (batch, ...). Errors as `run`."""
+        # A file that can be trained calls it `infer`.
+        name = "infer" if "infer" in self.signatures else "reconstruct"
+        return self._run_for_one(name, x=x)
+
+    def encode(self, x):
+        """The latent code z: (batch, ...) to (batch, d). Errors as `run`."""
+        return self._run_for_one("encode", x=x)
+
+    def decode(self, z):
+        """The reconstruction x̂ of z: (batch, d) to (batch, ...). Errors as `run`."""
+        return self._run_for_one("decode", z=z)
+
+    def score(self, x, seed=0):
+        """The loss of each sample: the anomaly score.
+
+        A file in full int8 has no such signature, because eight bits cannot hold its
+        range. There the loss that the sidecar names is computed in float from
+        `reconstruct`; that of a variational model, with its KL, from `posterior` and
+        `decode`.
+
+        Args:
+            x: (batch, ...).
+            seed: Seeds the draws of z in a variational model, from NumPy's generator:
+                they differ from those of the Keras model.
+
+        Returns:
+            (batch,), in nats (Gaussian: half the squared error).
+
+        Raises:
+            TypeError, ValueError: As `run`; or there is neither the signature nor a
+                sidecar to compute the score by.
+        """
+        if "score" not in self.signatures:
+            return self._score_in_float(x, seed)
+        inputs = {"x": x}
+        if "eps" in self._inputs["score"]:
+            inputs["eps"] = self._draws(np.shape(x)[:1], seed)
+        return self._run_for_one("score", **inputs)
+
+    def sample(self, n, seed=None):
+        """Draws x̂ from a variational model: decodes n codes z ~ N(0, I).
+
+        Args:
+            n: How many.
+            seed: Integer; equal seeds give equal samples. None draws anew.
+
+        Returns:
+            (n, ...).
+
+        Raises:
+            ValueError: n < 1, the file cannot decode, or the model has no prior.
+        """
+        validation.check_at_least("n", n, 1)
+        if "decode" in self.signatures and "posterior" not in self.signatures:
+            raise ValueError(
+                "`sample` needs a variational model: the codes of others follow no "
+                "N(0, I). Decode codes of your own with `decode`."
+            )
+        self._check_has("decode")
+        return self.decode(self._draws((n,), seed))
+
+    def _score_in_float(self, x, seed):
+        loss = losses.LOSSES.get(self.metadata.get("reconstruction_loss"))
+        is_variational = self.metadata.get("variant") == "VariationalAutoencoder"
+        needed = {"posterior", "decode"} if is_variational else {"reconstruct"}
+        if loss is None or not needed <= set(self.signatures):
+            self._check_has("score")
+        support = self.metadata.get("input_range")
+        validation.check_array(x, "x", self.input_shape[1:], support)
+        x = np.asarray(x, "float32")
+        if is_variational:
+            reconstruction, kl = self._draw_reconstruction(x, seed)
+        else:
+            reconstruction, kl = self.reconstruct(x), 0
+        if reconstruction.shape != x.shape:  # a model between unlike images
+            self._check_has("score")
+        is_int8 = str(self.metadata.get("quantization")).startswith("int8")
+        return loss(x, reconstruction, is_int8) + kl
+
+    def _draw_reconstruction(self, x, seed):
+        """Decodes one draw of z ~ q(z|x); the KL of q to the prior beside it."""
+        posterior = self.run("posterior", x=x)
+        mean, log_var = posterior["mean"], posterior["log_var"]
+        z = mean + np.exp(0.5 * log_var) * self._draws(x.shape[:1], seed)
+        return self.decode(z), losses.gaussian_kl(mean, log_var)
+
+    def _draws(self, batch_shape, seed):
+        shape = (*batch_shape, *self.latent_shape)
+        return np.random.default_rng(seed).standard_normal(shape, "float32")
+
+    # Files exported with `trainable=True`.
+
+    def train(self, **inputs):
+        """One training step on one batch.
+
+        Args:
+            **inputs: The inputs of the signature `train`, in exactly their shapes.
+
+        Returns:
+            {name: array} of its outputs, such as the loss.
+
+        Raises:
+            TypeError: An input of a wrong dtype.
+            ValueError: The file cannot be trained, or an input does not fit.
+        """
+        self._check_has("train")
+        details = self._inputs["train"]
+        tensors.check_names("train", inputs, details)
+        for name in {"x", "y"} & set(inputs):
+            is_noisy = name == "x" and "y" in inputs
+            self._checked(inputs[name], name, details[name], is_noisy)
+        return self._runners["train"](**tensors.fitted(inputs, details))
+
+    def save_weights(self, filepath):
+        """Writes the weights to a NumPy `.npz` file, replacing an older one.
+
+        Args:
+            filepath: Where to.
+
+        Raises:
+            ValueError: The file cannot be trained.
+        """
+        self._check_has("save")
+        # Learning on the device cannot be repeated: a write that breaks off must not
+        # cost the older file.
+        unfinished = pathlib.Path(f"{filepath}.unfinished")
+        with unfinished.open("wb") as file:
+            np.savez(file, **self._runners["save"]())
+        os.replace(unfinished, filepath)
+
+    def restore_weights(self, filepath):
+        """Takes up the weights that `save_weights` wrote.
+
+        Args:
+            filepath: The `.npz` file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file cannot be trained, or the weights are damaged or those
+                of another model.
+        """
+        self._check_has("restore")
+        try:
+            with (
+                open(filepath, "rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                weights = dict(archive)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # zipfile, zlib and NumPy each have their own
+            raise ValueError(
+                f"'{filepath}' must be an .npz file of `save_weights`. It cannot be "
+                f"read: {error}"
+            ) from error
+        details = self._inputs["restore"]
+        tensors.check_names("restore", weights, details)
+        self._runners["restore"](**tensors.fitted(weights, details))

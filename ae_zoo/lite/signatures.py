@@ -1,0 +1,144 @@
+"""The signatures of a TFLite file, run on any number of checked samples."""
+
+import numpy as np
+
+from ae_zoo import validation
+from ae_zoo.lite import tensors
+
+_METHODS = {"train": "train", "save": "save_weights", "restore": "restore_weights"}
+_OPEN_BATCH = 256  # samples at once, where the file leaves its batch open
+
+
+class Signatures:
+    """A TFLite file as functions of named arrays.
+
+    Args:
+        interpreter: An `ai_edge_litert.interpreter.Interpreter`.
+        metadata: What the sidecar says; empty without one.
+
+    Attributes:
+        signatures: {name: {"inputs": {name: {"shape", "dtype"}}, "outputs": ...}};
+            None in a shape is any size, and int8 tensors have their "scale" and
+            "zero_point" too.
+        metadata: As above.
+    """
+
+    def __init__(self, interpreter, metadata):
+        self.metadata = metadata
+        self._runners = {
+            name: interpreter.get_signature_runner(name)
+            for name in interpreter.get_signature_list()
+        }
+        self._inputs = {
+            name: runner.get_input_details() for name, runner in self._runners.items()
+        }
+        self._outputs = {
+            name: runner.get_output_details() for name, runner in self._runners.items()
+        }
+        self.signatures = {
+            name: {
+                "inputs": tensors.describe(self._inputs[name]),
+                "outputs": tensors.describe(self._outputs[name]),
+            }
+            for name in self._runners
+        }
+
+    def run(self, signature, **inputs):
+        """Runs a signature on any number of samples.
+
+        Args:
+            signature: One of `signatures`.
+            **inputs: (batch, ...) array of each input, in floats where the tensor is
+                a float or quantized, otherwise in the dtype of the tensor.
+
+        Returns:
+            {name: (batch, ...) array} of the outputs; quantized ones as floats.
+
+        Raises:
+            TypeError: An input of a wrong dtype, such as uint8 images.
+            ValueError: No such signature, other inputs, or one of a wrong shape or
+                range, empty or not finite.
+        """
+        if signature in _METHODS:
+            raise ValueError(
+                f"`run` is for any number of samples, {signature!r} is not. Call "
+                f"`{_METHODS[signature]}`."
+            )
+        self._check_has(signature)
+        details = self._inputs[signature]
+        tensors.check_names(signature, inputs, details)
+        inputs = {
+            name: tensors.quantize(
+                self._checked(value, name, details[name], noisy=signature != "score"),
+                details[name],
+            )
+            for name, value in inputs.items()
+        }
+        samples = {name: len(value) for name, value in inputs.items()}
+        if len(set(samples.values())) > 1:
+            raise ValueError(
+                f"The inputs must hold equally many samples. Received: {samples}"
+            )
+        outputs = self._run_in_batches(signature, inputs, max(samples.values()))
+        return {
+            name: tensors.dequantize(value, self._outputs[signature][name])
+            for name, value in outputs.items()
+        }
+
+    def _run_in_batches(self, signature, inputs, samples):
+        static = tensors.shape_of(next(iter(self._inputs[signature].values())))[0]
+        size = static or _OPEN_BATCH
+        batches = []
+        for start in range(0, samples, size):
+            batch = {
+                name: value[start : start + size] for name, value in inputs.items()
+            }
+            if static:
+                batch = {
+                    name: tensors.pad(value, size) for name, value in batch.items()
+                }
+            batches.append(self._runners[signature](**batch))
+        return {
+            name: np.concatenate([batch[name] for batch in batches])[:samples]
+            for name in self._outputs[signature]
+        }
+
+    def _run_for_one(self, signature, **inputs):
+        (output,) = self.run(signature, **inputs).values()
+        return output
+
+    def _checked(self, value, name, detail, noisy):
+        shape = tensors.shape_of(detail)[1:]
+        array = validation.to_array(value, name)
+        is_float = np.issubdtype(detail["dtype"], np.floating) or tensors.scale_of(
+            detail
+        )
+        if not is_float:
+            validation.check_array(array, name, shape)
+            if array.dtype != detail["dtype"]:
+                raise TypeError(
+                    f"`{name}` must have the dtype {np.dtype(detail['dtype']).name}. "
+                    f"Received: {array.dtype}"
+                )
+            return array
+        support = self.metadata.get("input_range") if name in ("x", "y") else None
+        if array.dtype == np.uint8 and support is None:
+            raise TypeError(
+                f"`{name}` must hold floats. Received uint8. Convert it, and scale "
+                "images as for training, such as `x.astype('float32') / 255`."
+            )
+        validation.check_array(array, name, shape, support, noisy)
+        return array.astype("float32", copy=False)
+
+    def _check_has(self, signature):
+        if signature not in self.signatures:
+            hint = "Export the model again, with this signature."
+            if signature == "score" and not self.metadata:
+                hint = (
+                    "In a quantized file it is computed by the sidecar, the .json file "
+                    "that was exported with it: put that beside the .tflite."
+                )
+            raise ValueError(
+                f"The file has no signature {signature!r}. It has "
+                f"{list(self.signatures)}. {hint}"
+            )
