@@ -107,8 +107,10 @@ class KeepLargest(nn.Module):
         self.k = k
 
     def forward(self, x):
-        threshold = torch.topk(x, self.k).values[:, -1:]
-        return torch.where(x >= threshold, x, 0.0)
+        if self.k >= x.shape[1]:
+            return x
+        largest_dropped = torch.topk(x, self.k + 1).values[:, -1:]
+        return torch.where(x > largest_dropped, x, 0.0)
 
 
 def _bottleneck(model):
@@ -118,7 +120,7 @@ def _bottleneck(model):
     if isinstance(model, ae_zoo.SparseAutoencoder) and model.sparsity == "k":
         if len(model.latent_shape) > 1:
             raise Unsupported("k-sparsity of a feature map")
-        return [KeepLargest(min(model.k_inference or model.k, model.latent_dim))]
+        return [KeepLargest(model.k_inference or model.k)]
     return []
 
 
