@@ -9,6 +9,7 @@ VERSION = re.search(
 )[1]
 PLOTS = ["matplotlib>=3.8"]
 LITE = ["ai-edge-litert>=2.0"]
+IMAGES = ["scikit-image>=0.24"]
 ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 TENSORBOARD = ["tensorboard>=2.19"]
 
@@ -33,9 +34,18 @@ setup(
     extras_require={
         "plots": PLOTS,
         "lite": LITE,
+        "images": IMAGES,
         "onnx": ONNX,
         "tensorboard": TENSORBOARD,
-        "test": ["pytest>=8.0", "ruff>=0.6", *PLOTS, *LITE, *ONNX, *TENSORBOARD],
+        "test": [
+            "pytest>=8.0",
+            "ruff>=0.6",
+            *PLOTS,
+            *LITE,
+            *IMAGES,
+            *ONNX,
+            *TENSORBOARD,
+        ],
     },
     packages=[
         *find_packages(include=["ae_zoo", "ae_zoo.*"]),

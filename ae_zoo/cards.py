@@ -39,6 +39,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
             "name": recipe.dataset,
             "splits": dict(facts.counts),
             "binarize": recipe.binarize,
+            "classes": list(recipe.classes or []) or None,
             "licence": facts.licence,
             "citation": facts.citation,
             "homepage": facts.homepage,
@@ -112,7 +113,7 @@ After {card["paper"]}
 {", ".join(f"{name} {version}" for name, version in training["versions"].items())}.
 
 ## Data
-{dataset["name"]}: {splits}. {dataset["homepage"]}
+{dataset["name"]}: {splits}.{_classes(dataset)} {dataset["homepage"]}
 
 Licence of the data: {dataset["licence"]}
 {checksums}
@@ -135,7 +136,7 @@ def metrics_table(metrics):
         arrow = {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
         baseline = _number(row["baseline"], row["baseline_name"])
         published = _number(row["published"], row["source"])
-        value = f"**{row['value']:.4g}**"
+        value = f"**{row['value']:.4g}**{_spread(row)}"
         lines.append(f"| {row['metric']}{arrow} | {value} | {baseline} | {published} |")
     return "\n".join(lines)
 
@@ -183,6 +184,23 @@ for phones and browsers; `model.export` writes the other kinds.
 Quality on {f"the first {samples:,}" if samples else "all"} test samples. Times and
 memory of `reconstruct` by LiteRT on one thread of {deployment["hardware"]}.
 """
+
+
+def _classes(dataset):
+    # Cards of earlier versions know of no classes.
+    classes = dataset.get("classes")
+    if not classes:
+        return ""
+    return (
+        " Trained and validated on those labelled "
+        f"{' or '.join(map(str, classes))} alone."
+    )
+
+
+def _spread(row):
+    if row.get("spread") is None:
+        return ""
+    return f" ({row['mean']:.4g} ± {row['spread']:.2g} over {row['seeds']} seeds)"
 
 
 def _pictures(card):

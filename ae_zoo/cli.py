@@ -49,6 +49,7 @@ def _parser():
         "--strategy", default="default", help="default, one_device or mirrored"
     )
     added.add_argument("--epochs", type=int, help="in place of the recipe's")
+    added.add_argument("--seed", type=int, help="in place of the recipe's")
     added.add_argument("--output-dir", help="default: runs/NAME")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     added.add_argument(
@@ -58,6 +59,24 @@ def _parser():
     added.add_argument("model", help="name or folder")
     added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument("--samples", type=int, help="only the first test samples")
+    added.add_argument(
+        "--quick", action="store_true", help="leave out protocols that train networks"
+    )
+    added.add_argument(
+        "--write", action="store_true", help="put the table on the model's card"
+    )
+    added = command("verify", _verify, "Measure again whether cards hold.")
+    added.add_argument(
+        "models", nargs="*", metavar="MODEL", help="name or folder; default: the zoo"
+    )
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument(
+        "--subset", action="store_true", help="the headline on few samples alone"
+    )
+    added = command("spread", _spread, "Put mean and spread over seeds on a card.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("runs", nargs="+", metavar="RUN", help="folder of one seed")
     _export_arguments(command("export", _export, "Write a model for deployment."))
     added = command("package", _package, "Add files for deployment to a model folder.")
     added.add_argument("model", help="name or folder")
@@ -121,6 +140,7 @@ def _train(options):
         options.recipe,
         options.strategy,
         epochs=options.epochs,
+        seed=options.seed,
         output_dir=options.output_dir,
         resume=options.resume,
         data_dir=options.data_dir,
@@ -128,12 +148,49 @@ def _train(options):
 
 
 def _evaluate(options):
-    from ae_zoo import evaluation, tables, zoo
+    from ae_zoo import evaluation, tables, verification, zoo
     from ae_zoo.recipe import load_recipe
 
     model = zoo.load(options.model)
     _, recipe = load_recipe(options.recipe or zoo.info(options.model)["name"])
-    print(tables.metrics_text(evaluation.evaluate(model, recipe, options.data_dir)))
+    if options.write and (options.samples or options.quick):
+        raise ValueError("--write takes the whole table: leave out --samples, --quick.")
+    rows = evaluation.evaluate(
+        model, recipe, options.data_dir, options.samples, options.quick
+    )
+    print(tables.metrics_text(rows))
+    if options.write:
+        verification.write_metrics(options.model, model, recipe, rows, options.data_dir)
+
+
+def _verify(options):
+    from ae_zoo import tables, verification, zoo
+
+    names = options.models or zoo.list_models()
+    failed = []
+    for number, name in enumerate(names, 1):
+        print(f"[{number}/{len(names)}] {name} …", flush=True)
+        try:
+            checks = verification.verify(name, options.data_dir, options.subset)
+        except (ValueError, OSError, ImportError) as error:
+            print(f"ae-zoo: {error}", file=sys.stderr)
+            failed.append(name)
+            continue
+        print(tables.checks_text(checks), end="\n\n", flush=True)
+        if not all(check.holds for check in checks):
+            failed.append(name)
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(names)} cards do not hold: {', '.join(failed)}"
+        )
+    print(f"All {len(names)} cards hold.")
+
+
+def _spread(options):
+    from ae_zoo import cards, verification
+
+    card = verification.add_spread(options.model, options.runs)
+    print(cards.metrics_table(card["metrics"]))
 
 
 def _export(options):

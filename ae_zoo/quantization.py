@@ -67,6 +67,7 @@ def calibration_data(model, recipe, data_dir=None, samples=CALIBRATION_SAMPLES):
         batch_size=samples,
         binarize=recipe.binarize and "fixed",
         pair=recipe.pair,
+        classes=recipe.classes,
         data_dir=data_dir,
     )
     x = next(iter(dataset))

@@ -30,6 +30,8 @@ class Recipe:
             test splits are then binarized once.
         augment: Batch → batch, applied to the training split.
         pair: x → (input, target), where the target is not the input.
+        classes: Labels of the samples to train and validate on, as in
+            `ae_zoo.data.load`; None takes all.
         patience: Epochs without a better validation loss before the run stops and goes
             back to its best weights; None never stops early.
         callbacks: () → further Keras callbacks.
@@ -58,6 +60,7 @@ class Recipe:
     binarize: str | None = None
     augment: Callable | None = None
     pair: Callable | None = None
+    classes: tuple | None = None
     patience: int | None = None
     callbacks: Callable = list
     steps_per_execution: int = 20

@@ -68,6 +68,23 @@ def metrics_text(measurements):
     )
 
 
+def checks_text(checks):
+    """What a card states beside what was measured again."""
+    return text_table(
+        ["metric", "card", "measured", "may differ by", "holds"],
+        [
+            [
+                check.metric,
+                _number(check.stated),
+                _number(check.measured),
+                f"{check.allowed:.2g}",
+                "yes" if check.holds else "NO",
+            ]
+            for check in checks
+        ],
+    )
+
+
 def _row(card):
     headline = card["metrics"][0]
     return [

@@ -1,5 +1,6 @@
 """Training a recipe from its first step to a model folder with its card."""
 
+import dataclasses
 import importlib.util
 import math
 import pathlib
@@ -19,6 +20,7 @@ def train(
     strategy="default",
     *,
     epochs=None,
+    seed=None,
     output_dir=None,
     resume=False,
     data_dir=None,
@@ -34,7 +36,8 @@ def train(
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`.
         strategy: "default", "one_device", "mirrored", or a `tf.distribute.Strategy`.
         epochs: In place of the recipe's.
-        output_dir: Default `runs/<name>`.
+        seed: In place of the recipe's.
+        output_dir: Default `runs/<name>`, with the seed where one is given.
         resume: Go on from the checkpoints in `output_dir`.
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
         verbose: As in `fit`.
@@ -58,12 +61,16 @@ def train(
         name, command = "model", None
     else:
         command = f"ae-zoo train {recipe}" + (f" --epochs {epochs}" if epochs else "")
+        command += "" if seed is None else f" --seed {seed}"
         name, recipe = load_recipe(recipe)
-    output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / name)
+    run = name if seed is None else f"{name}-seed{seed}"
+    output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / run)
+    if seed is not None:
+        recipe = dataclasses.replace(recipe, seed=seed)
     _check_output_dir(output_dir, resume)
     splits = _load_splits(recipe, data_dir)
     epochs = epochs or recipe.epochs
-    steps = math.ceil(data.info(recipe.dataset).counts["train"] / recipe.batch_size)
+    steps = int(splits["train"].cardinality())
 
     keras.utils.set_random_seed(recipe.seed)
     strategy = get_strategy(strategy)
@@ -190,6 +197,7 @@ def _load_splits(recipe, data_dir):
             binarize=recipe.binarize,
             augment=recipe.augment,
             pair=recipe.pair,
+            classes=recipe.classes,
             data_dir=data_dir,
         ),
         "validation": data.load(
@@ -198,6 +206,7 @@ def _load_splits(recipe, data_dir):
             batch_size=recipe.batch_size,
             binarize=recipe.binarize and "fixed",
             pair=recipe.pair,
+            classes=recipe.classes,
             data_dir=data_dir,
         ),
     }

@@ -143,6 +143,19 @@ def amend(name_or_folder, write, facts):
         _describe(fresh, card | facts)
 
 
+def rewrite_card(name_or_folder, card):
+    """Replaces the card of a model folder, its README.md and SHA256SUMS with it.
+
+    Args:
+        name_or_folder: A name of `list_models()`, or the path of a model folder.
+        card: The new card.
+    """
+    folder = _find(name_or_folder)
+    with _replacement(folder) as fresh:
+        shutil.copytree(folder, fresh)
+        _describe(fresh, card)
+
+
 @contextlib.contextmanager
 def _replacement(folder):
     """A path beside `folder` whose contents take its place in the end."""

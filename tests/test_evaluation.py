@@ -1,13 +1,22 @@
 """Protocols against values derived by hand and independent implementations."""
 
+import dataclasses
 import math
 
+import keras
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.linalg
+import sklearn.metrics
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from sklearn.decomposition import PCA
-from sklearn.metrics import log_loss
+from sklearn.linear_model import LogisticRegression
 
-from ae_zoo import evaluation
+import ae_zoo
+from ae_zoo import evaluation, networks
+from ae_zoo.evaluation import Split, Splits
+from ae_zoo.recipe import load_recipe
 
 
 class Stub:
@@ -24,6 +33,12 @@ class Stub:
     def encode(self, x):
         return _Tensor(np.asarray(x).reshape(len(x), -1)[:, : self.latent_dim])
 
+    def score(self, x):
+        return _Tensor(0.5 * np.square(x).reshape(len(x), -1).sum(axis=1))
+
+    def sample(self, n, seed):
+        return np.zeros((n, 4, 3, 1), "float32")
+
 
 class _Tensor(np.ndarray):
     def __new__(cls, values):
@@ -33,14 +48,39 @@ class _Tensor(np.ndarray):
         return np.asarray(self)
 
 
+class GreyToColour(Stub):
+    """Gives each of three channels the grey image times a factor."""
+
+    def reconstruct(self, x):
+        return _Tensor(np.repeat(self.factor * np.asarray(x), 3, axis=-1))
+
+
+def split(train, test, validation=None):
+    """`Splits` of arrays, or of pairs (x, labels)."""
+    parts = (train, test if validation is None else validation, test)
+    return Splits(
+        *(Split(*part) if isinstance(part, tuple) else Split(part) for part in parts)
+    )
+
+
 @pytest.fixture
 def images():
     return np.random.default_rng(0).random((300, 4, 3, 1), dtype="float32")
 
 
+@pytest.fixture
+def photographs():
+    """Ten smooth colour images, large enough for structural similarity."""
+    random = np.random.default_rng(1)
+    coarse = random.random((10, 2, 2, 3), dtype="float32")
+    return np.repeat(np.repeat(coarse, 8, axis=1), 6, axis=2)
+
+
 def test_squared_error_and_its_pca_baseline(images):
     train, test = images[:200], images[200:]
-    (row,) = evaluation.SquaredError(published=1.0, source="paper")(Stub(), train, test)
+    (row,) = evaluation.SquaredError(published=1.0, source="paper")(
+        Stub(), split(train, test)
+    )
     assert row.value == pytest.approx(
         0.25 * np.square(test).sum() / len(test), rel=1e-6
     )
@@ -53,24 +93,131 @@ def test_squared_error_and_its_pca_baseline(images):
     assert (row.published, row.source) == (1.0, "paper")
 
 
+def test_pca_of_fewer_samples_than_inputs():
+    x = np.random.default_rng(0).random((5, 8), dtype="float32")
+    # Five points span four directions about their mean.
+    np.testing.assert_allclose(evaluation.pca(x, x, 4), x, atol=1e-5)
+
+
 def test_binary_cross_entropy_agrees_with_scikit_learn():
     target = np.array([0, 1, 1, 0])
     probability = np.array([0.2, 0.9, 0.6, 0.01])
     assert evaluation.binary_cross_entropy(target, probability) == pytest.approx(
-        log_loss(target, probability)
+        sklearn.metrics.log_loss(target, probability)
     )
 
 
 def test_cross_entropy_floor_is_the_entropy(images):
-    (row,) = evaluation.CrossEntropy()(Stub(1.0), images, images)
+    (row,) = evaluation.CrossEntropy()(Stub(1.0), split(images, images))
     assert row.value == row.baseline
     p = images.astype("float64")
     entropy = -np.mean(p * np.log(p) + (1 - p) * np.log(1 - p))
     assert row.baseline == pytest.approx(entropy, rel=1e-6)
 
 
-def test_peak_snr_by_hand():
-    assert evaluation.peak_snr(np.zeros(4), np.full(4, 0.1)) == pytest.approx(20)
+def test_both_peak_snrs_by_hand():
+    target = np.zeros((2, 4))
+    image = np.stack([np.full(4, 0.1), np.full(4, 0.001)])  # 20 dB and 60 dB
+    assert evaluation.mean_peak_snr(target, image) == pytest.approx(40)
+    mean_error = (0.1**2 + 0.001**2) / 2
+    assert evaluation.peak_snr(target, image) == pytest.approx(
+        -10 * math.log10(mean_error)
+    )
+
+
+def test_mean_peak_snr_agrees_with_scikit_image(photographs):
+    noisy = evaluation.add_noise(photographs, 0.2)
+    expected = [
+        peak_signal_noise_ratio(target, image, data_range=1)
+        for target, image in zip(photographs, noisy, strict=True)
+    ]
+    received = evaluation.mean_peak_snr(photographs, noisy)
+    assert received == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+def test_structural_similarity_agrees_with_scikit_image(photographs):
+    noisy = evaluation.add_noise(photographs, 0.2)
+    expected = [
+        structural_similarity(
+            target,
+            image,
+            data_range=1,
+            channel_axis=-1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for target, image in zip(photographs, noisy, strict=True)
+    ]
+    received = evaluation.structural_similarity(photographs, noisy)
+    # float32 against float64, where variances are differences of squares.
+    assert received == pytest.approx(np.mean(expected), rel=1e-4)
+    assert evaluation.structural_similarity(photographs, photographs) == 1
+
+
+def test_structural_similarity_needs_eleven_pixels(images):
+    with pytest.raises(ValueError, match="11×11"):
+        evaluation.structural_similarity(images, images)
+
+
+def test_image_quality_beside_pca(photographs, images):
+    greys = photographs[..., :1]
+    rows = evaluation.ImageQuality()(Stub(0.9), split(greys, greys))
+    assert [row.metric for row in rows] == [
+        "PSNR, dB",
+        "mean PSNR of each image, dB",
+        "SSIM",
+    ]
+    assert rows[0].value == pytest.approx(evaluation.peak_snr(greys, 0.9 * greys))
+    back = evaluation.pca(greys, greys, 2)
+    assert rows[0].baseline == pytest.approx(evaluation.peak_snr(greys, back))
+    assert rows[2].baseline < rows[2].value < 1
+    assert {row.baseline_name for row in rows} == {"PCA, 2 components"}
+    too_small = evaluation.ImageQuality()(Stub(), split(images, images))
+    assert len(too_small) == 2
+
+
+def test_normalized_squared_error_by_hand():
+    target = np.array([[3.0, 4.0], [0.0, 0.0]])
+    image = np.array([[3.0, 3.0], [0.0, 2.0]])
+    received = evaluation.normalized_squared_error(target, image)
+    assert received == pytest.approx((1 + 4) / 25)
+
+
+def linear_model(kernel):
+    """A linear autoencoder of vectors whose decoder is x̂ = Kᵀz + 1."""
+    d, n = kernel.shape
+    model = ae_zoo.UndercompleteAutoencoder(
+        networks.dense_encoder((n,), [d]),
+        networks.dense_decoder(d, [], (n,), output="linear"),
+        reconstruction_loss="gaussian",
+    )
+    model.decoder.set_weights([kernel, np.ones(n)])
+    return model
+
+
+def test_principal_angle_by_hand():
+    random = np.random.default_rng(0)
+    # Nearly all variance lies along the first two axes of four.
+    train = random.normal(size=(500, 4)) * [5, 4, 0.1, 0.1]
+    fitted = PCA(2).fit(train).components_
+    turned = fitted.copy()
+    outside = scipy.linalg.null_space(fitted)[:, 0]
+    angle = math.radians(30)
+    turned[0] = math.cos(angle) * fitted[0] + math.sin(angle) * outside
+    mixed = np.array([[2.0, 1.0], [-1.0, 3.0]]) @ turned  # spans the same plane
+    model = linear_model(mixed.astype("float32"))
+    (row,) = evaluation.PrincipalAngles()(model, split(train.astype("float32"), train))
+    assert row.value == pytest.approx(30, abs=0.01)
+
+
+def test_principal_angles_are_of_linear_decoders():
+    x = np.random.default_rng(0).random((50, 6), dtype="float32")
+    model = ae_zoo.UndercompleteAutoencoder(
+        networks.dense_encoder((6,), [2]), networks.dense_decoder(2, [5], (6,))
+    )
+    with pytest.raises(ValueError, match="not linear"):
+        evaluation.PrincipalAngles()(model, split(x, x))
 
 
 def test_noise_is_the_same_every_time_and_as_strong_as_stated():
@@ -83,33 +230,99 @@ def test_noise_is_the_same_every_time_and_as_strong_as_stated():
     assert np.any(first != second)
 
 
+def test_clipped_moments_by_integration():
+    x, stddev = np.array([0.0, 0.3, 0.9]), 0.4
+    noise = np.linspace(-8, 8, 200_001)
+    density = np.exp(-(noise**2) / 2) / math.sqrt(2 * math.pi)
+    clipped = np.clip(x[:, None] + stddev * noise, 0, 1)
+    expected = [
+        scipy.integrate.trapezoid(clipped**power * density, noise) for power in (1, 2)
+    ]
+    received = evaluation.baselines._clipped_moments(x, stddev)
+    # The error of the trapezoid rule at the kinks is about its step squared.
+    np.testing.assert_allclose(received, expected, atol=1e-8)
+
+
 def test_linear_denoiser_is_least_squares(images):
+    """What regression on many draws of noise tends to."""
     train, test = images[:200], images[200:]
-    noisy_train = evaluation.add_noise(train, 0.3).reshape(200, -1)
+    repeated = np.tile(train, (500, 1, 1, 1))
+    random = np.random.default_rng(0)
+    noise = 0.3 * random.normal(size=repeated.shape)
+    noisy = np.clip(repeated + noise, 0, 1).reshape(len(repeated), -1)
+    design = np.c_[noisy, np.ones(len(noisy))]
+    targets = repeated.reshape(len(repeated), -1)
+    weights = np.linalg.lstsq(design, targets, rcond=None)[0]
     noisy_test = evaluation.add_noise(test, 0.3)
-    design = np.c_[noisy_train, np.ones(200)]
-    weights = np.linalg.lstsq(design, train.reshape(200, -1), rcond=None)[0]
     expected = np.clip(np.c_[noisy_test.reshape(100, -1), np.ones(100)] @ weights, 0, 1)
     received = evaluation.linear_denoiser(train, noisy_test, 0.3).reshape(100, -1)
-    # The ridge, 1e-6 of each pixel's sample count, moves the solution by about that.
-    np.testing.assert_allclose(received, expected, atol=1e-4)
+    # 100,000 draws leave about 1/√100,000 on each weight, and twelve add up.
+    np.testing.assert_allclose(received, expected, atol=0.02)
+    # One draw alone, no more than 200 samples, is this much further away.
+    few = np.linalg.lstsq(design[:200], targets[:200], rcond=None)[0]
+    once = np.clip(np.c_[noisy_test.reshape(100, -1), np.ones(100)] @ few, 0, 1)
+    assert np.abs(once - expected).max() > 0.1
 
 
 def test_denoising_puts_each_number_beside_its_own(images):
     protocol = evaluation.Denoising(stddev=0.3, published=0.1, source="paper")
-    bce, psnr = protocol(Stub(1.0), images[:200], images[200:])
+    bce, psnr, mean_psnr = protocol(Stub(1.0), split(images[:200], images[200:]))
     noisy = evaluation.add_noise(images[200:], 0.3)
     assert psnr.value == pytest.approx(evaluation.peak_snr(images[200:], noisy))
+    expected = evaluation.mean_peak_snr(images[200:], noisy)
+    assert mean_psnr.value == pytest.approx(expected)
     assert (bce.published, psnr.published) == (0.1, None)
     assert psnr.higher_is_better and not bce.higher_is_better
+    psnr_first = evaluation.Denoising(stddev=0.3, headline_metric="psnr")
+    rows = psnr_first(Stub(1.0), split(images[:200], images[200:]))
+    assert [row.metric for row in rows[:2]] == [psnr.metric, bce.metric]
+
+
+def test_denoising_stands_beside_the_best_baseline(photographs):
+    train, test = photographs[:7], photographs[7:]
+    both = ("linear denoiser", "non-local means")
+    protocol = evaluation.Denoising(stddev=0.1, baselines=both)
+    bce, psnr, *_ = protocol(Stub(1.0), split(train, test))
+    noisy = evaluation.add_noise(test, 0.1)
+    denoised = evaluation.non_local_means(train, noisy, 0.1)
+    # Flat patches many times over: what non-local means was made for.
+    assert psnr.baseline_name == "non-local means"
+    assert psnr.baseline == pytest.approx(evaluation.peak_snr(test, denoised))
+    assert psnr.baseline > psnr.value + 3
+
+
+def test_denoising_names_its_baselines():
+    with pytest.raises(ValueError, match="'non-local means'"):
+        evaluation.Denoising(baselines=("bm3d",))
+
+
+def test_colorizing_beside_grey(photographs):
+    test = np.ones_like(photographs) * [1.0, 0.5, 0.0]
+    grey = 0.2989 * 1.0 + 0.587 * 0.5  # the weights of ITU-R BT.601
+    protocol = evaluation.Colorizing(published=0.0464, source="paper")
+    error, psnr, mean_psnr, ssim = protocol(
+        GreyToColour(0.5), split(photographs, test.astype("float32"))
+    )
+    expected = np.abs([1 - grey / 2, 0.5 - grey / 2, grey / 2]).mean()
+    # TensorFlow's weights have four digits.
+    assert error.value == pytest.approx(expected, abs=1e-4)
+    copied = np.array([1 - grey, 0.5 - grey, grey])
+    assert error.baseline == pytest.approx(np.abs(copied).mean(), abs=1e-4)
+    expected = -10 * math.log10(np.square(copied).mean())
+    # All images are equal, so the two definitions agree.
+    assert psnr.baseline == pytest.approx(expected, abs=1e-3)
+    assert mean_psnr.baseline == pytest.approx(psnr.baseline)
+    assert error.published == 0.0464 and psnr.published is None
+    assert {row.baseline_name for row in (error, psnr, ssim)} == {"grey copied"}
 
 
 def test_sparsity_counts_active_and_dead_units():
     x = np.zeros((4, 2, 1, 1), "float32")
     x[:3, 0] = 1  # the first unit is active for three of four, the second never
-    active, dead = evaluation.Sparsity()(Stub(), x, x)
+    active, dead, error = evaluation.Sparsity()(Stub(), split(x, x))
     assert active.value == 0.75
     assert dead.value == 50
+    assert error.value == 0.25
 
 
 def test_active_units_vary_with_the_input(images):
@@ -119,6 +332,214 @@ def test_active_units_vary_with_the_input(images):
     assert evaluation.active_units(Stub(), constant) == 1
 
 
+def contractive(units, latent_activation="sigmoid"):
+    encoder = networks.dense_encoder((3,), units, "tanh", latent_activation)
+    return ae_zoo.ContractiveAutoencoder(encoder, "tied")
+
+
+@pytest.mark.parametrize("units", [[4], [5, 4]])
+def test_jacobian_norm_by_finite_differences(units):
+    model = contractive(units)
+    x = np.random.default_rng(0).random((7, 3), dtype="float32")
+    step = 1e-2
+    columns = [
+        (model.encode(x + d).numpy() - model.encode(x - d).numpy()) / (2 * step)
+        for d in step * np.eye(3, dtype="float32")
+    ]
+    expected = np.sqrt(np.square(columns).sum(axis=(0, 2)))
+    # Central differences are off by step²; float32 by 1e-7 / step.
+    received = evaluation.jacobian_norm(model, x)
+    np.testing.assert_allclose(received, expected, rtol=2e-3)
+
+
+def test_contraction_and_its_twin():
+    x = np.zeros((5, 3), "float32")
+    model = contractive([4])
+    model.encoder.set_weights([np.ones((3, 4)), np.array([0.0, 0.0, 10.0, -10.0])])
+    norm, saturated = evaluation.Contraction()(model, split(x, x))
+    assert saturated.value == 50
+    # σ' is 1/4 for two units and σ(10)σ(−10) for two; each column of W has norm √3.
+    flat_slope = 1 / (2 + math.exp(10) + math.exp(-10))
+    expected = math.sqrt(2 * 3 * (1 / 16 + flat_slope**2))
+    assert norm.value == pytest.approx(expected, rel=1e-5)
+    assert norm.baseline is None
+
+
+def test_contraction_beside_a_model_of_the_zoo():
+    x = ae_zoo.data.arrays("digits", "test")[:20]
+    twin = ae_zoo.load("contractive_digits")
+    protocol = evaluation.Contraction(twin="contractive_digits")
+    for row in protocol(twin, split(x, x)):
+        assert row.baseline == row.value and row.baseline_name == "no penalty"
+
+
+def test_frechet_distance_agrees_with_the_matrix_square_root():
+    random = np.random.default_rng(0)
+    a = random.normal(size=(400, 5)) @ random.normal(size=(5, 5))
+    b = random.normal(size=(300, 5)) @ random.normal(size=(5, 5)) + 1
+    root = scipy.linalg.sqrtm(np.cov(a.T) @ np.cov(b.T)).real
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(
+        np.cov(a.T) + np.cov(b.T) - 2 * root
+    )
+    assert evaluation.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert evaluation.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_distance_of_constant_samples(images):
+    train, test = images[:200], images[200:]
+    protocol = evaluation.FrechetDistance(components=3)
+    (row,) = protocol(Stub(), split(train, test))
+    fitted = PCA(3, svd_solver="full").fit(train.reshape(200, -1))
+    features = fitted.transform(test.reshape(100, -1))
+    constant = fitted.transform(np.zeros((1, 12)))
+    # Constant samples have no covariance: what is left is shift and variance.
+    shift = np.square(features.mean(0) - constant).sum()
+    expected = shift + features.var(axis=0, ddof=1).sum()
+    assert row.value == pytest.approx(expected, rel=1e-4)  # PCA in float32
+    assert row.baseline < row.value
+
+
+@pytest.fixture
+def two_classes():
+    """Points (batch, 4), the first value telling the class, the last drowning it."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 300)
+    x = random.normal(size=(300, 4)) * [0.5, 1, 1, 1]
+    x[:, 0] += labels
+    x = x.astype("float32")
+    rows = (slice(200), slice(200, 300), slice(200, 300))
+    return Splits(*(Split(x[part], labels[part]) for part in rows))
+
+
+def test_linear_probe_is_scikit_learns_regression(two_classes):
+    protocol = evaluation.LinearProbe(inverse_regularizations=(0.1, 10.0))
+    (row,) = protocol(Stub(), two_classes)
+
+    def error(width):
+        train, validation, test = (part.x[:, :width] for part in two_classes)
+        scale = math.sqrt(np.square(train, dtype="float64").mean())
+        fits = [
+            LogisticRegression(C=c).fit(train / scale, two_classes.train.labels)
+            for c in (0.1, 10.0)
+        ]
+        best = max(
+            fits,
+            key=lambda f: f.score(validation / scale, two_classes.validation.labels),
+        )
+        return 100 * np.mean(best.predict(test / scale) != two_classes.test.labels)
+
+    assert row.value == pytest.approx(error(2))
+    assert row.baseline == pytest.approx(error(4))
+    assert 0 < row.value < 50
+
+
+def test_linear_probe_chooses_on_validation(two_classes):
+    """The C that fits validation wins, even where another is better on test."""
+    turned = two_classes._replace(
+        validation=Split(two_classes.validation.x, 1 - two_classes.validation.labels)
+    )
+    # So strong a regularization predicts nearly the same class for all.
+    choices = (1e-9, 10.0)
+    values = [
+        evaluation.LinearProbe(inverse_regularizations=c)(Stub(), two_classes)[0].value
+        for c in [(1e-9,), (10.0,)]
+    ]
+    assert values[0] > values[1]
+    both = evaluation.LinearProbe(inverse_regularizations=choices)
+    assert both(Stub(), turned)[0].value == values[0]
+    assert both(Stub(), two_classes)[0].value == values[1]
+
+
+def test_fine_tuning_learns_and_leaves_the_model_alone(two_classes):
+    model = ae_zoo.UndercompleteAutoencoder(
+        networks.dense_encoder((4,), [3]),
+        networks.dense_decoder(3, [], (4,), output="linear"),
+        reconstruction_loss="gaussian",
+    )
+    # It sees what does not tell the classes: only training on can mend it.
+    kernel = np.eye(4, 3, k=-1, dtype="float32")
+    model.encoder.set_weights([kernel, np.zeros(3)])
+    before = [weight.copy() for weight in model.get_weights()]
+    protocol = evaluation.FineTuning(epochs=12, batch_size=20, learning_rate=0.03)
+    (row,) = protocol(model, two_classes)
+    # The best rule, x₀ > ½, errs on Φ(−1) = 16 % of the points.
+    assert row.value < 25 and row.baseline < 25
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_fine_tuning_starts_from_the_weights_of_the_model(two_classes):
+    """Steps too small to move anything leave the difference of the encoders."""
+    model = ae_zoo.SparseAutoencoder(
+        networks.dense_encoder((4,), [4]), "tied", sparsity="k", k=1
+    )
+    classifier = evaluation.classification._classifier(model, model.get_weights(), 2)
+    x = two_classes.test.x
+    code = model.encode(x).numpy()
+    head = classifier.layers[-1]
+    logits = code @ head.kernel.numpy() + head.bias.numpy()
+    expected = keras.ops.softmax(logits)
+    np.testing.assert_allclose(classifier(x), expected, rtol=1e-5)
+
+
+def test_quick_evaluation_leaves_out_what_trains_networks():
+    model = ae_zoo.load("undercomplete_digits")
+    _, recipe = load_recipe("undercomplete_digits")
+    slow = evaluation.FineTuning(epochs=1)
+    recipe = dataclasses.replace(recipe, metrics=(*recipe.metrics, slow))
+    quick = evaluation.evaluate(model, recipe, quick=True)
+    assert [row.metric for row in quick] == ["squared error"]
+    whole = evaluation.evaluate(model, recipe)
+    assert [row.metric for row in whole] == ["squared error", "fine-tuned error, %"]
+
+
+def test_anomaly_detection_agrees_with_scikit_learn():
+    random = np.random.default_rng(0)
+    labels = np.repeat([1, 1, 1, 2, 5], 40)
+    x = (random.normal(size=(200, 6)) * labels[:, None]).astype("float32")
+    rows = random.permutation(200)
+    x, labels = x[rows], labels[rows]
+    splits = split((x[:120], labels[:120]), (x[120:], labels[120:]))
+    protocol = evaluation.AnomalyDetection(normal=(1,), quantile=0.9, published=0.9)
+    f1, precision, recall, roc, pr = protocol(Stub(), splits)
+
+    scores = 0.5 * np.square(x).sum(axis=1)
+    normal = np.sort(scores[:120][labels[:120] == 1])
+    threshold = np.quantile(normal, 0.9)
+    truth, guess = labels[120:] != 1, scores[120:] > threshold
+    hits, alarms, anomalies = (truth & guess).sum(), guess.sum(), truth.sum()
+    assert precision.value == pytest.approx(hits / alarms)
+    assert recall.value == pytest.approx(hits / anomalies)
+    assert f1.value == pytest.approx(2 * hits / (alarms + anomalies))
+    # The area is the chance that an anomaly scores above a normal sample.
+    pairs = scores[120:][truth][:, None] > scores[120:][~truth][None]
+    assert roc.value == pytest.approx(pairs.mean())
+    expected = sklearn.metrics.average_precision_score(truth, scores[120:])
+    assert pr.value == pytest.approx(expected)
+    assert f1.published == 0.9 and "90 % of normal training" in f1.metric
+    fitted = PCA(2).fit(x[:120][labels[:120] == 1])
+    test = x[120:]
+    error = test - fitted.inverse_transform(fitted.transform(test))
+    expected = sklearn.metrics.roc_auc_score(truth, np.square(error).sum(axis=1))
+    assert roc.baseline == pytest.approx(expected, abs=1e-3)
+
+
+def test_anomaly_detection_of_chosen_classes():
+    x = np.array([[0.0], [0.1], [3.0], [0.2], [9.0]], "float32")
+    labels = np.array([0, 0, 1, 0, 2])
+    splits = split((x, labels), (x, labels))
+    protocol = evaluation.AnomalyDetection(normal=(0,), anomalous=(1,), quantile=1.0)
+    stub = Stub()
+    stub.latent_dim = 1
+    f1, *_ = protocol(stub, splits)
+    assert (f1.value, f1.baseline) == (1, None)
+
+
 def test_measurements_are_plain_numbers():
     row = evaluation.Measurement("m", np.float32(1), baseline=np.int64(2))
     assert type(row.value) is float and type(row.baseline) is float
+
+
+def test_a_protocol_must_be_callable():
+    with pytest.raises(TypeError, match="__call__"):
+        evaluation.Protocol()(None, None)

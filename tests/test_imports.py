@@ -31,6 +31,7 @@ ROOMS = [
     "evaluation",
     "plots",
     "recipe",
+    "verification",
     "latency",
     "quantization",
     "packaging",

@@ -7,7 +7,9 @@ import numbers
 from ae_zoo.data.dataset_info import DatasetInfo
 
 
-def check(facts: DatasetInfo, batch_size, seed, labels, binarize, augment, pair):
+def check(
+    facts: DatasetInfo, batch_size, seed, labels, classes, binarize, augment, pair
+):
     """Raises TypeError or ValueError unless the options of `load` make sense.
 
     Args:
@@ -16,6 +18,7 @@ def check(facts: DatasetInfo, batch_size, seed, labels, binarize, augment, pair)
     if batch_size is not None:
         _check_integer("batch_size", batch_size, 1, "a positive integer or None")
     _check_integer("seed", seed, 0, "an integer of 0 or more")
+    _check_classes(facts, classes)
     _check_binarize(facts, binarize, augment)
     for name, function in {"augment": augment, "pair": pair}.items():
         if function is not None and not callable(function):
@@ -27,6 +30,32 @@ def check(facts: DatasetInfo, batch_size, seed, labels, binarize, augment, pair)
         raise ValueError(
             "`ae_zoo.data.load` got both labels=True and pair, and both say what "
             "comes after x. Give one of them."
+        )
+
+
+def check_found(facts: DatasetInfo, split: str, classes, count: int) -> None:
+    """Raises ValueError where no example of a split has one of the classes."""
+    if not count:
+        raise ValueError(
+            f"`ae_zoo.data.load` found no example of the classes {list(classes)} in "
+            f"the split {split!r} of {facts.name!r}, whose labels are: {facts.label}."
+        )
+
+
+def _check_classes(facts: DatasetInfo, classes) -> None:
+    if classes is None:
+        return
+    if facts.label is None:
+        raise ValueError(
+            f"`ae_zoo.data.load` got classes={classes!r}, but {facts.name!r} has no "
+            "labels. Leave classes=None."
+        )
+    if isinstance(classes, (str, numbers.Integral)) or not all(
+        isinstance(label, numbers.Integral) for label in classes
+    ):
+        raise TypeError(
+            "`ae_zoo.data.load` takes classes as a sequence of integer labels, such as "
+            f"(1,), or None. Received: {classes!r}."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ def load(
     shuffle: bool = False,
     seed: int = 0,
     labels: bool = False,
+    classes: Sequence[int] | None = None,
     binarize: str | None = None,
     augment: Callable[[tf.Tensor], tf.Tensor] | None = None,
     pair: Callable[[tf.Tensor], tuple[Any, Any]] | None = None,
@@ -51,6 +52,7 @@ def load(
         shuffle: Whether to draw a new order for every pass.
         seed: Seed of the order and of `binarize`, at least 0.
         labels: Whether elements are (x, label), label int64, instead of x.
+        classes: Only examples with one of these labels; None gives all.
         binarize: "dynamic" draws every pixel from Bernoulli(x) anew on every pass;
             "fixed" draws it once by the seed, the same on every pass and for every
             batch size; None keeps the grey values.
@@ -84,13 +86,17 @@ def load(
     facts = catalogue.lookup(name, caller="load")
     catalogue.check_split(facts, split, caller="load")
     catalogue.check_labels(facts, labels, caller="load")
-    options.check(facts, batch_size, seed, labels, binarize, augment, pair)
+    options.check(facts, batch_size, seed, labels, classes, binarize, augment, pair)
 
     size = batch_size or CHUNK
     drop = drop_remainder and batch_size is not None
-    source = _memory if _bytes(facts, split) <= MEMORY_LIMIT else _stream
+    fits = _bytes(facts, split) <= MEMORY_LIMIT
+    # Only the labels in memory tell how many examples the classes have.
+    source = _memory if fits or classes is not None else _stream
     fixed = binarize == "fixed"
-    batches, rows = source(facts, split, data_dir, size, drop, shuffle, seed, fixed)
+    batches, rows, count = source(
+        facts, split, data_dir, classes, size, drop, shuffle, seed, fixed
+    )
     divisor = 1.0 if fixed else facts.divisor
 
     def finish(item, noise):
@@ -112,8 +118,8 @@ def load(
     dataset = tf.data.Dataset.zip(batches, noise.repeat())
     dataset = dataset.map(finish, num_parallel_calls=parallel)
     if batch_size is None:
-        count = tf.data.experimental.assert_cardinality(facts.counts[split])
-        dataset = dataset.unbatch().apply(count)
+        cardinality = tf.data.experimental.assert_cardinality(count)
+        dataset = dataset.unbatch().apply(cardinality)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
@@ -131,8 +137,8 @@ def _noise(seed: int) -> tf.data.Dataset:
     return numbers.batch(2, drop_remainder=True)  # (2,)
 
 
-def _memory(facts, split, data_dir, size, drop, shuffle, seed, fixed):
-    """Batches of row numbers, and the function that gathers those rows.
+def _memory(facts, split, data_dir, classes, size, drop, shuffle, seed, fixed):
+    """Batches of row numbers, the function that gathers those rows, and their count.
 
     One gather per batch of a whole array, in an order drawn once per pass, is two to
     three times as fast as shuffling and batching single examples.
@@ -142,9 +148,13 @@ def _memory(facts, split, data_dir, size, drop, shuffle, seed, fixed):
     stored, label = reading.stored_arrays(facts, split, data_dir)
     if fixed:
         stored = _bernoulli(stored, facts.divisor, seed)
+    if classes is not None:
+        chosen = np.isin(label, list(classes))
+        stored, label = stored[chosen], label[chosen]
+        options.check_found(facts, split, classes, len(label))
+    count = len(label)
     with tf.device("CPU"):
         stored, label = tf.constant(stored), tf.constant(label)
-    count = facts.counts[split]
 
     def permutation(key):
         numbers = tf.range(count, dtype=tf.int64)
@@ -160,7 +170,7 @@ def _memory(facts, split, data_dir, size, drop, shuffle, seed, fixed):
     def rows(number):
         return tf.gather(stored, number), tf.gather(label, number)
 
-    return numbers.batch(size, drop_remainder=drop), rows
+    return numbers.batch(size, drop_remainder=drop), rows, count
 
 
 def _bernoulli(stored: np.ndarray, divisor: float, seed: int) -> np.ndarray:
@@ -174,7 +184,7 @@ def _bernoulli(stored: np.ndarray, divisor: float, seed: int) -> np.ndarray:
     return drawn
 
 
-def _stream(facts, split, data_dir, size, drop, shuffle, seed, fixed):
+def _stream(facts, split, data_dir, classes, size, drop, shuffle, seed, fixed):
     """Batches of stored examples, decoded on the way and never all in memory."""
     import tensorflow as tf
 
@@ -194,4 +204,4 @@ def _stream(facts, split, data_dir, size, drop, shuffle, seed, fixed):
     if shuffle:
         examples = examples.shuffle(STREAM_BUFFER, seed=seed)
     batches = examples.batch(size, drop_remainder=drop)
-    return batches, lambda example: example
+    return batches, lambda example: example, facts.counts[split]

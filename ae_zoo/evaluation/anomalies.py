@@ -1,0 +1,73 @@
+"""The protocol of anomaly detection."""
+
+import dataclasses
+
+import numpy as np
+
+from ae_zoo.evaluation.baselines import pca
+from ae_zoo.evaluation.measures import squared_error
+from ae_zoo.evaluation.protocol import Measurement, Protocol
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnomalyDetection(Protocol):
+    """Anomalies of the test split told by their score; anomalies are the positives.
+
+    Samples above the threshold are called anomalous. It is a quantile of the scores of
+    normal training samples: no anomaly is needed to set it. The baseline is the error
+    of PCA, fitted on the same samples, with as many components as the model has latent
+    units.
+
+    Attributes:
+        normal: Labels of the normal samples.
+        quantile: Of the scores of normal training samples, the threshold.
+        anomalous: Labels that count as anomalies; None for all the others.
+    """
+
+    normal: tuple
+    quantile: float = 0.99
+    anomalous: tuple | None = None
+
+    def __call__(self, model, splits):
+        train = splits.train.of_classes(self.normal).x
+        known = None if self.anomalous is None else [*self.normal, *self.anomalous]
+        test = splits.test.of_classes(known)
+        is_anomaly = ~np.isin(test.labels, self.normal)
+        model_row = self._measure(
+            is_anomaly, model.score(test.x).numpy(), model.score(train).numpy()
+        )
+        k = model.latent_dim
+        baseline = dict.fromkeys(model_row)
+        name = ""
+        if k < min(train[0].size, len(train)):
+            errors = [squared_error(x, pca(train, x, k)) for x in (test.x, train)]
+            baseline, name = self._measure(is_anomaly, *errors), f"PCA, {k} components"
+        threshold = f"threshold: {100 * self.quantile:g} % of normal training scores"
+        (f1, value), *others = model_row.items()
+        first = self.headline(
+            f"{f1} ({threshold})",
+            value,
+            baseline=baseline[f1],
+            baseline_name=name,
+            higher_is_better=True,
+        )
+        return [first] + [
+            Measurement(metric, value, baseline[metric], name, higher_is_better=True)
+            for metric, value in others
+        ]
+
+    def _measure(self, is_anomaly, scores, normal_scores):
+        from sklearn import metrics
+
+        predicted = scores > np.quantile(normal_scores, self.quantile)
+        # Nothing called anomalous has neither precision nor recall: 0, not a warning.
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            is_anomaly, predicted, average="binary", zero_division=0
+        )
+        return {
+            "F1": f1,
+            "precision": precision,
+            "recall": recall,
+            "ROC-AUC": metrics.roc_auc_score(is_anomaly, scores),
+            "PR-AUC": metrics.average_precision_score(is_anomaly, scores),
+        }
