@@ -79,6 +79,81 @@ def reconstructions(model, x, path, target=None, corruption_seed=(0, 0)):
     image_rows(rows, path)
 
 
+def manifold(model, path, steps=12):
+    """Draws what a variational model makes of its latent space.
+
+    Two latent units: the plane, in equal steps of the prior's probability (Kingma &
+    Welling 2014, figure 4). More: straight lines through the origin, one for each of
+    eight random directions, from one end of the prior to the other.
+
+    Args:
+        model: An `ae_zoo.models.VariationalAutoencoder` of images.
+        path: File to write.
+        steps: Images along each line.
+    """
+    from scipy.stats import norm
+
+    d = model.latent_dim
+    quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
+    if d == 2:
+        z = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
+    else:
+        directions = np.random.default_rng(0).normal(size=(8, 1, d))
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        # The prior's length in d dimensions is about √d, not 1.
+        z = directions * np.sqrt(d) * np.linspace(-1, 1, steps)[:, None]
+    z = z.reshape(-1, d).astype("float32")
+    images = np.asarray(model.decode(z)).reshape(-1, steps, *model.input_shape[1:])
+    image_rows({" " * row: line for row, line in enumerate(images)}, path)
+
+
+def series(model, x, path):
+    """Draws series, each with the model's reconstruction over it.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder` of vectors.
+        x: {name: (batch, n)}, a row of panels for each name.
+        path: File to write.
+    """
+    columns = max(map(len, x.values()))
+    figure, axes = _figure().subplots(
+        len(x),
+        columns,
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        figsize=(1.8 * columns, 1.5 * len(x) + 0.3),
+        layout="constrained",
+    )
+    for line, (name, batch) in zip(axes, x.items(), strict=True):
+        outputs = np.asarray(model.reconstruct(batch))
+        for axis, before, after in zip(line, batch, outputs, strict=False):
+            axis.plot(before, color="0.6", label="input")
+            axis.plot(after, color="C0", linewidth=1, label="reconstruction")
+            axis.spines[["top", "right"]].set_visible(False)
+        line[0].set_ylabel(name, color=_INK)
+    axes[0, 0].legend(frameon=False, fontsize=6)
+    _save(figure, path)
+
+
+def scores(normal, anomalous, path):
+    """Draws how the scores of normal and of anomalous samples are distributed.
+
+    Args:
+        normal: (batch,) as `score` gives them.
+        anomalous: (batch,).
+        path: File to write.
+    """
+    figure, axes = _figure().subplots(figsize=(6, 2.8), layout="constrained")
+    everything = np.concatenate([normal, anomalous])
+    bins = np.geomspace(everything.min(), everything.max(), 60)
+    axes.hist([normal, anomalous], bins, label=["normal", "anomalous"], stacked=True)
+    axes.set(xscale="log", xlabel="score", ylabel="test samples")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
 def training_curve(training_csv, path):
     """Draws the losses of a run from its `training.csv`.
 

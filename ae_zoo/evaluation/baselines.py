@@ -99,17 +99,17 @@ def _nlm(images, stddev, strength):
             "Non-local means needs scikit-image. Install it with: "
             "pip install 'ae-zoo[images]'"
         ) from error
-    return np.stack(
-        [
-            denoise_nl_means(
-                image,
-                patch_size=5,
-                patch_distance=6,
-                h=strength * stddev,
-                sigma=stddev,
-                fast_mode=True,
-                channel_axis=-1,
-            )
-            for image in images
-        ]
-    ).astype("float32")
+    denoised = [
+        denoise_nl_means(
+            image,
+            patch_size=5,
+            patch_distance=6,
+            h=strength * stddev,
+            sigma=stddev,
+            fast_mode=True,
+            channel_axis=-1,
+        )
+        for image in images
+    ]
+    # It drops a single channel.
+    return np.reshape(denoised, images.shape).astype("float32")
