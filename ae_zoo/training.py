@@ -62,8 +62,8 @@ def train(
         name, command = "model", None
     else:
         command = f"ae-zoo train {recipe}" + (f" --epochs {epochs}" if epochs else "")
-        command += "" if seed is None else f" --seed {seed}"
         name, recipe = load_recipe(recipe)
+        command += "" if seed in (None, recipe.seed) else f" --seed {seed}"
     run = name if seed is None else f"{name}-seed{seed}"
     output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / run)
     if seed is not None:

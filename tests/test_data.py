@@ -224,6 +224,38 @@ def test_pair_is_applied_last():
     np.testing.assert_array_equal(negative, 1 - x)
 
 
+@pytest.mark.parametrize("binarize", [None, "fixed"])
+@pytest.mark.parametrize("limit", [pipeline.MEMORY_LIMIT, 0])
+def test_classes_leave_the_other_labels_out(monkeypatch, binarize, limit):
+    monkeypatch.setattr(pipeline, "MEMORY_LIMIT", limit)
+    options = {"labels": True, "binarize": binarize, "seed": 2}
+    x, label = next(iter(data.load("digits", batch_size=2000, **options)))
+    chosen = np.isin(label, (3, 7))
+    dataset = data.load("digits", batch_size=50, classes=(3, 7), **options)
+    batches = list(dataset.as_numpy_iterator())
+    assert len(batches) == dataset.cardinality() == -(-chosen.sum() // 50)
+    np.testing.assert_array_equal(np.concatenate([b[0] for b in batches]), x[chosen])
+    np.testing.assert_array_equal(
+        np.concatenate([b[1] for b in batches]), label[chosen]
+    )
+    single = data.load("digits", classes=(3, 7), **options)
+    assert single.cardinality() == chosen.sum()
+
+
+@pytest.mark.parametrize(
+    "name, classes, error, expected",
+    [
+        ("digits", "3", TypeError, ("sequence of integer labels", "'3'")),
+        ("digits", 3, TypeError, ("sequence of integer labels", "3")),
+        ("digits", (11,), ValueError, ("no example of the classes [11]", "0-9")),
+        ("frey_faces", (1,), ValueError, ("'frey_faces' has no labels",)),
+    ],
+)
+def test_wrong_classes_are_refused(name, classes, error, expected):
+    with pytest.raises(error, match=message(*expected)):
+        data.load(name, classes=classes)
+
+
 # Our own builders
 
 

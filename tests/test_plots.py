@@ -1,9 +1,11 @@
 """Pictures are written, and show what they are given."""
 
 import numpy as np
+import pytest
 from matplotlib import image
 
-from ae_zoo import data, plots
+import ae_zoo
+from ae_zoo import data, networks, plots
 
 
 def test_image_rows_draws_black_and_white(tmp_path):
@@ -13,6 +15,40 @@ def test_image_rows_draws_black_and_white(tmp_path):
     height, width = picture.shape
     assert picture[height // 4, 2 * width // 3] == 0
     assert picture[3 * height // 4, 2 * width // 3] == 1
+
+
+@pytest.mark.parametrize("latent_dim, rows", [(2, 5), (3, 8)])
+def test_manifold_draws_the_latent_space(tmp_path, monkeypatch, latent_dim, rows):
+    shape = (4, 4, 1)
+    model = ae_zoo.VariationalAutoencoder(
+        networks.dense_encoder(shape, [8]),
+        networks.dense_decoder(latent_dim, [], shape),
+    )
+    drawn = {}
+    monkeypatch.setattr(plots, "image_rows", lambda rows, path: drawn.update(rows))
+    plots.manifold(model, tmp_path / "manifold.png", steps=5)
+    images = np.stack(list(drawn.values()))
+    assert images.shape == (rows, 5, *shape)
+    # An odd number of steps passes through the origin in the middle.
+    origin = model.decode(np.zeros((1, latent_dim), "float32"))[0]
+    middle = images[rows // 2, 2] if latent_dim == 2 else images[:, 2]
+    np.testing.assert_allclose(middle, np.broadcast_to(origin, middle.shape), rtol=1e-5)
+    assert np.abs(images[0, 0] - images[0, 4]).max() > 1e-3
+
+
+def test_series_and_scores(tmp_path):
+    model = ae_zoo.UndercompleteAutoencoder(
+        networks.dense_encoder((6,), [2]),
+        networks.dense_decoder(2, [], (6,), output="linear"),
+        reconstruction_loss="gaussian",
+    )
+    x = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+    rows = {"normal": x[:3], "anomalous": x[3:]}
+    plots.series(model, rows, tmp_path / "series.png")
+    assert image.imread(tmp_path / "series.png").std() > 0.01
+    scores = [model.score(part).numpy() for part in rows.values()]
+    plots.scores(*scores, tmp_path / "scores.png")
+    assert image.imread(tmp_path / "scores.png").std() > 0.01
 
 
 def test_training_curve(tmp_path):

@@ -1,0 +1,43 @@
+"""The expressions of one face on a plane: two latent units, on Frey faces.
+
+Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5 and figure
+4; β = 0.003 is about the variance of a pixel about its reconstruction.
+Command: ae-zoo train variational_frey_faces_2d
+"""
+
+import keras
+
+from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks
+
+INPUT_SHAPE = (28, 20, 1)
+LATENT_DIM = 2
+
+
+def build():
+    encoder = networks.dense_encoder(INPUT_SHAPE, [256, 128], "gelu", "gelu")
+    decoder = networks.dense_decoder(LATENT_DIM, [128, 256], INPUT_SHAPE, "gelu")
+    return VariationalAutoencoder(
+        encoder, decoder, beta=0.003, reconstruction_loss="gaussian"
+    )
+
+
+def optimizer(steps):
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
+
+
+recipe = Recipe(
+    build=build,
+    dataset="frey_faces",
+    task="Lay out the expressions of one face on a plane, and draw any of them.",
+    epochs=200,
+    batch_size=100,
+    optimizer=optimizer,
+    metrics=(
+        evaluation.SquaredError(),
+        evaluation.ImageQuality(),
+        evaluation.FrechetDistance(components=20),
+    ),
+    paper="Kingma & Welling 2014, ICLR",
+    limits="Knows the face of one person, filmed once; later frames of the film are "
+    "reconstructed less well than earlier ones.",
+)
