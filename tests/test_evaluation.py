@@ -535,6 +535,13 @@ def test_anomaly_detection_of_chosen_classes():
     assert (f1.value, f1.baseline) == (1, None)
 
 
+def test_anomaly_detection_needs_both_kinds():
+    x, labels = np.ones((4, 3), "float32"), np.array([1, 1, 2, 2])
+    protocol = evaluation.AnomalyDetection(normal=(1,))
+    with pytest.raises(ValueError, match="more test samples"):
+        protocol(Stub(), split((x, labels), (x[:2], labels[:2])))
+
+
 def test_measurements_are_plain_numbers():
     row = evaluation.Measurement("m", np.float32(1), baseline=np.int64(2))
     assert type(row.value) is float and type(row.baseline) is float

@@ -33,6 +33,12 @@ class AnomalyDetection(Protocol):
         known = None if self.anomalous is None else [*self.normal, *self.anomalous]
         test = splits.test.of_classes(known)
         is_anomaly = ~np.isin(test.labels, self.normal)
+        if is_anomaly.all() or not is_anomaly.any():
+            raise ValueError(
+                "AnomalyDetection needs normal and anomalous test samples. Received "
+                f"{len(test.x)} samples with labels {sorted(set(test.labels))} where "
+                f"{list(self.normal)} are normal. Use more test samples."
+            )
         model_row = self._measure(
             is_anomaly, model.score(test.x).numpy(), model.score(train).numpy()
         )

@@ -123,8 +123,22 @@ def evaluate(model, recipe, data_dir=None, samples=None, quick=False):
     ]
 
 
-def measure_subset(model, recipe, data_dir=None, samples=200):
-    """The headline on the first test samples, for a quick check of a card."""
+def measure_subset(model, recipe, data_dir=None, samples=None):
+    """The headline on the first test samples, for a quick check of a card.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`.
+        recipe: Its `Recipe`.
+        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        samples: How many; by default 200, and all where the recipe trains on chosen
+            classes: the first samples may be of one class alone.
+
+    Returns:
+        A dict of samples, metric and value.
+    """
+    if samples is None:
+        counts = data.info(recipe.dataset).counts
+        samples = 200 if recipe.classes is None else counts["test"]
     headline_only = dataclasses.replace(recipe, metrics=recipe.metrics[:1])
     headline = evaluate(model, headline_only, data_dir, samples)[0]
     return {
