@@ -1,7 +1,7 @@
 """A convolutional denoiser of photographed faces, for all levels of Gaussian noise.
 
-Source: Vincent et al. 2010, "Stacked denoising autoencoders"; encoder of Ronneberger et
-al. 2015, "U-Net".
+Source: Vincent et al. 2010, "Stacked denoising autoencoders"; the encoder's skip
+connections are those of Ronneberger et al. 2015, "U-Net".
 Command: ae-zoo train denoising_olivetti_faces
 """
 
@@ -13,13 +13,14 @@ from ae_zoo import DenoisingAutoencoder, Recipe, evaluation
 from ae_zoo.corruptions import GaussianCorruption
 
 INPUT_SHAPE = (64, 64, 1)
-FILTERS = [16, 32, 64]
+UNITS = 256
+FILTERS = [32, 64]
 
 
-def convolution(channels, strides=1):
+def convolution(channels, strides=1, kernel_size=3):
     return layers.Conv2D(
         channels,
-        3,
+        kernel_size,
         strides,
         padding="same",
         activation="relu",
@@ -27,22 +28,30 @@ def convolution(channels, strides=1):
     )
 
 
-def build():
-    inputs = x = keras.Input(INPUT_SHAPE)
-    skips = []
-    for channels in FILTERS:
-        x = convolution(channels)(convolution(channels, 2 if skips else 1)(x))
-        skips.append(x)
-    for channels, skip in zip(FILTERS[-2::-1], skips[-2::-1], strict=True):
-        x = layers.Concatenate()([layers.UpSampling2D()(x), skip])
-        x = convolution(channels)(x)
-    # The noisy image is part of the code, for the decoder to correct.
-    encoder = keras.Model(inputs, layers.Concatenate()([inputs, x]), name="encoder")
+def coarse_face(image):
+    """A face at half the size, from all of the image: where noise drowns the rest."""
+    x = layers.Flatten()(layers.AveragePooling2D(2)(image))
+    x = layers.Dense(UNITS, "gelu", kernel_initializer="he_normal")(x)
+    return layers.Reshape((32, 32, 1))(layers.Dense(32 * 32)(x))
 
-    code = keras.Input((*INPUT_SHAPE[:2], 1 + FILTERS[0]))
-    x = layers.Concatenate()([code, convolution(FILTERS[0])(code)])
-    image = layers.Conv2D(1, 3, padding="same", name="reconstruction")(x)
-    decoder = keras.Model(code, image, name="decoder")
+
+def build():
+    image = keras.Input(INPUT_SHAPE)
+    coarse = coarse_face(image)
+    x = layers.Concatenate()([coarse, convolution(FILTERS[0], 2, 5)(image)])
+    fine = convolution(FILTERS[0])(x)
+    x = convolution(FILTERS[1])(convolution(FILTERS[1], 2)(fine))
+    x = layers.Concatenate()([layers.UpSampling2D()(x), fine, coarse])
+    x = convolution(FILTERS[0])(convolution(FILTERS[0])(x))
+    x = layers.Conv2DTranspose(16, 4, 2, padding="same", activation="relu")(x)
+    # The noisy image is part of the code, for the decoder to correct.
+    code = [image, layers.UpSampling2D(interpolation="bilinear")(coarse), x]
+    encoder = keras.Model(image, layers.Concatenate()(code), name="encoder")
+
+    code = keras.Input(encoder.output_shape[1:])
+    x = layers.Concatenate()([code, convolution(16)(code)])
+    output = layers.Conv2D(1, 3, padding="same", name="reconstruction")(x)
+    decoder = keras.Model(code, output, name="decoder")
     return DenoisingAutoencoder(
         encoder,
         decoder,
@@ -72,7 +81,7 @@ recipe = Recipe(
     dataset="olivetti_faces",
     augment=augment,
     task="Remove Gaussian noise of any strength from photographs of faces.",
-    epochs=150,
+    epochs=100,
     batch_size=15,
     optimizer=optimizer,
     metrics=tuple(

@@ -264,6 +264,15 @@ def test_linear_denoiser_is_least_squares(images):
     assert np.abs(once - expected).max() > 0.1
 
 
+def test_linear_denoiser_of_few_samples(images):
+    """Fewer samples than pixels and more, twice each: the same problem."""
+    few, test = images[:10], evaluation.add_noise(images[200:], 0.3)
+    once = evaluation.linear_denoiser(few, test, 0.3)
+    twice = evaluation.linear_denoiser(np.tile(few, (2, 1, 1, 1)), test, 0.3)
+    # Two ways of solving it, in float64, and rounded to float32.
+    np.testing.assert_allclose(once, twice, atol=1e-6)
+
+
 def test_denoising_puts_each_number_beside_its_own(images):
     protocol = evaluation.Denoising(stddev=0.3, published=0.1, source="paper")
     bce, psnr, mean_psnr = protocol(Stub(1.0), split(images[:200], images[200:]))

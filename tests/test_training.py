@@ -30,7 +30,11 @@ def test_recipe_takes_one_step(name):
     x = np.random.default_rng(0).integers(0, 2, (recipe.batch_size, *shape))
     model = recipe.build()
     model.compile(recipe.optimizer(10))
-    kinds = {"linear": "undercomplete", "colorizing": "convolutional"}
+    kinds = {
+        "anomaly": "denoising",
+        "colorizing": "convolutional",
+        "linear": "undercomplete",
+    }
     kind = name.split("_")[0]
     assert type(model).__name__.lower().startswith(kinds.get(kind, kind))
     before = [weight.numpy() for weight in model.trainable_variables]

@@ -46,13 +46,18 @@ def linear_denoiser(train, noisy, stddev):
     """
     clean = flat(train).astype("float64")
     mean, square = _clipped_moments(clean, stddev)
-    # Given the clean image, the noise of two pixels is independent.
-    gram = mean.T @ mean
-    np.fill_diagonal(gram, square.sum(axis=0))
+    # Given the clean image, the noise of two pixels is independent: it adds to the
+    # diagonal of the covariance alone.
+    diagonal = (square - mean**2).sum(axis=0) + 1e-6 * len(clean)
     input_mean, target_mean = mean.mean(axis=0), clean.mean(axis=0)
-    gram -= len(clean) * np.outer(input_mean, input_mean)
-    ridge = 1e-6 * len(clean) * np.eye(clean.shape[1])
-    weights = np.linalg.solve(gram + ridge, (mean - input_mean).T @ clean)
+    centred, targets = mean - input_mean, clean - target_mean
+    if len(clean) < clean.shape[1]:  # the same solution from the smaller matrix
+        scaled = centred / diagonal
+        gram = np.eye(len(clean)) + scaled @ centred.T
+        weights = scaled.T @ np.linalg.solve(gram, targets)
+    else:
+        gram = centred.T @ centred + np.diag(diagonal)
+        weights = np.linalg.solve(gram, centred.T @ targets)
     output = (flat(noisy) - input_mean) @ weights + target_mean
     return np.clip(output, 0, 1).reshape(noisy.shape).astype("float32")
 
