@@ -79,32 +79,31 @@ def reconstructions(model, x, path, target=None, corruption_seed=(0, 0)):
     image_rows(rows, path)
 
 
-def manifold(model, path, steps=12):
+def manifold(model, x, path, steps=12):
     """Draws what a variational model makes of its latent space.
 
     Two latent units: the plane, in equal steps of the prior's probability (Kingma &
-    Welling 2014, figure 4). More: straight lines through the origin, one for each of
-    eight random directions, from one end of the prior to the other.
+    Welling 2014, figure 4). More: the way from one image to another, eight times.
 
     Args:
         model: An `ae_zoo.models.VariationalAutoencoder` of images.
+        x: (n, height, width, channels), to choose the images from; n of 9 or more.
         path: File to write.
         steps: Images along each line.
     """
     from scipy.stats import norm
 
-    d = model.latent_dim
-    quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
-    if d == 2:
+    if model.latent_dim == 2:
+        quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
         z = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
+        images = np.asarray(model.decode(z.reshape(-1, 2).astype("float32")))
+        lines = images.reshape(steps, steps, *images.shape[1:])
     else:
-        directions = np.random.default_rng(0).normal(size=(8, 1, d))
-        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-        # The prior's length in d dimensions is about √d, not 1.
-        z = directions * np.sqrt(d) * np.linspace(-1, 1, steps)[:, None]
-    z = z.reshape(-1, d).astype("float32")
-    images = np.asarray(model.decode(z)).reshape(-1, steps, *model.input_shape[1:])
-    image_rows({" " * row: line for row, line in enumerate(images)}, path)
+        ends = x[np.linspace(0, len(x) - 1, 9).astype(int)]
+        lines = [
+            model.interpolate(a, b, steps) for a, b in zip(ends, ends[1:], strict=False)
+        ]
+    image_rows({" " * row: line for row, line in enumerate(lines)}, path)
 
 
 def series(model, x, path):

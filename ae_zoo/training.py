@@ -168,10 +168,10 @@ def _draw(model, recipe, data_dir, folder):
         rows = {name: samples[:6] for name, samples in kinds.items()}
         plots.series(model, rows, folder / "picture.png")
     if len(model.input_shape) == 4:
+        if hasattr(model, "sample"):
+            plots.manifold(model, x, folder / "manifold.png")
         x, y = (x[:12], None) if recipe.pair is None else recipe.pair(x[:12])
         plots.reconstructions(model, x, folder / "picture.png", target=y)
-        if hasattr(model, "sample"):
-            plots.manifold(model, folder / "manifold.png")
 
 
 class StopOnDivergence(keras.callbacks.Callback):
