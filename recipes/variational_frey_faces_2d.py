@@ -1,7 +1,8 @@
 """The expressions of one face on a plane: two latent units, on Frey faces.
 
 Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5 and figure
-4; β = 0.003 is about the variance of a pixel about its reconstruction.
+4. β = 0.03 is a few times the variance of a pixel about its reconstruction: with less of
+it the plane has holes that decode to no face.
 Command: ae-zoo train variational_frey_faces_2d
 """
 
@@ -17,7 +18,7 @@ def build():
     encoder = networks.dense_encoder(INPUT_SHAPE, [256, 128], "gelu", "gelu")
     decoder = networks.dense_decoder(LATENT_DIM, [128, 256], INPUT_SHAPE, "gelu")
     return VariationalAutoencoder(
-        encoder, decoder, beta=0.003, reconstruction_loss="gaussian"
+        encoder, decoder, beta=0.03, reconstruction_loss="gaussian"
     )
 
 
