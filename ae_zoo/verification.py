@@ -97,8 +97,7 @@ def write_metrics(folder, model, recipe, rows, data_dir=None):
         if Check(row["metric"], old.get("value"), row["value"], _allowed(old)).holds:
             row |= {key: old[key] for key in _SPREAD if key in old}
         metrics.append(row)
-    samples = card["subset"]["samples"]
-    subset = evaluation.measure_subset(model, recipe, data_dir, samples)
+    subset = evaluation.measure_subset(model, recipe, data_dir)
     zoo.rewrite_card(folder, card | {"metrics": metrics, "subset": subset})
 
 

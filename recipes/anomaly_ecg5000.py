@@ -3,6 +3,11 @@
 Source: Sakurada & Yairi 2014, "Anomaly detection using autoencoders with nonlinear
 dimensionality reduction"; published number of alibi-detect's Seq2Seq example.
 Command: ae-zoo train anomaly_ecg5000
+Wall time: 4 min on 2 cores of AMD EPYC, shared with other work.
+Expected: test F1 0.971 ± 0.002 over three seeds, ROC-AUC 0.994 ± 0.002; alibi-detect
+0.964. Its threshold is the 99 % quantile of normal training scores, where PCA of two
+components has 0.934; at 97 % PCA would have 0.972, a choice that only labels can make.
+Width, noise and quantile were chosen on the validation split.
 """
 
 import keras

@@ -61,7 +61,7 @@ class FineTuning(Protocol):
     model itself is left as it was.
 
     Attributes:
-        epochs: At most so many.
+        epochs: At most so many; a small data set needs more than MNIST.
         batch_size: Of the training.
         learning_rate: At the start.
         patience: Epochs without a better validation loss before it stops.
@@ -70,7 +70,7 @@ class FineTuning(Protocol):
 
     epochs: int = 30
     batch_size: int = 128
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     patience: int = 5
     seed: int = 0
     is_slow = True
