@@ -4,6 +4,8 @@ Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5 and 
 4. β = 0.03 is a few times the variance of a pixel about its reconstruction: with less of
 it the plane has holes that decode to no face.
 Command: ae-zoo train variational_frey_faces_2d
+Wall time: 6 min on 2 cores of AMD EPYC, shared with other work.
+Expected: squared error of the last frames, unseen, 5.318; PCA of 2 components 6.133.
 """
 
 import keras
@@ -39,6 +41,6 @@ recipe = Recipe(
         evaluation.FrechetDistance(components=20),
     ),
     paper="Kingma & Welling 2014, ICLR",
-    limits="Knows the face of one person, filmed once; later frames of the film are "
-    "reconstructed less well than earlier ones.",
+    limits="Knows the face of one person, filmed once; towards one corner of the plane "
+    "faces dissolve.",
 )
