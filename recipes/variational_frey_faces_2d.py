@@ -1,8 +1,8 @@
 """The expressions of one face on a plane: two latent units, on Frey faces.
 
 Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5 and figure
-4. β = 0.03 is a few times the variance of a pixel about its reconstruction: with less of
-it the plane has holes that decode to no face.
+4. β = 0.03 is a few times the variance of a pixel about its reconstruction: with less
+of it the plane has holes that decode to no face.
 Command: ae-zoo train variational_frey_faces_2d
 Wall time: 6 min on 2 cores of AMD EPYC, shared with other work.
 Expected: squared error of the last frames, unseen, 5.318; PCA of 2 components 6.133.
