@@ -14,7 +14,7 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         print(f"ae-zoo: {error}", file=sys.stderr)
         return 1
@@ -24,7 +24,6 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("ae-zoo: interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser():
@@ -46,7 +45,15 @@ def _parser():
     added = command("train", _train, "Train a recipe.")
     added.add_argument("recipe", help="name of a recipe or path of a recipe file")
     added.add_argument(
-        "--strategy", default="default", help="default, one_device or mirrored"
+        "--strategy",
+        default="default",
+        help="auto, default, one_device, mirrored, multi_worker or tpu",
+    )
+    added.add_argument(
+        "--local-workers",
+        type=int,
+        metavar="N",
+        help="train in N processes on the CPUs of this machine",
     )
     added.add_argument("--epochs", type=int, help="in place of the recipe's")
     added.add_argument("--seed", type=int, help="in place of the recipe's")
@@ -134,6 +141,8 @@ def _info(options):
 
 
 def _train(options):
+    if options.local_workers is not None:
+        return _train_locally(options)
     from ae_zoo.training import train
 
     train(
@@ -145,6 +154,24 @@ def _train(options):
         resume=options.resume,
         data_dir=options.data_dir,
     )
+
+
+def _train_locally(options):
+    from ae_zoo import local_workers
+
+    if options.strategy not in ("auto", "default", "multi_worker"):
+        raise ValueError(
+            "--local-workers makes a cluster for --strategy multi_worker. Received: "
+            f"--strategy {options.strategy}"
+        )
+    arguments = ["train", options.recipe, "--strategy", "multi_worker"]
+    for name in ("epochs", "output_dir", "data_dir"):
+        value = getattr(options, name)
+        if value is not None:
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    if options.resume:
+        arguments.append("--resume")
+    return local_workers.run(arguments, options.local_workers)
 
 
 def _evaluate(options):

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from ae_zoo.replicas import of_global_batch, sum_over_replicas
+
 
 def l1(code):
     """Sum of absolute activations Σⱼ |zⱼ|: (batch, ...) to (batch,)."""
@@ -31,8 +33,8 @@ def kl_sparsity(code, rho, sample_weight=None):
     units = ops.reshape(code, (-1, math.prod(code.shape[1:])))  # (batch, d)
     weight = ops.ones_like(units[:, 0]) if sample_weight is None else sample_weight
     weight = ops.reshape(ops.cast(weight, "float32"), (-1, 1))
-    total = _sum_over_replicas(ops.sum(weight * units, axis=0))
-    count = _sum_over_replicas(ops.sum(weight))
+    total = sum_over_replicas(ops.sum(weight * units, axis=0))
+    count = sum_over_replicas(ops.sum(weight))
     rho_hat = ops.clip(
         ops.divide_no_nan(total, count),
         keras.config.epsilon(),
@@ -111,16 +113,21 @@ def jacobian_projection(encoder, x, seed, projections=1, training=False):
     with tf.GradientTape(persistent=projections > 1) as tape:
         tape.watch(x)
         code = encoder(x, training=training)
-        uniform = tf.random.stateless_uniform(
-            tf.concat([[projections], tf.shape(code)], axis=0), seed
+        signs = of_global_batch(
+            lambda code: _random_signs(code, projections, seed), code, axis=1
         )
-        signs = tf.cast(tf.where(uniform < 0.5, -1.0, 1.0), code.dtype)
         projected = [tf.reduce_sum(code * signs[i]) for i in range(projections)]
     estimates = [
         _sum_over_units(ops.square(ops.cast(tape.gradient(p, x), "float32")))
         for p in projected
     ]
     return sum(estimates) / projections
+
+
+def _random_signs(code, projections, seed):
+    shape = tf.concat([[projections], tf.shape(code)], axis=0)
+    uniform = tf.random.stateless_uniform(shape, seed)
+    return tf.cast(tf.where(uniform < 0.5, -1.0, 1.0), code.dtype)
 
 
 def has_known_slope(dense):
@@ -141,10 +148,3 @@ SLOPES = {
 
 def _sum_over_units(values):
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))
-
-
-def _sum_over_replicas(values):
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return values
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)

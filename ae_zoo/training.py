@@ -5,14 +5,16 @@ import importlib.util
 import math
 import pathlib
 import shutil
+import tempfile
 import time
 
 import keras
 import numpy as np
 
 from ae_zoo import cards, data, evaluation, plots, zoo
-from ae_zoo.distribution import get_strategy
+from ae_zoo.distribution import explained_losses, get_strategy, is_chief
 from ae_zoo.recipe import Recipe, load_recipe
+from ae_zoo.replicas import is_multi_worker
 from ae_zoo.validation import check_batch_size
 
 
@@ -31,11 +33,14 @@ def train(
 
     The output directory holds `model/` (which `ae_zoo.load` reads), `training.csv`,
     `logs/` for TensorBoard where that is installed, and, while training,
-    `checkpoints/`, from which an interrupted run resumes.
+    `checkpoints/`, from which an interrupted run resumes. Of several workers the chief
+    alone writes it.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`.
-        strategy: "default", "one_device", "mirrored", or a `tf.distribute.Strategy`.
+        strategy: A name of `ae_zoo.distribution.get_strategy`, or a
+            `tf.distribute.Strategy`. With "multi_worker" this must be the first that
+            the program asks of TensorFlow.
         epochs: In place of the recipe's.
         seed: In place of the recipe's.
         output_dir: Default `runs/<name>`, with the seed where one is given.
@@ -49,8 +54,9 @@ def train(
     Raises:
         FileExistsError: `output_dir` holds a run already and `resume` is False.
         FloatingPointError: The loss became NaN or infinite.
-        ValueError: Unknown recipe or strategy, or a batch that does not divide among
-            the replicas.
+        RuntimeError: Another worker was lost, or did not start.
+        ValueError: Unknown recipe or strategy, a cluster that makes no sense, or a
+            batch that does not divide among the replicas.
 
     Example:
 
@@ -58,6 +64,8 @@ def train(
     """
     if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
         raise ValueError(f"`epochs` must be an integer ≥ 1. Received: {epochs!r}")
+    # Before anything else: devices are set up together with those of other workers.
+    strategy = get_strategy(strategy)
     if isinstance(recipe, Recipe):
         name, command = "model", None
     else:
@@ -68,32 +76,44 @@ def train(
     output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / run)
     if seed is not None:
         recipe = dataclasses.replace(recipe, seed=seed)
-    _check_output_dir(output_dir, resume)
-    splits = _load_splits(recipe, data_dir)
-    epochs = epochs or recipe.epochs
-    steps = int(splits["train"].cardinality())
-
-    keras.utils.set_random_seed(recipe.seed)
-    strategy = get_strategy(strategy)
+    writes = is_chief(strategy)
+    if writes:
+        _check_output_dir(output_dir, resume)
     with strategy.scope():
         check_batch_size(recipe.batch_size // recipe.gradient_accumulation_steps)
+    splits = _load_splits(recipe, data_dir)
+    epochs = epochs or recipe.epochs
+    parts = int(splits["train"].cardinality())
+    steps = math.ceil(parts / recipe.gradient_accumulation_steps)
+
+    keras.utils.set_random_seed(recipe.seed)
+    with strategy.scope():
         model = compiled_model(recipe, steps, epochs)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    csv_logger = keras.callbacks.CSVLogger(output_dir / "training.csv", append=resume)
+    callbacks = [StopOnDivergence(), *recipe.callbacks(), *_stopping(recipe)]
+    if writes:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        csv_logger = keras.callbacks.CSVLogger(
+            output_dir / "training.csv", append=resume
+        )
+        callbacks = [csv_logger, *callbacks, *_files(output_dir)]
     started = time.monotonic()
     try:
-        history = model.fit(
-            splits["train"],
-            validation_data=splits["validation"],
-            epochs=epochs,
-            callbacks=[csv_logger, *_callbacks(recipe, output_dir)],
-            verbose=verbose,
-        )
+        with explained_losses(strategy):
+            history = model.fit(
+                splits["train"],
+                validation_data=splits["validation"],
+                epochs=epochs,
+                callbacks=callbacks,
+                verbose=verbose if writes else 0,
+            )
     finally:
-        csv_logger.on_train_end()  # which Keras forgets where training breaks off
+        if writes:
+            csv_logger.on_train_end()  # which Keras forgets where training breaks off
+    if not writes:
+        return model
     seconds = time.monotonic() - started
     write_entry(
-        model,
+        _on_one_device(model, strategy),
         recipe,
         output_dir,
         data_dir=data_dir,
@@ -230,14 +250,27 @@ def _load_splits(recipe, data_dir):
     }
 
 
-def _callbacks(recipe, output_dir):
-    callbacks = [StopOnDivergence(), *recipe.callbacks()]
-    if recipe.patience is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                patience=recipe.patience, restore_best_weights=True, verbose=1
-            )
+def _on_one_device(model, strategy):
+    """A copy that needs no other worker, for the chief to measure and save."""
+    if not is_multi_worker(strategy):
+        return model
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(pathlib.Path(folder) / "model.keras")
+        return keras.saving.load_model(pathlib.Path(folder) / "model.keras")
+
+
+def _stopping(recipe):
+    if recipe.patience is None:
+        return []
+    return [
+        keras.callbacks.EarlyStopping(
+            patience=recipe.patience, restore_best_weights=True, verbose=1
         )
+    ]
+
+
+def _files(output_dir):
+    callbacks = []
     if importlib.util.find_spec("tensorboard"):
         callbacks.append(keras.callbacks.TensorBoard(output_dir / "logs"))
     # Last: what it saves includes what the others did in the epoch.

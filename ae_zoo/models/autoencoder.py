@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo import losses, networks
+from ae_zoo import losses, networks, replicas
 from ae_zoo.models.checked import CheckedModel
 from ae_zoo.models.endpoints import Endpoints
 
@@ -133,7 +133,8 @@ class Autoencoder(Endpoints, CheckedModel):
         """The pass of a training or test step.
 
         Returns:
-            x̂, and the scalar that `add_loss` takes, or None.
+            x̂; the penalty that the metrics show; and what it adds to the loss. Both of
+            each sample, (batch,), or of the whole batch, a scalar, or None.
         """
         code = self.encoder(x, training=training)
         reconstruction = self.decoder(
@@ -141,16 +142,9 @@ class Autoencoder(Endpoints, CheckedModel):
         )
         penalty = self.penalty(x, code, sample_weight, training)
         if penalty is None:
-            return reconstruction, None
-        return reconstruction, self.weigh(
-            penalty, sample_weight, ops.shape(x)[0], training
-        )
-
-    def weigh(self, penalty, sample_weight, size, training):
-        """`penalty_weight` times the mean penalty, which the metrics take note of."""
-        mean = weighted_mean(penalty, sample_weight)
-        self._penalty_tracker.update_state(mean, sample_weight=size)
-        return self.annealed("penalty_weight", training) * mean
+            return reconstruction, None, None
+        weight = self.annealed("penalty_weight", training)
+        return reconstruction, penalty, weight * penalty
 
     def annealed(self, name, training):
         """An attribute, or in training what `ae_zoo.callbacks.Anneal` makes of it."""
@@ -179,22 +173,41 @@ class Autoencoder(Endpoints, CheckedModel):
         _, batch = self._loss_of_batch(data, training=False)
         return self.compute_metrics(*batch)
 
+    def predict_step(self, data):
+        data, size = replicas.without_empty(data)
+        return super().predict_step(data)[:size]
+
     def _loss_of_batch(self, data, training):
+        data, size = replicas.without_empty(data)
+        with replicas.sharing(size) as rows:
+            loss, batch = self._loss_of_rows(data, size, training)
+        if rows is None:
+            return loss, batch
+        return loss * rows.weight, [
+            None if values is None else values[:size] for values in batch
+        ]
+
+    def _loss_of_rows(self, data, size, training):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = ops.cast(x, "float32")
         x, y = (
             (self.corrupt(x, training), x) if y is None else (x, ops.cast(y, "float32"))
         )
-        y_pred, penalty = self.forward(x, y, sample_weight, training)
+        weight = sample_weight
+        if weight is None:  # 0 for a row that stands in for an empty batch
+            weight = tf.cast(tf.range(ops.shape(x)[0]) < size, "float32")
+        y_pred, penalty, addition = self.forward(x, y, weight, training)
         # Replicas are threads that share the list of losses and take turns wherever a
         # penalty reduces over all of them: from here on none does.
         self._losses.clear()  # those of the step before
         if penalty is not None:
-            self.add_loss(penalty)
+            self._penalty_tracker.update_state(
+                weighted_mean(penalty, weight), sample_weight=size
+            )
+            self.add_loss(weighted_mean(addition, weight))
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
         # Inside a replica Keras divides the loss by the number of replicas.
         unscaled = loss * tf.distribute.get_strategy().num_replicas_in_sync
-        size = ops.shape(y_pred)[0]
         self._loss_tracker.update_state(unscaled, sample_weight=size)
         self._reconstruction_tracker.update_state(
             unscaled - sum(self.losses), sample_weight=size
@@ -209,15 +222,22 @@ class Autoencoder(Endpoints, CheckedModel):
         y = x if y is None else y
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
-    def next_seed(self, training):
-        """A fresh seed for stateless draws, another on every replica.
+    def next_seed(self, training, shared=False):
+        """A fresh seed for stateless draws.
 
         Evaluation has a sequence of its own that starts anew with every `evaluate`,
         so that two epochs are validated on equal noise.
+
+        Args:
+            training: Which of the two sequences.
+            shared: Whether all replicas get the same, to draw for the global batch by
+                `ae_zoo.replicas.of_global_batch`; else each gets another.
         """
         generator = self._training_seeds if training else self._evaluation_seeds
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.random.experimental.stateless_fold_in(generator.next(), replica)
+        return tf.random.experimental.stateless_fold_in(
+            generator.next(), 0 if shared else replica
+        )
 
     def reset_metrics(self):
         super().reset_metrics()

@@ -5,9 +5,10 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import validation
+from ae_zoo.models.across_workers import AcrossWorkers
 
 
-class CheckedModel(keras.Model):
+class CheckedModel(AcrossWorkers):
     """A model from `_sample_shape` to `_reconstruction_shape`; its target may be x.
 
     Nothing long starts before dtype, shape, range and finiteness are known to be right:

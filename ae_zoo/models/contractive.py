@@ -77,8 +77,9 @@ class ContractiveAutoencoder(Autoencoder):
             return penalties.jacobian_closed_form(dense, code)
         if self._method == "exact":
             return penalties.jacobian_exact(self.encoder, x, training)
+        seed = self.next_seed(training, shared=True)
         return penalties.jacobian_projection(
-            self.encoder, x, self.next_seed(training), self.projections, training
+            self.encoder, x, seed, self.projections, training
         )
 
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from ae_zoo import replicas
 from ae_zoo.corruptions import Corruption, GaussianCorruption
 from ae_zoo.models.autoencoder import Autoencoder
 
@@ -41,4 +42,5 @@ class DenoisingAutoencoder(Autoencoder):
             )
 
     def corrupt(self, x, training):
-        return self.corruption(x, seed=self.next_seed(training))
+        seed = self.next_seed(training, shared=True)
+        return replicas.of_global_batch(lambda x: self.corruption(x, seed=seed), x)

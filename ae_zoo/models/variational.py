@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo import penalties
-from ae_zoo.models.autoencoder import Autoencoder, weighted_mean
+from ae_zoo import penalties, replicas
+from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.validation import check_at_least
 
 
@@ -92,25 +92,26 @@ class VariationalAutoencoder(Autoencoder):
 
     def forward(self, x, y, sample_weight, training):
         mean, log_var = self.posterior(x, training)
-        noise = _standard_normal(
-            mean, self.importance_samples, self.next_seed(training)
+        seed = self.next_seed(training, shared=True)
+        noise = replicas.of_global_batch(
+            lambda mean: _standard_normal(mean, self.importance_samples, seed),
+            mean,
+            axis=1,
         )
         z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
         reconstructions = self._decode_all(z, training)  # (k * batch, ...)
-        size = ops.shape(mean)[0]
         kl = penalties.gaussian_kl(mean, log_var)
-        penalty = self.weigh(kl, sample_weight, size, training)
-        if self.importance_samples == 1:
-            return reconstructions, penalty
-        reconstruction = reconstructions[:size]
         beta = self.annealed("penalty_weight", training)
+        if self.importance_samples == 1:
+            return reconstructions, kl, beta * kl
+        reconstruction = reconstructions[: ops.shape(mean)[0]]
         bound = self._importance_weighted_bound(
             y, z, reconstructions, mean, log_var, beta
         )
         # Keras counts ℓ of the first draw; what joins it here turns the sum into the
         # bound, in value and in gradient.
         first = self.reconstruction_loss.call(y, reconstruction)
-        return reconstruction, weighted_mean(bound - first, sample_weight)
+        return reconstruction, kl, bound - first
 
     def _importance_weighted_bound(self, y, z, reconstructions, mean, log_var, beta):
         log_ratio = _log_normal(z, 0.0, 0.0) - _log_normal(z, mean, log_var)
