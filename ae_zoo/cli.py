@@ -143,17 +143,22 @@ def _info(options):
 def _train(options):
     if options.local_workers is not None:
         return _train_locally(options)
+    from ae_zoo.distribution import WorkerLostError
     from ae_zoo.training import train
 
-    train(
-        options.recipe,
-        options.strategy,
-        epochs=options.epochs,
-        seed=options.seed,
-        output_dir=options.output_dir,
-        resume=options.resume,
-        data_dir=options.data_dir,
-    )
+    try:
+        train(
+            options.recipe,
+            options.strategy,
+            epochs=options.epochs,
+            seed=options.seed,
+            output_dir=options.output_dir,
+            resume=options.resume,
+            data_dir=options.data_dir,
+        )
+    except WorkerLostError as error:
+        print(f"ae-zoo: {error}", file=sys.stderr, flush=True)
+        os._exit(1)  # an orderly end would wait for the lost worker
 
 
 def _train_locally(options):
@@ -165,7 +170,7 @@ def _train_locally(options):
             f"--strategy {options.strategy}"
         )
     arguments = ["train", options.recipe, "--strategy", "multi_worker"]
-    for name in ("epochs", "output_dir", "data_dir"):
+    for name in ("epochs", "seed", "output_dir", "data_dir"):
         value = getattr(options, name)
         if value is not None:
             arguments += [f"--{name.replace('_', '-')}", str(value)]

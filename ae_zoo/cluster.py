@@ -147,11 +147,11 @@ def _from_kubernetes():
 
 
 def _from_slurm():
-    from tensorflow.distribute.cluster_resolver import SlurmClusterResolver
+    import tensorflow as tf
 
     # It divides by the GPUs it counts with nvidia-smi, which fails on CPUs: one each
     # is made up here. `srun --gpus-per-task` shows a task its real ones.
-    resolver = SlurmClusterResolver(
+    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
         port_base=int(os.environ.get("AE_ZOO_WORKER_PORT", 8888)),
         gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
         gpus_per_task=1,

@@ -61,12 +61,20 @@ def is_chief(strategy):
     return (resolver.task_type, resolver.task_id) == (first, 0)
 
 
+class WorkerLostError(RuntimeError):
+    """Another worker died or fell silent, so that training cannot go on.
+
+    TensorFlow cannot be used any more in this process, which may take a minute to end
+    by itself: it waits for the lost worker. `os._exit` ends it at once.
+    """
+
+
 @contextlib.contextmanager
 def explained_losses(strategy):
     """Turns the errors of TensorFlow when a worker is lost into one that says so.
 
     Raises:
-        RuntimeError: Another worker died, or fell silent for `LOST_AFTER` seconds.
+        WorkerLostError: Another worker died, or fell silent for `LOST_AFTER` seconds.
     """
     try:
         yield
@@ -80,7 +88,7 @@ def explained_losses(strategy):
     ) as error:
         if not is_multi_worker(strategy):
             raise
-        raise RuntimeError(
+        raise WorkerLostError(
             "Another worker was lost, so this one stops: training needs all of them. "
             "Look at its log for the reason, then start all workers again with "
             f"--resume to go on from the last checkpoint. ({_first_line(error)})"
@@ -111,8 +119,8 @@ def _multi_worker():
         return tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
                 tf.train.ClusterSpec({"worker": described.addresses}),
-                "worker",
-                described.index,
+                task_type="worker",
+                task_id=described.index,
                 num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
                 rpc_layer="grpc",
             )

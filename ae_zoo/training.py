@@ -54,7 +54,8 @@ def train(
     Raises:
         FileExistsError: `output_dir` holds a run already and `resume` is False.
         FloatingPointError: The loss became NaN or infinite.
-        RuntimeError: Another worker was lost, or did not start.
+        RuntimeError: Another worker was lost (`ae_zoo.distribution.WorkerLostError`),
+            or did not start.
         ValueError: Unknown recipe or strategy, a cluster that makes no sense, or a
             batch that does not divide among the replicas.
 

@@ -289,35 +289,36 @@ def test_zero_weights_leave_samples_out(name, reference, images):
     assert_same_weights(model, expected)
 
 
-def test_two_replicas_learn_what_one_does(name, reference, images, two_replicas):
-    start, expected = reference
-    with two_replicas.scope():
-        model = compiled(ENTRIES[name](noise=False))
-    model.set_weights(start)
-    x, weight = diluted(images)
-    history = model.fit(
-        x, x, batch_size=16, epochs=3, sample_weight=weight, verbose=0
+def run_with_few_samples(model, images):
+    """Trains, with last batches of 3 and of 1, of which a second replica gets none."""
+    options = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    weight = np.linspace(0.0, 2.0, 11).astype("float32")
+    logs = model.fit(images[:9], epochs=2, **options).history
+    weighted = model.fit(
+        images[:11], images[:11], sample_weight=weight, **options
     ).history
-    assert_same_history(history, expected.history_logs)
-    assert_same_weights(model, expected)
-    # A last batch of 3 is shared unevenly.
-    logs = model.evaluate(images[:11], batch_size=8, verbose=0, return_dict=True)
-    alone = expected.evaluate(images[:11], batch_size=8, verbose=0, return_dict=True)
-    for metric, value in alone.items():
-        np.testing.assert_allclose(logs[metric], value, **SAME)
+    logs |= {f"weighted_{name}": values for name, values in weighted.items()}
+    logs |= model.evaluate(images[:9], batch_size=8, verbose=0, return_dict=True)
+    return logs
 
 
-@pytest.mark.parametrize("entry", ["sparse_l1", "sparse_kl", "variational"])
-def test_a_replica_without_a_sample_adds_nothing(entry, images, two_replicas):
-    """Nine images in batches of eight: the second replica gets none of the last."""
+def test_two_replicas_learn_what_one_does(name, images, two_replicas):
+    """With the same noise too: tests/test_multi_worker.py goes on to machines."""
     with two_replicas.scope():
-        model = compiled(ENTRIES[entry](noise=False))
-    alone = compiled(ENTRIES[entry](noise=False))
+        model = compiled(ENTRIES[name](noise=True))
+    alone = compiled(ENTRIES[name](noise=True))
     alone.set_weights(model.get_weights())
-    logs = model.evaluate(images[:9], batch_size=8, verbose=0, return_dict=True)
-    expected = alone.evaluate(images[:9], batch_size=8, verbose=0, return_dict=True)
+    logs = run_with_few_samples(model, images)
+    expected = run_with_few_samples(alone, images)
+    assert set(logs) == set(expected)
     for metric, value in expected.items():
-        np.testing.assert_allclose(logs[metric], value, **SAME)
+        np.testing.assert_allclose(logs[metric], value, **SAME, err_msg=metric)
+    assert_same_weights(model, alone)
+    np.testing.assert_allclose(
+        model.predict(images[:9], batch_size=8, verbose=0),
+        alone.predict(images[:9], batch_size=8, verbose=0),
+        **SAME,
+    )
 
 
 def test_mixed_precision(name, images, mixed_bfloat16):

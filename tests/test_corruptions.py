@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo import corruptions, networks
+from ae_zoo import corruptions, networks, replicas
 
 SEED = (3, 4)
 N = 40_000
@@ -213,15 +213,29 @@ def test_own_corruptions_are_saved_with_their_arguments(x, tmp_path):
     np.testing.assert_array_equal(loaded.corrupt(x, training=True), x + 0.25)
 
 
-def test_half_the_inputs_differ_between_replicas(two_replicas):
-    with two_replicas.scope():
+def test_replicas_share_the_noise_of_one_batch(two_replicas):
+    """Five rows, three and two: each is corrupted as one device would do it."""
+
+    def build():
         encoder = networks.dense_encoder((6,), [4])
-        model = ae_zoo.DenoisingAutoencoder(
-            encoder, "tied", corruption=corruptions.MaskingCorruption(0.5)
-        )
-    x = tf.ones((4, 6))
-    a, b = two_replicas.run(lambda: model.corrupt(x, training=True)).values
-    assert (a.numpy() != b.numpy()).any()
+        corruption = corruptions.SaltAndPepperCorruption((0.2, 0.8))
+        return ae_zoo.DenoisingAutoencoder(encoder, "tied", corruption=corruption)
+
+    with two_replicas.scope():
+        model = build()
+    x = tf.fill((5, 6), 0.5)
+    shares = two_replicas.experimental_distribute_values_from_function(
+        lambda context: [x[:3], x[3:]][context.replica_id_in_sync_group]
+    )
+
+    def corrupt(x):
+        with replicas.sharing(x.shape[0]):
+            return model.corrupt(x, training=True)
+
+    parts = two_replicas.run(corrupt, args=(shares,)).values
+    alone = build().corrupt(x, training=True)
+    np.testing.assert_array_equal(tf.concat(parts, axis=0), alone)
+    assert len(np.unique(alone, axis=0)) == 5  # no two rows have the same noise
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,214 @@
+"""What a second worker brings: one worker on one core against two on a core each.
+
+    python benchmarks/scaling.py [--pairs 5] [--steps 40] [--batch 1000]
+
+The network of the recipe `deep_mnist`, batches of random images, the same global batch
+for both. Every pair runs all measurements below one after the other, in turning order,
+so that what slows the machine for minutes slows both sides; the table gives the median
+of the pairs and their range.
+
+- one: a worker pinned to one core, the whole batch, 20 steps in a call as in recipes;
+- two: two workers pinned to one core each, half the batch each, MultiWorkerMirrored;
+- apart: the same two halves at the same time, by two processes that know nothing of
+  each other. What a step of "two" takes longer is what working together costs:
+  all-reduce, waiting for the slower one, and a call from Python for each step;
+- reduce: two workers sum one vector of the size of the gradients and do nothing else:
+  the all-reduce alone, without any overlap with the backward pass.
+
+Run it on an idle machine of at least two cores.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+MEASUREMENTS = {  # name: (what a process does, how many, whether a cluster)
+    "one": ("fit", 1, False),
+    "two": ("fit", 2, True),
+    "apart": ("fit", 2, False),
+    "reduce": ("reduce", 2, True),
+}
+TWO_CORES = 2
+
+
+def main():
+    options = _options()
+    if options.role:
+        return _work(options)
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < TWO_CORES:
+        sys.exit("benchmarks/scaling.py needs two cores.")
+    print(f"Load before: {os.getloadavg()[0]:.2f} (should be near 0)")
+    seconds = {name: [] for name in MEASUREMENTS}
+    names = list(MEASUREMENTS)
+    for pair in range(options.pairs):
+        for name in names[pair % 2 :] + names[: pair % 2]:
+            seconds[name].append(_measure(name, cores, options))
+            print(f"pair {pair}, {name}: {1000 * seconds[name][-1]:.2f} ms a step")
+    _report(seconds, options)
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=40, help="timed, a multiple of 20")
+    parser.add_argument("--batch", type=int, default=1000, help="global")
+    parser.add_argument("--recipe", default="deep_mnist")
+    parser.add_argument("--role", choices=["fit", "reduce"], help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _measure(name, cores, options):
+    """Seconds of a step: of the slowest process."""
+    from ae_zoo import cluster, local_workers
+
+    role, count, is_cluster = MEASUREMENTS[name]
+    addresses = [f"127.0.0.1:{port}" for port in local_workers.free_ports(count)]
+    share = options.batch if is_cluster else options.batch // count
+    workers = []
+    for index in range(count):
+        config = cluster.to_tf_config(addresses, index) if is_cluster else ""
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, __file__, "--role", role, "--core", str(cores[index])]
+                + ["--share", str(share), "--steps", str(options.steps)]
+                + ["--recipe", options.recipe],
+                env=os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": "-1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        )
+    for worker in workers:
+        assert worker.stdout.readline() == "ready\n", "a worker did not start"
+    for worker in workers:  # all at once
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    results = [json.loads(worker.stdout.readline()) for worker in workers]
+    for worker in workers:
+        worker.wait()
+    return max(results)
+
+
+def _work(options):
+    os.sched_setaffinity(0, {options.core})
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from ae_zoo.distribution import get_strategy
+
+    strategy = get_strategy("multi_worker" if os.environ["TF_CONFIG"] else "default")
+    seconds = {"fit": _time_fit, "reduce": _time_reduce}[options.role](
+        strategy, options
+    )
+    print(json.dumps(seconds), flush=True)
+
+
+def _wait_for_go():
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+
+def _build(strategy, options):
+    from ae_zoo.recipe import load_recipe
+
+    _, recipe = load_recipe(options.recipe)
+    with strategy.scope():
+        model = recipe.build()
+        model.compile(recipe.optimizer(1000), steps_per_execution=20)
+    return model
+
+
+def _time_fit(strategy, options):
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:  # the first traced and warmed up
+                _wait_for_go()
+                self.started = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.seconds = time.perf_counter() - self.started
+
+    model = _build(strategy, options)
+    shape = (options.share, *model.input_shape[1:])
+    x = np.random.default_rng(0).random(shape, dtype="float32")
+    dataset = tf.data.Dataset.from_tensors(x).repeat()
+    clock = Clock()
+    model.fit(
+        dataset, steps_per_epoch=options.steps, epochs=2, verbose=0, callbacks=[clock]
+    )
+    return clock.seconds / options.steps
+
+
+def _time_reduce(strategy, options):
+    import tensorflow as tf
+
+    size = sum(weight.size for weight in _sizes(strategy, options))
+
+    @tf.function
+    def reduce(values):
+        def step():
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce("SUM", values)
+
+        return strategy.experimental_local_results(strategy.run(step))[0]
+
+    values = tf.ones([size])
+    for _ in range(5):
+        reduce(values)
+    _wait_for_go()
+    started = time.perf_counter()
+    for _ in range(options.steps):
+        reduce(values)
+    return (time.perf_counter() - started) / options.steps
+
+
+def _sizes(strategy, options):
+    return [w.numpy() for w in _build(strategy, options).trainable_weights]
+
+
+def _report(seconds, options):
+    from ae_zoo.recipe import load_recipe
+
+    parameters = load_recipe(options.recipe)[1].build().count_params()
+    print(f"\n{options.recipe}: {parameters:,} parameters, batch {options.batch}\n")
+    print("| measurement | ms a step, median | range | samples/s |")
+    print("|---|---|---|---|")
+    for name, values in seconds.items():
+        ms = sorted(1000 * value for value in values)
+        rate = "" if name == "reduce" else f"{options.batch / _median(values):,.0f}"
+        print(
+            f"| {name} | {1000 * _median(values):.2f} | {ms[0]:.2f}–{ms[-1]:.2f} | "
+            f"{rate} |"
+        )
+    speedups = [a / b for a, b in zip(seconds["one"], seconds["two"], strict=True)]
+    together = [a - b for a, b in zip(seconds["two"], seconds["apart"], strict=True)]
+    share = _median(together) / _median(seconds["two"])
+    print(
+        f"\nSpeed-up of two workers: {_median(speedups):.2f} (median of "
+        f"{len(speedups)} pairs; {min(speedups):.2f}–{max(speedups):.2f}).\n"
+        f"Working together costs {1000 * _median(together):.2f} ms of a step, "
+        f"{share:.1%}, by two − apart; the all-reduce alone takes "
+        f"{1000 * _median(seconds['reduce']):.2f} ms."
+    )
+
+
+def _median(values):
+    return statistics.median(values)
+
+
+if __name__ == "__main__":
+    main()

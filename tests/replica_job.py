@@ -1,0 +1,75 @@
+"""Trains one model of each variant, alone or on several replicas; saves the results.
+
+python replica_job.py FILE alone | mirrored COUNT | multi_worker
+"""
+
+import sys
+
+import numpy as np
+
+ENTRIES = [
+    "undercomplete",
+    "deep_tied",
+    "denoising",
+    "sparse_kl",
+    "contractive_projection",
+    "convolutional",
+    "importance_weighted",
+]
+
+
+def images():
+    return np.random.default_rng(5).random((27, 8, 8, 1)).astype("float32")
+
+
+def train(build, strategy):
+    """Noise, sample weights, and last batches of 3 and of 1: fewer than replicas.
+
+    Returns:
+        Arrays by name.
+    """
+    import keras
+    from test_contract import compiled
+
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = compiled(build(noise=True))
+    x, weight = images(), np.linspace(0.0, 2.0, 27).astype("float32")
+    options = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    results = {}
+    history = model.fit(x[:25], epochs=2, validation_data=(x, x), **options).history
+    weighted = model.fit(x, x, sample_weight=weight, **options).history
+    for name, values in (
+        history | {f"weighted_{k}": weighted[k] for k in weighted}
+    ).items():
+        results[name] = np.array(values)
+    logs = model.evaluate(x[:9], batch_size=8, verbose=0, return_dict=True)
+    results |= {f"evaluate_{name}": np.array(value) for name, value in logs.items()}
+    results["predict"] = model.predict(x[:9], batch_size=8, verbose=0)
+    for number, value in enumerate(model.get_weights()):
+        results[f"weight_{number}"] = value
+    return results
+
+
+def main(path, kind, count=1):
+    import tensorflow as tf
+
+    if kind == "mirrored":
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * int(count),
+        )
+    from ae_zoo.distribution import get_strategy
+
+    strategy = get_strategy(kind)
+    from test_contract import ENTRIES as BUILDERS
+
+    results = {}
+    for name in ENTRIES:
+        for key, value in train(BUILDERS[name], strategy).items():
+            results[f"{name}/{key}"] = value
+    np.savez(path, **results)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
