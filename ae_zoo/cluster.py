@@ -1,9 +1,11 @@
 """The machines of a job, as the environment describes them."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import socket
+import time
 
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
@@ -70,6 +72,96 @@ class Cluster:
                     f"{self.source} gives it: {error.strerror}. End the program that "
                     "uses the port (an earlier run?), or name another port."
                 ) from error
+
+    def meet(self, seconds):
+        """Waits until all workers are there: TensorFlow by itself waits for ever.
+
+        The others call at the chief's address, and the chief answers when it has
+        heard them all.
+
+        Args:
+            seconds: How long to wait.
+
+        Raises:
+            TimeoutError: Somebody did not come.
+            ValueError: Workers were told of different clusters.
+        """
+        deadline = time.monotonic() + seconds
+        hello = json.dumps({"addresses": self.addresses, "index": self.index})
+        if self.is_chief:
+            self._await_others(deadline, seconds)
+            return
+        host, _, port = self.addresses[0].rpartition(":")
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection((host, int(port)), 5) as chief:
+                    chief.sendall(f"{hello}\n".encode())
+                    chief.settimeout(max(deadline - time.monotonic(), 0.1))
+                    answer = chief.makefile().readline()
+            except OSError:  # it has not started yet
+                time.sleep(0.2)
+                continue
+            if answer.startswith("other"):
+                raise _other_cluster(self, json.loads(answer.partition(" ")[2]))
+            if answer:
+                return
+        raise TimeoutError(
+            f"The chief of {self.source}, {self.addresses[0]}, did not answer worker "
+            f"{self.index} within {seconds} s. See that all workers run and reach each "
+            "other, or give them longer by $AE_ZOO_START_SECONDS."
+        )
+
+    def _await_others(self, deadline, seconds):
+        callers = {}
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(socket.socket())
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(("", int(self.addresses[0].rpartition(":")[2])))
+            server.listen(len(self.addresses))
+            while len(callers) < len(self.addresses) - 1:
+                try:
+                    server.settimeout(max(deadline - time.monotonic(), 0.001))
+                    caller = stack.enter_context(server.accept()[0])
+                except TimeoutError:
+                    raise self._missing(callers, seconds) from None
+                hello = _read_hello(caller)
+                if hello is None:
+                    continue  # a stranger
+                if tuple(hello["addresses"]) != self.addresses:
+                    caller.sendall(f"other {json.dumps(self.addresses)}\n".encode())
+                    raise _other_cluster(self, hello["addresses"])
+                callers[hello["index"]] = caller
+            for caller in callers.values():
+                caller.sendall(b"go\n")
+
+    def _missing(self, callers, seconds):
+        missing = [
+            f"{index} ({address})"
+            for index, address in enumerate(self.addresses)
+            if index and index not in callers
+        ]
+        return TimeoutError(
+            f"Of the {len(self.addresses)} workers of {self.source} did not start "
+            f"within {seconds} s: {', '.join(missing)}. See that all workers run and "
+            "reach each other, or give them longer by $AE_ZOO_START_SECONDS."
+        )
+
+
+def _read_hello(caller):
+    caller.settimeout(5)
+    try:
+        hello = json.loads(caller.makefile().readline())
+        return hello if {"addresses", "index"} <= hello.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _other_cluster(mine, theirs):
+    return ValueError(
+        "The workers were told of different clusters. Worker "
+        f"{mine.index} has {list(mine.addresses)}, another has {list(theirs)}. Give "
+        f"all the same addresses in the same order, by {mine.source}."
+    )
 
 
 def from_environment():

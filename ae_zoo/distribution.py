@@ -34,7 +34,8 @@ def get_strategy(strategy):
 
     Raises:
         ValueError: An unknown name, or an environment that describes no cluster.
-        RuntimeError: Workers did not start in time, or TensorFlow was in use before.
+        RuntimeError: TensorFlow was in use before.
+        TimeoutError: Not all workers started in time.
         OSError: Another program uses the port of this worker.
     """
     if isinstance(strategy, tf.distribute.Strategy):
@@ -114,7 +115,22 @@ def _multi_worker():
             "On this machine alone use --local-workers N or --strategy mirrored."
         )
     described.check_port()
-    _watch(len(described.addresses))
+    described.meet(_seconds("START", START_WITHIN))
+    return _connect(described)
+
+
+def _connect(described):
+    # Has the workers tell each other that they live.
+    context.context().configure_coordination_service(
+        "standalone",
+        "/job:worker/replica:0/task:0",
+        heartbeat_timeout_in_ms=1000 * _seconds("LOST", LOST_AFTER),
+        coordinated_jobs=[
+            coordination_config_pb2.CoordinatedJob(
+                name="worker", num_tasks=len(described.addresses)
+            )
+        ],
+    )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -131,26 +147,6 @@ def _multi_worker():
             "TensorFlow: make it in the first lines of the program, before models, "
             f"layers or tensors. ({_first_line(error)})"
         ) from error
-    except tf.errors.OpError as error:
-        raise RuntimeError(
-            f"The {len(described.addresses)} workers of {described.source} did not "
-            f"all start within {_seconds('START', START_WITHIN)} s: "
-            f"{', '.join(described.addresses)}. See that all of them run, reach each "
-            f"other and name the same addresses. ({_first_line(error)})"
-        ) from error
-
-
-def _watch(workers):
-    """Has the workers tell each other that they live, and bounds the waiting."""
-    context.context().configure_coordination_service(
-        "standalone",
-        "/job:worker/replica:0/task:0",
-        cluster_register_timeout_in_ms=1000 * _seconds("START", START_WITHIN),
-        heartbeat_timeout_in_ms=1000 * _seconds("LOST", LOST_AFTER),
-        coordinated_jobs=[
-            coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=workers)
-        ],
-    )
 
 
 def _seconds(kind, default):

@@ -32,6 +32,7 @@ MEASUREMENTS = {  # name: (what a process does, how many, whether a cluster)
     "apart": ("fit", 2, False),
     "reduce": ("reduce", 2, True),
 }
+QUIET = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 TWO_CORES = 2
 
 
@@ -79,10 +80,9 @@ def _measure(name, cores, options):
                 [sys.executable, __file__, "--role", role, "--core", str(cores[index])]
                 + ["--share", str(share), "--steps", str(options.steps)]
                 + ["--recipe", options.recipe],
-                env=os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": "-1"},
+                env=os.environ | {"TF_CONFIG": config} | QUIET,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 text=True,
             )
         )
@@ -158,21 +158,23 @@ def _time_reduce(strategy, options):
 
     size = sum(weight.size for weight in _sizes(strategy, options))
 
-    @tf.function
-    def reduce(values):
-        def step():
-            context = tf.distribute.get_replica_context()
-            return context.all_reduce("SUM", values)
+    with strategy.scope():
+        values = tf.Variable(tf.ones([size]))
 
+    def step():
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce("SUM", values.read_value())
+
+    @tf.function
+    def reduce():
         return strategy.experimental_local_results(strategy.run(step))[0]
 
-    values = tf.ones([size])
     for _ in range(5):
-        reduce(values)
+        reduce()
     _wait_for_go()
     started = time.perf_counter()
     for _ in range(options.steps):
-        reduce(values)
+        reduce()
     return (time.perf_counter() - started) / options.steps
 
 

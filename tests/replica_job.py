@@ -29,7 +29,10 @@ def train(build, strategy):
         Arrays by name.
     """
     import keras
+    import tensorflow as tf
     from test_contract import compiled
+
+    import ae_zoo
 
     keras.utils.set_random_seed(0)
     with strategy.scope():
@@ -45,6 +48,12 @@ def train(build, strategy):
         results[name] = np.array(values)
     logs = model.evaluate(x[:9], batch_size=8, verbose=0, return_dict=True)
     results |= {f"evaluate_{name}": np.array(value) for name, value in logs.items()}
+    if isinstance(model, ae_zoo.ConvolutionalAutoencoder):
+        # In any order, every sample once: without a seed, workers must agree on one.
+        model.optimizer.learning_rate = 0.0
+        tf.random.set_seed(None)
+        shuffled = model.fit(x, x, **options | {"shuffle": True}).history
+        results["shuffled"] = np.array(shuffled["loss"])
     results["predict"] = model.predict(x[:9], batch_size=8, verbose=0)
     for number, value in enumerate(model.get_weights()):
         results[f"weight_{number}"] = value

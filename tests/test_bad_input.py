@@ -161,6 +161,9 @@ def test_batches_that_do_not_divide_among_replicas(two_replicas):
     for method in (model.fit, model.evaluate):  # outside the scope, as users call it
         with pytest.raises(ValueError, match=message):
             method(x(), batch_size=3)
+    summed = keras.losses.MeanSquaredError(reduction="sum")
+    with two_replicas.scope(), pytest.raises(ValueError, match="the mean.*'sum'"):
+        model.compile(loss=summed)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bool", "bfloat16"])

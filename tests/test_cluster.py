@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -118,3 +119,46 @@ def test_a_port_in_use_is_named():
 
 def test_free_ports_differ():
     assert len(set(local_workers.free_ports(5))) == 5
+
+
+def meet(clusters, seconds):
+    """What each worker's meeting raised, or None."""
+
+    def one(cluster):
+        try:
+            cluster.meet(seconds)
+        except (TimeoutError, ValueError) as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(one, clusters))
+
+
+def three():
+    ports = local_workers.free_ports(3)
+    addresses = tuple(f"127.0.0.1:{port}" for port in ports)
+    return [cluster.Cluster(addresses, index, "TF_CONFIG") for index in range(3)]
+
+
+def test_workers_meet():
+    workers = three()
+    assert meet(workers, 20) == [None, None, None]
+    assert meet(reversed(workers), 20) == [None, None, None]  # the ports are free again
+
+
+def test_workers_that_do_not_come_are_named():
+    workers = three()
+    chief, second = meet(workers[:2], 0.5)
+    missing = f"TF_CONFIG did not start within 0.5 s: 2 ({workers[0].addresses[2]})"
+    assert missing in str(chief)
+    assert "did not answer worker 1 within 0.5 s" in str(second)
+    assert all(type(error) is TimeoutError for error in (chief, second))
+
+
+def test_workers_of_different_clusters_are_told():
+    chief, second, _ = three()
+    other = cluster.Cluster(tuple(reversed(chief.addresses[1:])), 0).addresses
+    second = cluster.Cluster((chief.addresses[0], *other), 1, "TF_CONFIG")
+    for error in meet([chief, second], 20):
+        assert "told of different clusters" in str(error)
+        assert type(error) is ValueError

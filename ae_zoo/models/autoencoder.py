@@ -263,6 +263,7 @@ class Autoencoder(Endpoints, CheckedModel):
         if self.distribute_strategy.num_replicas_in_sync > 1:
             _check_no_accumulation(optimizer)
             jit_compile, steps_per_execution = False, 1
+            _check_is_mean(loss)
         elif jit_compile == "auto" and not tf.config.list_physical_devices("GPU"):
             jit_compile = False
         super().compile(
@@ -322,6 +323,16 @@ def weighted_mean(values, sample_weight):
     # An uneven last batch leaves some replicas without a sample.
     size = ops.cast(ops.shape(values)[0], values.dtype)
     return ops.divide_no_nan(ops.sum(values), size)
+
+
+def _check_is_mean(loss):
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    if reduction not in ("sum_over_batch_size", "mean"):
+        raise ValueError(
+            "Across replicas the loss must be the mean over the samples of a batch, "
+            "reduction='sum_over_batch_size'. Received a loss with "
+            f"reduction={reduction!r}"
+        )
 
 
 def _input_range(given, loss, decoder):

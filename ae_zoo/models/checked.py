@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ae_zoo import validation
 from ae_zoo.models.across_workers import AcrossWorkers
+from ae_zoo.replicas import is_multi_worker
 
 
 class CheckedModel(AcrossWorkers):
@@ -41,6 +42,8 @@ class CheckedModel(AcrossWorkers):
             self._check(validation_data)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it cannot
+        elif is_multi_worker(self.distribute_strategy):
+            _agree_on_the_order(self.seed)
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
@@ -100,6 +103,12 @@ class CheckedModel(AcrossWorkers):
     @property
     def _is_own_target(self):
         return self._reconstruction_shape == self._sample_shape
+
+
+def _agree_on_the_order(seed):
+    # Each worker shuffles all samples and takes its share of every batch.
+    if tf.compat.v1.get_seed(None)[0] is None:  # the user has set none
+        tf.random.set_seed(seed)
 
 
 def _as_array(values):
