@@ -68,6 +68,8 @@ def main(path, kind, count=1):
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * int(count),
         )
+        # Replicas that wait for each other hold a thread each.
+        tf.config.threading.set_inter_op_parallelism_threads(4 * int(count))
     from ae_zoo.distribution import get_strategy
 
     strategy = get_strategy(kind)
