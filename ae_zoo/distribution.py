@@ -82,7 +82,6 @@ def explained_losses(strategy):
     except (
         tf.errors.UnavailableError,
         tf.errors.AbortedError,
-        tf.errors.InternalError,
         tf.errors.CancelledError,
         tf.errors.DeadlineExceededError,
         tf.errors.FailedPreconditionError,
