@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 # each, carried through eight steps of gradient descent; values go up to about 50.
 SAME = {"rtol": 1e-5, "atol": 1e-5}
 # What a run may take on a busy machine, in seconds; none comes near it on a free one.
-PATIENCE = 300
+PATIENCE = 900
 SOON = {"AE_ZOO_LOST_SECONDS": "5"}
 
 
