@@ -2,7 +2,8 @@
 
 Source: Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data with neural
 networks". Where the paper pretrains sigmoid layers as RBMs, GELU layers train from
-scratch.
+scratch, on digits turned, sheared and scaled a little: as they are, the training images
+reach 1.9 and those of the test stay at 3.2.
 Command: ae-zoo train deep_mnist
 Wall time: 89 min on 2 cores of AMD EPYC that other work shared.
 Expected: test squared error 2.111; the paper 3.00, PCA 13.87.
