@@ -28,7 +28,7 @@ class Recipe:
         seed: Of weights, shuffling and noise.
         binarize: As in `ae_zoo.data.load`, for the training split; the validation and
             test splits are then binarized once.
-        augment: Batch → batch, applied to the training split.
+        augment: As in `ae_zoo.data.load`, for the training split.
         pair: x → (input, target), where the target is not the input.
         classes: Labels of the samples to train and validate on, as in
             `ae_zoo.data.load`; None takes all.

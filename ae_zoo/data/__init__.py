@@ -12,8 +12,8 @@
 
 `digits` comes with scikit-learn and needs no download. The others are prepared
 once by `prepare`, the only function here that may use the network; `load` and
-`arrays` only read. Importing this package does not import TensorFlow, nor do
-`names` and `info`.
+`arrays` only read. `tfrecords` streams a set of your own. Importing this package
+does not import TensorFlow, nor do `names` and `info`.
 
 Example:
     >>> from ae_zoo import data
@@ -28,6 +28,7 @@ from ae_zoo.data.mnist_style import mnist_style
 from ae_zoo.data.pipeline import load
 from ae_zoo.data.preparing import prepare
 from ae_zoo.data.reading import arrays
+from ae_zoo.data.streaming import tfrecords
 
 __all__ = [
     "DatasetInfo",
@@ -39,4 +40,5 @@ __all__ = [
     "names",
     "prepare",
     "random_affine",
+    "tfrecords",
 ]

@@ -1,7 +1,7 @@
 """Augmentation of images inside the data pipeline."""
 
 
-def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
+def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75):
     """Images slightly turned, sheared and scaled about their centre.
 
     One resampling does all three, in an image of thrice the size: bilinear sampling of
@@ -13,10 +13,10 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
         shear: Standard deviation of the horizontal shear.
         scale: Standard deviation of the log of the height's and the width's scale.
         share: Of the images that are changed; the others pass as they are.
-        seed: Of the draws.
 
     Returns:
-        A function (batch, height, width, channels) to the same, for `augment=` of
+        A function of images, (batch, height, width, channels), and a seed for
+        stateless draws, (2,), to images of the same shape: for `augment=` of
         `ae_zoo.data.load` and of a recipe.
 
     Example:
@@ -24,12 +24,12 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
     """
     import tensorflow as tf
 
-    generator = tf.random.Generator.from_seed(seed)
-
-    def augment(images):
+    def augment(images, seed):
+        seeds = tf.random.experimental.stateless_split(seed, 2)
         batch, height, width = (tf.shape(images)[axis] for axis in range(3))
         angle, slant, log_y, log_x = tf.unstack(
-            generator.normal((4, batch)) * [[rotation], [shear], [scale], [scale]]
+            tf.random.stateless_normal((4, batch), seeds[0])
+            * [[rotation], [shear], [scale], [scale]]
         )
         cos, sin = tf.cos(angle), tf.sin(angle)
         row_y = [sin * tf.exp(log_y), cos * tf.exp(log_y)]
@@ -51,7 +51,7 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75, seed=0):
             fill_mode="CONSTANT",
         )
         changed = tf.clip_by_value(changed, 0.0, 1.0)  # bicubic oversteps
-        is_kept = generator.uniform((batch, 1, 1, 1)) >= share
+        is_kept = tf.random.stateless_uniform((batch, 1, 1, 1), seeds[1]) >= share
         return tf.where(is_kept, images, changed)
 
     return augment

@@ -16,8 +16,8 @@ def check(
         facts: The set to be loaded; the others are named as in `load`.
     """
     if batch_size is not None:
-        _check_integer("batch_size", batch_size, 1, "a positive integer or None")
-    _check_integer("seed", seed, 0, "an integer of 0 or more")
+        check_integer("batch_size", batch_size, 1, "a positive integer or None")
+    check_integer("seed", seed, 0, "an integer of 0 or more")
     _check_classes(facts, classes)
     _check_binarize(facts, binarize, augment)
     for name, function in {"augment": augment, "pair": pair}.items():
@@ -59,7 +59,37 @@ def _check_classes(facts: DatasetInfo, classes) -> None:
         )
 
 
-def _check_integer(name: str, value, least: int, expected: str) -> None:
+def check_sequence(batch_size, repeat, skip, shard) -> None:
+    """Raises TypeError or ValueError unless the place in the sequence makes sense.
+
+    Args: as in `load`.
+    """
+    check_integer("skip", skip, 0, "a number of batches of 0 or more")
+    if not isinstance(shard, tuple) or len(shard) != 2:
+        raise TypeError(
+            "`ae_zoo.data.load` takes shard as the pair (index, number of workers), "
+            f"such as (0, 2). Received: {shard!r}."
+        )
+    check_integer("the number of workers in shard", shard[1], 1, "a positive integer")
+    check_integer("the index in shard", shard[0], 0, "an integer of 0 or more")
+    if shard[0] >= shard[1]:
+        raise ValueError(
+            "`ae_zoo.data.load` takes shard as (index, number of workers), the index "
+            f"counted from 0. Received: {shard!r}."
+        )
+    if skip and not repeat:
+        raise ValueError(
+            f"`ae_zoo.data.load` got skip={skip} without repeat=True: only the endless "
+            "sequence has a fixed order to start within."
+        )
+    if batch_size is None and (skip or shard[1] > 1):
+        raise ValueError(
+            "`ae_zoo.data.load` got skip or shard without batch_size: both count in "
+            "batches. Give batch_size."
+        )
+
+
+def check_integer(name: str, value, least: int, expected: str) -> None:
     message = f"`ae_zoo.data.load` takes {name} as {expected}. Received: {value!r}"
     # bool is an int in Python, but batch_size=True is a slip.
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):

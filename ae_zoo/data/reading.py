@@ -5,15 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ae_zoo.data import catalogue
 from ae_zoo.data.dataset_info import DatasetInfo
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 def arrays(
@@ -71,8 +67,8 @@ def stored_arrays(
     return _decoded(facts.name, split, find_prepared(facts, data_dir))
 
 
-def stream(facts: DatasetInfo, split: str, folder: Path) -> tf.data.Dataset:
-    """Decodes the examples of a prepared split one by one, in a fixed order.
+def files(facts: DatasetInfo, split: str, folder: Path):
+    """Where the examples of a prepared split lie, and how one is decoded.
 
     Args:
         facts: The set.
@@ -80,23 +76,25 @@ def stream(facts: DatasetInfo, split: str, folder: Path) -> tf.data.Dataset:
         folder: Its prepared copy.
 
     Returns:
-        Dataset of (stored, label) of one example; label is 0 where there is none.
+        The list of (path of a TFRecord file, records to skip, records to take), in a
+        fixed order, and the function from a serialized record to (stored, label);
+        label is 0 where there is none.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder_from_directory(folder)
-    # One file at a time: otherwise the order would depend on how many there are.
-    order = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-    examples = builder.as_dataset(
-        split=facts.splits[split], read_config=order, shuffle_files=False
-    )
+    info = tfds.builder_from_directory(folder).info
+    slices = [
+        (part.filename, part.skip, part.take)
+        for part in info.splits[facts.splits[split]].file_instructions
+    ]
 
-    def pair(example):
+    def decode(record):
+        example = info.features.deserialize_example(record)
         label = example["label"] if facts.label else tf.constant(0, tf.int64)
         return example[facts.feature], label
 
-    return examples.map(pair)
+    return slices, decode
 
 
 def folders_to_search(data_dir: str | os.PathLike | None) -> list[Path]:
@@ -141,9 +139,15 @@ def prepare_command(facts: DatasetInfo) -> str:
 def _decoded(name: str, split: str, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     # Decoding 55,000 PNGs takes seconds, and a run asks for the same split again:
     # for another epoch loop, for evaluation, for the figures.
+    import tensorflow as tf
+
     facts = catalogue.lookup(name, caller="load")
-    batches = stream(facts, split, folder).batch(1024)
-    parts = list(batches.as_numpy_iterator())
+    slices, decode = files(facts, split, folder)
+    parts = []
+    for path, skip, take in slices:
+        records = tf.data.TFRecordDataset(path).skip(skip).take(take)
+        examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
+        parts.extend(examples.batch(1024).as_numpy_iterator())
     return _read_only(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

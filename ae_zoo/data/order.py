@@ -1,0 +1,99 @@
+"""Which examples come when: a pure function of the seed, the pass and the batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the examples of a set are dealt out; the fields are options of `load`."""
+
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    drop_remainder: bool = False
+    repeat: bool = False
+    skip: int = 0
+    shard: tuple[int, int] = (0, 1)
+
+    @property
+    def share(self) -> int:
+        """Size of this worker's share of a whole batch."""
+        index, workers = self.shard
+        size = self.batch_size
+        return size * (index + 1) // workers - size * index // workers
+
+    def batches(self, count: int, size: int) -> int:
+        """How many batches of `size` are in a pass over `count` examples."""
+        return count // size if self.drop_remainder else math.ceil(count / size)
+
+    def passes(self, one_pass, batches: int) -> tf.data.Dataset:
+        """One pass, or all passes one after the other from batch `skip` on.
+
+        Args:
+            one_pass: (key, first batch) → dataset of the batches of a pass; the key is
+                an integer tensor of shape (2,) that seeds stateless draws.
+            batches: How many batches a pass has; needed for `skip` alone.
+        """
+        import tensorflow as tf
+
+        if not self.repeat:
+            # In place of a pass number, which no one counts: a new draw every time.
+            keys = tf.data.Dataset.random(
+                seed=self.seed, rerandomize_each_iteration=True
+            )
+            keys = keys.batch(2, drop_remainder=True).take(1)
+            return keys.flat_map(lambda key: one_pass(key, 0))
+        first_pass, first_batch = divmod(self.skip, batches) if self.skip else (0, 0)
+        seed = tf.constant([self.seed, 0], tf.int64)
+
+        def numbered(number):
+            key = tf.random.experimental.stateless_fold_in(seed, number)
+            start = tf.where(number == first_pass, first_batch, 0)
+            return one_pass(key, tf.cast(start, tf.int64))
+
+        endless = tf.data.Dataset.counter(first_pass).flat_map(numbered)
+        infinite = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return endless.apply(infinite)
+
+
+def rows(count: int, plan: Plan) -> tf.data.Dataset:
+    """The row numbers of each batch of a set of `count` rows.
+
+    Returns:
+        Dataset of (numbers, key, span): this worker's row numbers, (share,) int64; the
+        key of the batch, (2,) int64; and where the share lies in the whole batch, as
+        (begin, end, size of the batch) int64.
+    """
+    import tensorflow as tf
+
+    batches = plan.batches(count, plan.batch_size)
+    index, workers = plan.shard
+
+    def one_pass(key, first):
+        order = tf.range(count, dtype=tf.int64)
+        if plan.shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, key)
+
+        def batch(number):
+            start = number * plan.batch_size
+            size = tf.minimum(count - start, plan.batch_size)
+            begin, end = size * index // workers, size * (index + 1) // workers
+            numbers = order[start + begin : start + end]
+            if plan.drop_remainder:
+                numbers = tf.ensure_shape(numbers, (plan.share,))
+            batch_key = tf.random.experimental.stateless_fold_in(key, number)
+            return numbers, batch_key, tf.stack([begin, end, size])
+
+        return tf.data.Dataset.range(first, batches).map(batch)
+
+    dataset = plan.passes(one_pass, batches)
+    if plan.repeat:
+        return dataset
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches))

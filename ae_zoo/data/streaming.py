@@ -1,0 +1,174 @@
+"""Sets that are read from TFRecord files on the way and never held in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ae_zoo.data import options
+from ae_zoo.data.order import Plan
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Files read at once where the order is shuffled.
+OPEN_FILES = 4
+
+
+def tfrecords(
+    files: Sequence[str | os.PathLike],
+    parse: Callable[[tf.Tensor], Any],
+    *,
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    window: int = 10_000,
+    drop_remainder: bool = False,
+    repeat: bool = False,
+    skip: int = 0,
+    shard: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """Streams batches from TFRecord files, however large they are together.
+
+    Memory is needed for two windows of records and a few batches. Shuffled, the files
+    come in a new order on every pass, and records change places within a window.
+
+    Args:
+        files: Paths of the files, in the same order on every worker.
+        parse: A serialized record, a scalar string, to an example.
+        batch_size: Examples in a batch, over all workers.
+        shuffle: Whether every pass has a new order.
+        seed: Of the order, at least 0.
+        window: Records that are shuffled together.
+        drop_remainder: Whether to leave out a last, smaller batch of a pass.
+        repeat: As in `load`.
+        skip: As in `load`; what is skipped is read, but not parsed.
+        shard: (index, number) of this worker, which reads the files number `index`,
+            `index` + `number` and so on, and gives its share of the batch size. Which
+            examples meet in a batch therefore depends on how many workers there are,
+            and workers whose files hold more examples take longer over a pass: train
+            with `repeat=True` and `steps_per_epoch`.
+
+    Returns:
+        Dataset of batches of what `parse` returns.
+
+    Raises:
+        TypeError: An argument of the wrong type.
+        ValueError: Fewer files than workers, or options that exclude each other.
+
+    Example:
+        >>> def parse(record):
+        ...     return tf.reshape(tf.io.decode_raw(record, tf.float32), (28, 28, 1))
+        >>> train = tfrecords(paths, parse, batch_size=100, repeat=True)
+    """
+    import tensorflow as tf
+
+    options.check_integer("batch_size", batch_size, 1, "a positive integer")
+    options.check_integer("window", window, 1, "a positive integer")
+    options.check_integer("seed", seed, 0, "an integer of 0 or more")
+    options.check_sequence(batch_size, repeat, skip, shard)
+    plan = Plan(
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        repeat=repeat,
+        skip=skip,
+        shard=shard,
+    )
+    slices = [(os.fspath(file), 0, -1) for file in files]
+    batches = stream(slices, lambda record, _: parse(record), plan, window)
+    return batches.map(lambda batch, _: batch).prefetch(tf.data.AUTOTUNE)
+
+
+def stream(
+    slices: Sequence[tuple[str, int, int]],
+    parse: Callable[[tf.Tensor, tf.Tensor], Any],
+    plan: Plan,
+    window: int,
+) -> tf.data.Dataset:
+    """Streams batches from parts of TFRecord files.
+
+    Args:
+        slices: (path, records to skip, records to take or -1) of each file.
+        parse: (serialized record, number of the record) to an example. Records are
+            numbered in the order of `slices`, unless there is a -1 among them.
+        plan: How they are dealt out.
+        window: Records that are shuffled together.
+
+    Returns:
+        Dataset of (batch, key of the batch).
+    """
+    import tensorflow as tf
+
+    index, workers = plan.shard
+    if len(slices) < workers:
+        raise ValueError(
+            f"{workers} workers need at least as many TFRecord files to stream. "
+            f"Received {len(slices)}: write the set in more shards."
+        )
+    firsts = [sum(take for _, _, take in slices[:n]) for n in range(len(slices))]
+    own = slices[index::workers]
+    batches = plan.batches(_count(own), plan.share) if plan.skip else 0
+    paths = tf.constant([path for path, _, _ in own])
+    spans = [
+        (skip, take, first)
+        for (_, skip, take), first in zip(own, firsts[index::workers], strict=True)
+    ]
+    spans = tf.constant(spans, tf.int64)  # (files, 3)
+
+    def records(file):
+        # Not `tf.unstack`: its second output as the number to take crashes tf.data.
+        skip, take, first = spans[file, 0], spans[file, 1], spans[file, 2]
+        part = tf.data.TFRecordDataset(paths[file]).skip(skip).take(take)
+        return part.enumerate().map(lambda n, record: (record, first + n))
+
+    def one_pass(key, first):
+        files = tf.data.Dataset.range(len(own))
+        if plan.shuffle:
+            order = tf.range(len(own), dtype=tf.int64)
+            order = tf.random.experimental.stateless_shuffle(order, key)
+            files = tf.data.Dataset.from_tensor_slices(order)
+            found = files.interleave(records, OPEN_FILES, 1, tf.data.AUTOTUNE, True)
+            found = _shuffle_windows(found, window, key)
+        else:
+            found = files.flat_map(records)
+        found = found.skip(first * plan.share).map(
+            parse, tf.data.AUTOTUNE, deterministic=True
+        )
+        found = found.batch(plan.share, drop_remainder=plan.drop_remainder)
+
+        def with_key(number, batch):
+            fold_in = tf.random.experimental.stateless_fold_in
+            return batch, fold_in(fold_in(key, first + number), index)
+
+        return found.enumerate().map(with_key)
+
+    return plan.passes(one_pass, batches)
+
+
+def _shuffle_windows(records, window, key):
+    """Shuffles within windows: unlike `Dataset.shuffle`, without any state."""
+    import tensorflow as tf
+
+    def shuffled(number, part):
+        window_key = tf.random.experimental.stateless_fold_in(key, number)
+        order = tf.range(tf.shape(part[0])[0])
+        order = tf.random.experimental.stateless_shuffle(order, window_key)
+        return tf.data.Dataset.from_tensor_slices(
+            tuple(tf.gather(values, order) for values in part)
+        )
+
+    batches = records.batch(window).enumerate()
+    return batches.flat_map(lambda number, *part: shuffled(number, *part))
+
+
+def _count(slices):
+    takes = [take for _, _, take in slices]
+    if -1 not in takes:
+        return sum(takes)
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset([path for path, _, _ in slices])
+    return int(records.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1))
