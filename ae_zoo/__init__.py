@@ -24,6 +24,7 @@ _LAZY = {
 }
 _MODULES = (
     "callbacks",
+    "checkpoints",
     "corruptions",
     "data",
     "evaluation",

@@ -29,6 +29,10 @@ class Recipe:
         binarize: As in `ae_zoo.data.load`, for the training split; the validation and
             test splits are then binarized once.
         augment: As in `ae_zoo.data.load`, for the training split.
+        steps_per_epoch: Steps between validations and checkpoints; by default a pass
+            over the training split.
+        batches: (skip, shard) → endless dataset of batches, in place of the training
+            split, as from `ae_zoo.data.tfrecords`; needs `steps_per_epoch`.
         pair: x → (input, target), where the target is not the input.
         classes: Labels of the samples to train and validate on, as in
             `ae_zoo.data.load`; None takes all.
@@ -59,6 +63,8 @@ class Recipe:
     seed: int = 0
     binarize: str | None = None
     augment: Callable | None = None
+    steps_per_epoch: int | None = None
+    batches: Callable | None = None
     pair: Callable | None = None
     classes: tuple | None = None
     patience: int | None = None
@@ -76,12 +82,20 @@ class Recipe:
                 "Recipe.metrics must name at least one protocol of ae_zoo.evaluation, "
                 "such as evaluation.SquaredError(): the card shows it."
             )
-        for field in (
+        if self.batches is not None and self.steps_per_epoch is None:
+            raise ValueError(
+                "Recipe.batches is without end: say in Recipe.steps_per_epoch how many "
+                "of its batches make an epoch."
+            )
+        counts = [
             "epochs",
             "batch_size",
             "steps_per_execution",
             "gradient_accumulation_steps",
-        ):
+        ]
+        if self.steps_per_epoch is not None:
+            counts.append("steps_per_epoch")
+        for field in counts:
             value = getattr(self, field)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(

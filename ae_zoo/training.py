@@ -1,17 +1,20 @@
 """Training a recipe from its first step to a model folder with its card."""
 
+import contextlib
+import csv
 import dataclasses
 import importlib.util
 import math
 import pathlib
 import shutil
 import tempfile
-import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ae_zoo import cards, data, evaluation, plots, zoo
+from ae_zoo.checkpoints import Checkpoints
 from ae_zoo.distribution import explained_losses, get_strategy, is_chief
 from ae_zoo.recipe import Recipe, load_recipe
 from ae_zoo.replicas import is_multi_worker
@@ -28,6 +31,7 @@ def train(
     resume=False,
     data_dir=None,
     verbose="auto",
+    keep=3,
 ):
     """Trains a recipe, evaluates it on the test split and writes its model folder.
 
@@ -44,9 +48,13 @@ def train(
         epochs: In place of the recipe's.
         seed: In place of the recipe's.
         output_dir: Default `runs/<name>`, with the seed where one is given.
-        resume: Go on from the checkpoints in `output_dir`.
+        resume: Go on from the checkpoints in `output_dir`, to the weights of a run that
+            was never interrupted. Where there are none yet the run begins, and where it
+            is finished its model is returned: a scheduler can start the same command
+            again and again.
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
         verbose: As in `fit`.
+        keep: How many checkpoints to keep while training.
 
     Returns:
         The trained model, compiled.
@@ -54,6 +62,9 @@ def train(
     Raises:
         FileExistsError: `output_dir` holds a run already and `resume` is False.
         FloatingPointError: The loss became NaN or infinite.
+        OSError: A checkpoint cannot be written, as when the disk is full.
+        ae_zoo.checkpoints.Preempted: SIGTERM came. The run is saved; the program ends
+            with status 75.
         RuntimeError: Another worker was lost (`ae_zoo.distribution.WorkerLostError`),
             or did not start.
         ValueError: Unknown recipe or strategy, a cluster that makes no sense, or a
@@ -78,41 +89,52 @@ def train(
     if seed is not None:
         recipe = dataclasses.replace(recipe, seed=seed)
     writes = is_chief(strategy)
-    if writes:
-        _check_output_dir(output_dir, resume)
+    if resume and (output_dir / "model").exists():
+        if writes:
+            print(f"The run in '{output_dir}' is finished; its model is loaded.")
+        return zoo.load(output_dir / "model")
+    if writes and not resume:
+        _check_output_dir(output_dir)
     with strategy.scope():
-        check_batch_size(recipe.batch_size // recipe.gradient_accumulation_steps)
-    splits = _load_splits(recipe, data_dir)
+        check_batch_size(_part(recipe))
     epochs = epochs or recipe.epochs
-    parts = int(splits["train"].cardinality())
-    steps = math.ceil(parts / recipe.gradient_accumulation_steps)
+    steps = recipe.steps_per_epoch or _batches(
+        recipe, "train", _part(recipe), data_dir
+    )
+    updates = math.ceil(steps / recipe.gradient_accumulation_steps)
+    together = _divisor(steps, min(recipe.steps_per_execution, updates))
+    callbacks = [StopOnDivergence(), *recipe.callbacks(), *_stopping(recipe)]
+    if writes:
+        callbacks += _boards(output_dir)
+    checkpoints = Checkpoints(output_dir / "checkpoints", callbacks, keep)
+    splits = _load_splits(recipe, data_dir, strategy, checkpoints.steps_done)
 
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
-        model = compiled_model(recipe, steps, epochs)
-    callbacks = [StopOnDivergence(), *recipe.callbacks(), *_stopping(recipe)]
-    if writes:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        csv_logger = keras.callbacks.CSVLogger(
-            output_dir / "training.csv", append=resume
+        model = compiled_model(
+            dataclasses.replace(recipe, steps_per_execution=together), updates, epochs
         )
-        callbacks = [csv_logger, *callbacks, *_files(output_dir)]
-    started = time.monotonic()
+    csv_logger = _csv_logger(output_dir, checkpoints.rows) if writes else None
     try:
         with explained_losses(strategy):
-            history = model.fit(
+            model.fit(
                 splits["train"],
+                steps_per_epoch=steps,
                 validation_data=splits["validation"],
+                validation_steps=_batches(
+                    recipe, "validation", recipe.batch_size, data_dir
+                ),
                 epochs=epochs,
-                callbacks=callbacks,
+                callbacks=[checkpoints, csv_logger] if writes else [checkpoints],
                 verbose=verbose if writes else 0,
             )
     finally:
+        checkpoints.close()
         if writes:
-            csv_logger.on_train_end()  # which Keras forgets where training breaks off
+            with contextlib.suppress(OSError):  # a full disk has been reported
+                csv_logger.on_train_end()  # which Keras forgets where training breaks
     if not writes:
         return model
-    seconds = time.monotonic() - started
     write_entry(
         _on_one_device(model, strategy),
         recipe,
@@ -120,8 +142,8 @@ def train(
         data_dir=data_dir,
         name=name,
         command=command,
-        epochs=max(history.epoch, default=epochs - 1) + 1,
-        seconds=seconds,
+        epochs=len(checkpoints.rows),
+        seconds=checkpoints.seconds,
     )
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
     return model
@@ -211,26 +233,44 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._epoch = epoch
 
 
-def _check_output_dir(output_dir, resume):
-    is_finished = (output_dir / "model").exists()
-    if resume and is_finished:
-        raise FileExistsError(
-            f"The run in '{output_dir}' is finished: there is nothing to resume. "
-            "Choose another output directory (--output-dir) to train anew."
-        )
-    if is_finished or (not resume and (output_dir / "checkpoints").exists()):
+def _check_output_dir(output_dir):
+    if (output_dir / "model").exists() or (output_dir / "checkpoints").exists():
         raise FileExistsError(
             f"'{output_dir}' holds a run already. Resume it if it is unfinished "
             "(--resume), or choose another output directory (--output-dir)."
         )
 
 
-def _load_splits(recipe, data_dir):
-    return {
-        "train": data.load(
+def _part(recipe):
+    return recipe.batch_size // recipe.gradient_accumulation_steps
+
+
+def _batches(recipe, split, size, data_dir):
+    if recipe.classes is None:
+        return math.ceil(data.info(recipe.dataset).counts[split] / size)
+    chosen = data.load(
+        recipe.dataset,
+        split,
+        batch_size=size,
+        classes=recipe.classes,
+        data_dir=data_dir,
+    )
+    return int(chosen.cardinality())
+
+
+def _divisor(steps, limit):
+    """The most steps in one call that make up an epoch; Keras oversteps it else."""
+    return max(k for k in range(1, min(steps, limit) + 1) if steps % k == 0)
+
+
+def _load_splits(recipe, data_dir, strategy, steps_done):
+    def train(shard):
+        if recipe.batches is not None:
+            return recipe.batches(steps_done, shard)
+        return data.load(
             recipe.dataset,
             "train",
-            batch_size=recipe.batch_size // recipe.gradient_accumulation_steps,
+            batch_size=_part(recipe),
             shuffle=True,
             seed=recipe.seed,
             binarize=recipe.binarize,
@@ -238,8 +278,13 @@ def _load_splits(recipe, data_dir):
             pair=recipe.pair,
             classes=recipe.classes,
             data_dir=data_dir,
-        ),
-        "validation": data.load(
+            repeat=True,
+            skip=steps_done,
+            shard=shard,
+        )
+
+    def validation(shard):
+        return data.load(
             recipe.dataset,
             "validation",
             batch_size=recipe.batch_size,
@@ -247,8 +292,44 @@ def _load_splits(recipe, data_dir):
             pair=recipe.pair,
             classes=recipe.classes,
             data_dir=data_dir,
-        ),
+            shard=shard,
+        )
+
+    return {
+        "train": _shared(train, strategy),
+        "validation": _shared(validation, strategy),
     }
+
+
+def _shared(load, strategy):
+    """A dataset of which each worker reads its own share of every global batch."""
+    if not is_multi_worker(strategy):
+        return load((0, 1))
+
+    def share(worker):
+        replicas = strategy.num_replicas_in_sync
+        own = replicas // worker.num_input_pipelines
+        first = worker.input_pipeline_id * own
+        parts = [load((first + number, replicas)) for number in range(own)]
+        turns = tf.data.Dataset.range(own).repeat()
+        return tf.data.Dataset.choose_from_datasets(parts, turns)
+
+    return strategy.distribute_datasets_from_function(share)
+
+
+def _csv_logger(output_dir, rows):
+    """Writes `training.csv` anew, up to the checkpoint, and goes on from there."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    path = output_dir / "training.csv"
+    if rows:
+        beside = path.with_suffix(".new")
+        with open(beside, "w", encoding="utf-8", newline="") as file:
+            names = sorted(set(rows[0]) - {"epoch"})
+            writer = csv.DictWriter(file, ["epoch", *names])
+            writer.writeheader()
+            writer.writerows(rows)
+        beside.replace(path)
+    return keras.callbacks.CSVLogger(path, append=bool(rows))
 
 
 def _on_one_device(model, strategy):
@@ -270,14 +351,7 @@ def _stopping(recipe):
     ]
 
 
-def _files(output_dir):
-    callbacks = []
-    if importlib.util.find_spec("tensorboard"):
-        callbacks.append(keras.callbacks.TensorBoard(output_dir / "logs"))
-    # Last: what it saves includes what the others did in the epoch.
-    callbacks.append(
-        keras.callbacks.BackupAndRestore(
-            output_dir / "checkpoints", delete_checkpoint=False
-        )
-    )
-    return callbacks
+def _boards(output_dir):
+    if not importlib.util.find_spec("tensorboard"):
+        return []
+    return [keras.callbacks.TensorBoard(output_dir / "logs")]

@@ -39,6 +39,7 @@ ROOMS = [
     "cluster",
     "local_workers",
     "distribution",
+    "checkpoints",
     "training",
     "tables",
     "demo",

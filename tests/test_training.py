@@ -75,8 +75,8 @@ def test_training_writes_a_model_folder(tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
     with pytest.raises(FileExistsError, match="--resume"):
         ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
-    with pytest.raises(FileExistsError, match="nothing to resume"):
-        ae_zoo.train(NAME, output_dir=tmp_path / "run", resume=True, verbose=0)
+    finished = ae_zoo.train(NAME, output_dir=tmp_path / "run", resume=True, verbose=0)
+    assert finished.card == card
 
 
 def test_training_repeats_itself(tmp_path):

@@ -1,0 +1,433 @@
+"""Checkpoints from which training goes on as if it had never been interrupted."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import threading
+import time
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ae_zoo.distribution import is_chief
+from ae_zoo.replicas import is_multi_worker, sum_over_replicas
+
+# What Keras's callbacks learn while they train, and forget when the process ends.
+_MEMORY = {
+    keras.callbacks.EarlyStopping: (
+        "best",
+        "best_epoch",
+        "best_weights",
+        "stopped_epoch",
+        "wait",
+    ),
+    keras.callbacks.ModelCheckpoint: (
+        "best",
+        "_batches_seen_since_last_saving",
+        "_last_batch_seen",
+    ),
+    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
+}
+_STATE = "state/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class Preempted(SystemExit):
+    """SIGTERM came: training has saved and stopped.
+
+    Uncaught, it ends the program with status 75 (EX_TEMPFAIL of sysexits.h: try again),
+    by which a scheduler can tell it from failure.
+    """
+
+    def __init__(self):
+        super().__init__(75)
+
+
+class Checkpoints(keras.callbacks.CallbackList):
+    """Saves training with all that it remembers, and goes on where it was.
+
+    A checkpoint holds the weights, the optimizer with its learning rate and step, the
+    seeds of the model and its layers, the epoch and the step in it, the logs and the
+    seconds so far, and what `callbacks` remember. It is written beside and renamed; one
+    that is damaged is passed over, with a warning, for the one before. Training goes on
+    exactly where its data do, too: with `data.load(..., repeat=True,
+    skip=checkpoints.steps_done)`; other data start a new pass.
+
+    On SIGTERM it saves after the current step (after validation, if it comes during
+    validation) and raises `Preempted`. Of several workers the chief alone writes, and
+    all read: `directory` must be on a file system that they share.
+
+    Args:
+        directory: For the checkpoints of this run alone.
+        callbacks: Keras callbacks, passed here instead of to `fit`. Those of Keras are
+            known; one of your own is remembered if it has `get_state()`, a dict that
+            JSON can hold or with lists of arrays, and `set_state(state)`.
+        keep: How many checkpoints to keep.
+        save_freq: "epoch", or a number of steps after which to save within an epoch
+            too. Metrics compiled into a model without a strategy restart at such a
+            place; the loss does not.
+
+    Raises:
+        OSError: A checkpoint cannot be written, as when the disk is full. Those written
+            before are intact.
+        ValueError: The checkpoints are of a model of other shapes.
+
+    Example:
+
+    >>> checkpoints = Checkpoints("run", [keras.callbacks.EarlyStopping(patience=9)])
+    >>> train = data.load("digits", batch_size=64, shuffle=True, repeat=True,
+    ...                   skip=checkpoints.steps_done)
+    >>> model.fit(train, steps_per_epoch=21, epochs=2, callbacks=[checkpoints])
+    """
+
+    def __init__(self, directory, callbacks=(), keep=3, save_freq="epoch"):
+        super().__init__(list(callbacks))
+        if not isinstance(keep, int) or keep < 1:
+            raise ValueError(f"`keep` must be an integer ≥ 1. Received: {keep!r}")
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ValueError(
+                "`save_freq` must be 'epoch' or a number of steps ≥ 1. Received: "
+                f"{save_freq!r}"
+            )
+        self.directory = pathlib.Path(directory)
+        self.keep, self.save_freq = keep, save_freq
+        self._found, state = _newest(self.directory)
+        self.epoch = state.get("epoch", 0)
+        self.steps_done = state.get("steps_done", 0)
+        self.rows = state.get("rows", [])
+        self._found_state = state
+        self._offset = state.get("step", 0)
+        self._seconds_before, self._started = state.get("seconds", 0.0), None
+        self._saved_at = self.steps_done
+        self._is_asked = self._is_cut = False
+        self._previous_handler = self._sum = None
+
+    @property
+    def seconds(self):
+        """Wall time of training, over all parts of the run."""
+        now = 0.0 if self._started is None else time.monotonic() - self._started
+        return self._seconds_before + now
+
+    # The events of `fit`.
+
+    def on_train_begin(self, logs=None):
+        if getattr(self, "model", None) is None:
+            raise ValueError("Pass `Checkpoints` in a list: fit(callbacks=[...]).")
+        super().on_train_begin(logs)
+        self._check_same_on_all_workers()
+        if self._found is not None:
+            self._restore()
+        elif is_chief(self.model.distribute_strategy):
+            _remove_leftovers(self.directory)
+        self._epoch_begin = self.steps_done - self._offset
+        self._started = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            self._previous_handler = signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        if self._offset:
+            for variable, value in zip(
+                self.model.metrics_variables, self._metrics, strict=False
+            ):
+                variable.assign(value)
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        steps = self.params.get("steps") or float("inf")
+        step = min(self._offset + batch + 1, steps)
+        self.steps_done = self._epoch_begin + step
+        if step == steps:
+            # Ends the rest of an epoch that another process began.
+            self._is_cut = self._offset > 0
+            self.model.stop_training = self.model.stop_training or self._is_cut
+        elif self._must_leave():
+            self._save(step=step)
+            self._leave()
+        elif (
+            self.save_freq != "epoch"
+            and self.steps_done - self._saved_at >= self.save_freq
+        ):
+            self._save(step=step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._is_cut:
+            self.model.stop_training = self._is_cut = False
+        self.rows.append({"epoch": epoch, **_numbers(logs)})
+        with self._explained():
+            super().on_epoch_end(epoch, logs)
+        self.epoch, self._offset = epoch + 1, 0
+        self._epoch_begin = self.steps_done
+        self._save(step=0)
+        if self._must_leave():
+            self._leave()
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self.close()
+        self.model._initial_epoch = None
+
+    def close(self):
+        """Gives SIGTERM back; for a `fit` that ended by an exception."""
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGTERM, self._previous_handler)
+            self._previous_handler = None
+
+    # SIGTERM.
+
+    def _on_sigterm(self, number, frame):
+        self._is_asked = True
+        self.close()  # so that a second one ends the program at once
+
+    def _must_leave(self):
+        return self._sum_over_workers(self._is_asked) > 0
+
+    def _leave(self):
+        self.close()
+        self._sum_over_workers(1)  # no worker leaves while the chief still writes
+        if is_chief(self.model.distribute_strategy):
+            print(
+                f"Stopped by SIGTERM after {self.steps_done} steps, saved in "
+                f"'{self.directory}'. Start the same command again to go on, "
+                "`ae-zoo train` with --resume.",
+                file=sys.stderr,
+                flush=True,
+            )
+        raise Preempted
+
+    def _sum_over_workers(self, value):
+        strategy = self.model.distribute_strategy
+        if not is_multi_worker(strategy):
+            return value
+        if self._sum is None:
+            self._sum = tf.function(
+                lambda value: strategy.run(sum_over_replicas, (value,))
+            )
+        total = self._sum(tf.constant(float(value)))
+        return float(strategy.experimental_local_results(total)[0])
+
+    def _check_same_on_all_workers(self):
+        replicas = self.model.distribute_strategy.num_replicas_in_sync
+        total = self._sum_over_workers(self.steps_done)
+        if total not in (self.steps_done, self.steps_done * replicas):
+            raise ValueError(
+                f"The workers see different checkpoints in '{self.directory}': put it "
+                "on a file system that all of them share."
+            )
+
+    # Writing and reading.
+
+    def _save(self, step):
+        # Reading them takes part in all workers.
+        metrics = [
+            keras.ops.convert_to_numpy(variable)
+            for variable in (self.model.metrics_variables if step else [])
+        ]
+        self._saved_at = self.steps_done
+        if not is_chief(self.model.distribute_strategy):
+            return
+        arrays = []
+        state = {
+            "epoch": self.epoch,
+            "step": step,
+            "steps_done": self.steps_done,
+            "steps": self.params.get("steps"),
+            "has_stopped": bool(self.model.stop_training),
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "shapes": _shapes(self._variables()),
+            "metrics": _packed(metrics, arrays),
+            "callbacks": {
+                name: {key: _packed(value, arrays) for key, value in memory.items()}
+                for name, memory in self._memories().items()
+            },
+        }
+        with self._explained():
+            self._write(json.dumps(state), arrays)
+
+    def _write(self, state, arrays):
+        folder = self.directory / f"{self.steps_done:012d}"
+        temporary = self.directory / f".{folder.name}.new"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        tf.train.Checkpoint(
+            **self._variables(),
+            state=tf.Variable(state),
+            arrays=[tf.Variable(array) for array in arrays],
+        ).write(str(temporary / "checkpoint"))
+        for path in [*temporary.iterdir(), temporary]:
+            _flush(path)
+        if folder.exists():
+            _remove(folder)
+        temporary.rename(folder)
+        _flush(self.directory)
+        for old in _folders(self.directory)[: -self.keep]:
+            _remove(old)
+
+    def _restore(self):
+        state = self._found_state
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            with self.model.distribute_strategy.scope():
+                optimizer.build(self.model.trainable_variables)
+        shapes = _shapes(self._variables())
+        if state["shapes"] != shapes:
+            raise ValueError(
+                f"The checkpoints in '{self.directory}' are of another model or "
+                f"optimizer. Expected variables of shapes {shapes}; received "
+                f"{state['shapes']}. Choose another directory to train anew."
+            )
+        if self._offset and state["steps"] != self.params.get("steps"):
+            raise ValueError(
+                f"The checkpoint in '{self.directory}' lies within an epoch of "
+                f"{state['steps']} steps. Received: {self.params.get('steps')}. Go on "
+                "with the same data and batch size."
+            )
+        saved = tf.train.Checkpoint(**self._variables())
+        saved.read(str(self._found / "checkpoint")).assert_existing_objects_matched()
+        reader = _reader(self._found)
+        self._metrics = _unpacked(state["metrics"], reader)
+        for name, callback in self._named_callbacks().items():
+            memory = state["callbacks"].get(name, {})
+            values = {key: _unpacked(value, reader) for key, value in memory.items()}
+            if hasattr(callback, "set_state"):
+                callback.set_state(values)
+            else:
+                vars(callback).update(values)
+        self.model._initial_epoch = (
+            self.params["epochs"] if state["has_stopped"] else self.epoch
+        )
+        if is_chief(self.model.distribute_strategy):
+            _remove_leftovers(self.directory)
+
+    def _variables(self):
+        """What `tf.train.Checkpoint` saves of model and optimizer."""
+        return {
+            name: [variable.value for variable in variables]
+            for name, variables in {
+                "model": self.model.variables,
+                "optimizer": self.model.optimizer.variables,
+            }.items()
+        }
+
+    def _named_callbacks(self):
+        names = {}
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            number = sum(name.startswith(f"{kind} ") for name in names)
+            names[f"{kind} {number}"] = callback
+        return names
+
+    def _memories(self):
+        memories = {}
+        for name, callback in self._named_callbacks().items():
+            if hasattr(callback, "get_state"):
+                memories[name] = callback.get_state()
+                continue
+            for kind, attributes in _MEMORY.items():
+                if isinstance(callback, kind):
+                    memories[name] = {key: vars(callback)[key] for key in attributes}
+        return memories
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            for leftover in self.directory.glob(".*.new"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            folders = _folders(self.directory)
+            last = f"The last good one, '{folders[-1]}', is" if folders else "None is"
+            raise OSError(
+                f"Training stopped after {self.steps_done} steps: what belongs in "
+                f"'{self.directory}' or beside it cannot be written "
+                f"({str(error).splitlines()[0]}). {last} intact. Make room and start "
+                "the same command again to go on, `ae-zoo train` with --resume."
+            ) from error
+
+
+def _newest(directory):
+    """The newest checkpoint that is whole and its state, or (None, {})."""
+    for folder in reversed(_folders(directory)):
+        try:
+            reader = _reader(folder)
+            for name in reader.get_variable_to_shape_map():  # verifies checksums
+                reader.get_tensor(name)
+            return folder, json.loads(reader.get_tensor(_STATE))
+        except (tf.errors.OpError, ValueError, KeyError) as error:
+            warnings.warn(
+                f"The checkpoint '{folder}' is damaged and passed over for the one "
+                f"before: {str(error).splitlines()[0]}",
+                stacklevel=3,
+            )
+    return None, {}
+
+
+def _folders(directory):
+    """The checkpoints in a directory, oldest first."""
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if path.name.isdigit())
+
+
+def _reader(folder):
+    return tf.train.load_checkpoint(str(folder / "checkpoint"))
+
+
+def _remove(folder):
+    # Renamed first: a checkpoint is there as a whole or not at all.
+    doomed = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _remove_leftovers(directory):
+    for pattern in (".*.new", ".*.old"):
+        for leftover in directory.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _flush(path):
+    """Makes the disk hold what was written, so that a power cut does not undo it."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _shapes(variables):
+    return {
+        name: [list(variable.shape) for variable in values]
+        for name, values in variables.items()
+    }
+
+
+def _numbers(logs):
+    return {name: float(value) for name, value in (logs or {}).items()}
+
+
+def _packed(value, arrays):
+    """What JSON can hold in place of a value; arrays are put into `arrays`."""
+    if isinstance(value, list) and all(isinstance(v, np.ndarray) for v in value):
+        start = len(arrays)
+        arrays.extend(value)
+        return {"arrays": [start, len(arrays)]}
+    if hasattr(value, "dtype"):
+        return np.asarray(value).item()
+    return value
+
+
+def _unpacked(value, reader):
+    if not isinstance(value, dict) or list(value) != ["arrays"]:
+        return value
+    key = "arrays/{}/.ATTRIBUTES/VARIABLE_VALUE"
+    return [reader.get_tensor(key.format(number)) for number in range(*value["arrays"])]

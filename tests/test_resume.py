@@ -1,0 +1,331 @@
+"""Runs that are killed, told to stop, or find the disk full, and go on."""
+
+import csv
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import ae_zoo
+from ae_zoo import data, networks
+from ae_zoo.checkpoints import Checkpoints, Preempted
+
+JOB = Path(__file__).with_name("resume_job.py")
+PATIENCE = 300  # seconds for a run on a busy machine
+
+
+def start(folder, *arguments):
+    path = os.pathsep.join([str(JOB.parents[1]), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, str(JOB), str(folder), *arguments],
+        env=os.environ | {"PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(folder, *arguments):
+    process = start(folder, *arguments)
+    errors = process.communicate(timeout=PATIENCE)[1]
+    return process.returncode, errors
+
+
+def rows(folder):
+    with open(folder / "training.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    status, errors = run(folder)
+    assert status == 0, errors
+    return folder
+
+
+def assert_same_run(folder, expected):
+    """Weights bit for bit, every row of the log once, and the card."""
+    models = [ae_zoo.load(path / "model") for path in (folder, expected)]
+    for ours, theirs in zip(*(m.get_weights() for m in models), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert rows(folder) == rows(expected)
+    cards = [model.card for model in models]
+    assert cards[0]["training"]["epochs"] == cards[1]["training"]["epochs"]
+    assert cards[0]["metrics"] == cards[1]["metrics"]
+    assert not (folder / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
+    moments = random.Random(0)
+    steps = 21  # of an epoch
+    faults = [
+        f"kill:{moments.randrange(steps, 3 * steps)}",
+        f"write:{moments.randrange(1, 3)}",
+        f"kill:{moments.randrange(1, 2 * steps)}",
+        f"rename:{moments.randrange(1, 3)}",
+    ]
+    for fault in faults:
+        status, errors = run(tmp_path, fault, "--resume")
+        assert status == -signal.SIGKILL, (fault, errors)
+        assert not (tmp_path / "model").exists()
+    status, errors = run(tmp_path, "--resume")
+    assert status == 0, errors
+    assert_same_run(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+def test_a_run_killed_from_outside_ends_as_an_uninterrupted_one(
+    uninterrupted, tmp_path
+):
+    process = start(tmp_path, "--resume")
+    folder = tmp_path / "checkpoints"
+    while not list(folder.glob("[0-9]*")):  # the first one
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    time.sleep(random.Random(1).uniform(0, 0.3))
+    process.kill()
+    process.communicate()
+    status, errors = run(tmp_path, "--resume")
+    assert status == 0, errors
+    assert_same_run(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+def test_sigterm_saves_within_the_epoch_and_says_how_to_go_on(uninterrupted, tmp_path):
+    status, errors = run(tmp_path, "term:30")
+    assert status == 75
+    # Two epochs of 21 steps are not over: it stopped after the call of 7 steps.
+    assert "after 35 steps" in errors and "--resume" in errors
+    assert "Traceback" not in errors
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == [
+        "000000000021",
+        "000000000035",
+    ]
+    status, errors = run(tmp_path, "--resume")
+    assert status == 0, errors
+    assert_same_run(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_the_last_checkpoint_intact(uninterrupted, tmp_path):
+    status, errors = run(tmp_path, "full:2")
+    assert status == 1
+    assert "OSError: Training stopped after 63 steps" in errors
+    assert "000000000042', is intact" in errors
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == [
+        "000000000021",
+        "000000000042",
+    ]
+    status, errors = run(tmp_path, "--resume")
+    assert status == 0, errors
+    assert_same_run(tmp_path, uninterrupted)
+
+
+# In one process, with plain `fit`.
+
+
+def make_model(width=4):
+    keras.utils.set_random_seed(1)
+    model = ae_zoo.DenoisingAutoencoder(
+        networks.dense_encoder((8, 8, 1), [width], "relu"),
+        networks.dense_decoder(width, [], (8, 8, 1)),
+    )
+    model.compile(keras.optimizers.Adam(0.01), metrics=["mae"])
+    return model
+
+
+def memory():
+    return [
+        keras.callbacks.EarlyStopping(patience=50, restore_best_weights=True),
+        keras.callbacks.ReduceLROnPlateau(patience=2, min_delta=100.0, factor=0.5),
+    ]
+
+
+class Stop(keras.callbacks.Callback):
+    """Interrupts after a number of steps."""
+
+    def __init__(self, after, action):
+        super().__init__()
+        self.left, self.action = after, action
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def fit(folder, callbacks=(), epochs=5, model=None, **options):
+    checkpoints = Checkpoints(folder, [*memory(), *callbacks], **options)
+    train = data.load(
+        "digits",
+        batch_size=324,
+        shuffle=True,
+        repeat=True,
+        skip=checkpoints.steps_done,
+    )
+    model = model or make_model()
+    model.fit(
+        train,
+        steps_per_epoch=5,
+        epochs=epochs,
+        validation_data=data.load("digits", "validation", batch_size=250),
+        callbacks=[checkpoints],
+        verbose=0,
+    )
+    return model, checkpoints
+
+
+def interrupted(folder, after, action=interrupt, error=KeyboardInterrupt, **options):
+    with pytest.raises(error):
+        fit(folder, [Stop(after, action)], **options)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("straight"))
+
+
+def assert_same_fit(got, expected):
+    for ours, theirs in zip(
+        got[0].get_weights(), expected[0].get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert [row["epoch"] for row in got[1].rows] == [0, 1, 2, 3, 4]
+    for ours, theirs in zip(got[1].rows, expected[1].rows, strict=True):
+        assert ours["loss"] == theirs["loss"]
+        assert ours["val_loss"] == theirs["val_loss"]
+    for ours, theirs in zip(got[1].callbacks, expected[1].callbacks, strict=True):
+        assert ours.best == theirs.best and ours.wait == theirs.wait
+    assert float(got[0].optimizer.learning_rate) == float(
+        expected[0].optimizer.learning_rate
+    )
+
+
+def test_callbacks_keep_their_memory(straight, tmp_path):
+    interrupted(tmp_path, after=13)
+    assert Checkpoints(tmp_path).steps_done == 10
+    got = fit(tmp_path)
+    assert_same_fit(got, straight)
+    # The memory mattered: two plateaus were counted across the interruption.
+    assert float(straight[0].optimizer.learning_rate) == pytest.approx(0.0025)
+
+
+def test_a_place_within_an_epoch(straight, tmp_path):
+    interrupted(tmp_path, after=13, save_freq=2)
+    checkpoints = Checkpoints(tmp_path)
+    assert (checkpoints.steps_done, checkpoints.epoch) == (12, 2)
+    assert_same_fit(fit(tmp_path), straight)
+
+
+def test_sigterm_in_a_program_of_ones_own(straight, tmp_path, capsys):
+    handler = signal.getsignal(signal.SIGTERM)
+    interrupted(
+        tmp_path,
+        after=8,
+        action=lambda: os.kill(os.getpid(), signal.SIGTERM),
+        error=Preempted,
+    )
+    assert signal.getsignal(signal.SIGTERM) == handler
+    assert "after 8 steps" in capsys.readouterr().err
+    assert_same_fit(fit(tmp_path), straight)
+
+
+def test_early_stopping_is_not_undone(tmp_path):
+    stopper = keras.callbacks.EarlyStopping(patience=1, min_delta=1e9)
+    fit(tmp_path, [stopper])
+    _, checkpoints = fit(tmp_path)
+    assert [row["epoch"] for row in checkpoints.rows] == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "missing"])
+def test_a_damaged_checkpoint_falls_back(straight, tmp_path, suffix, damage):
+    interrupted(tmp_path, after=13)
+    file = tmp_path / "000000000010" / f"checkpoint.{suffix}"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    if damage == "missing":
+        file.unlink()
+    with pytest.warns(UserWarning, match="000000000010' is damaged"):
+        checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.steps_done == 5
+
+
+def test_it_goes_on_from_the_one_before(straight, tmp_path):
+    interrupted(tmp_path, after=13)
+    (tmp_path / "000000000010" / "checkpoint.index").write_bytes(b"")
+    with pytest.warns(UserWarning, match="is damaged"):
+        got = fit(tmp_path)
+    assert_same_fit(got, straight)
+
+
+def test_only_the_last_are_kept(tmp_path):
+    fit(tmp_path, keep=2)
+    assert sorted(os.listdir(tmp_path)) == ["000000000020", "000000000025"]
+
+
+def test_a_callback_of_ones_own_is_remembered(tmp_path):
+    class Counter(keras.callbacks.Callback):
+        count = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.count += 1
+
+        def get_state(self):
+            return {"count": self.count, "seen": [np.arange(self.count)]}
+
+        def set_state(self, state):
+            self.count = state["count"]
+            np.testing.assert_array_equal(state["seen"][0], np.arange(self.count))
+
+    fit(tmp_path, [Counter()], epochs=3)
+    counter = Counter()
+    fit(tmp_path, [counter])
+    assert counter.count == 5
+
+
+def test_another_model_is_refused(tmp_path):
+    fit(tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="another model or optimizer"):
+        fit(tmp_path, model=make_model(width=5))
+
+
+def test_no_room_is_explained(tmp_path):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, limit[1]))
+
+    try:
+        with pytest.raises(OSError, match="after 10 steps.*000000000005', is intact"):
+            fit(tmp_path, [Stop(8, fill)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert os.listdir(tmp_path) == ["000000000005"]
+
+
+@pytest.mark.parametrize("options", [{"keep": 0}, {"save_freq": 0}])
+def test_wrong_arguments_are_refused(tmp_path, options):
+    with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
+        Checkpoints(tmp_path, **options)
+
+
+def test_it_belongs_in_a_list(tmp_path):
+    with pytest.raises(ValueError, match="in a list"):
+        make_model().fit(
+            data.arrays("digits"), callbacks=Checkpoints(tmp_path), verbose=0
+        )
