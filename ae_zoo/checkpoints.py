@@ -361,7 +361,8 @@ def _newest(directory):
             for name in reader.get_variable_to_shape_map():  # verifies checksums
                 reader.get_tensor(name)
             return folder, json.loads(reader.get_tensor(_STATE))
-        except (tf.errors.OpError, ValueError, KeyError) as error:
+        # TensorFlow's reader raises what Python has for a status, as IndexError.
+        except (tf.errors.OpError, LookupError, RuntimeError, ValueError) as error:
             warnings.warn(
                 f"The checkpoint '{folder}' is damaged and passed over for the one "
                 f"before: {str(error).splitlines()[0]}",

@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -250,10 +251,17 @@ def test_early_stopping_is_not_undone(tmp_path):
     assert [row["epoch"] for row in checkpoints.rows] == [0, 1]
 
 
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two_epochs")
+    interrupted(folder, after=13)
+    return folder
+
+
 @pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing"])
-def test_a_damaged_checkpoint_falls_back(straight, tmp_path, suffix, damage):
-    interrupted(tmp_path, after=13)
+def test_a_damaged_checkpoint_falls_back(two_epochs, tmp_path, suffix, damage):
+    shutil.copytree(two_epochs, tmp_path, dirs_exist_ok=True)
     file = tmp_path / "000000000010" / f"checkpoint.{suffix}"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -265,8 +273,8 @@ def test_a_damaged_checkpoint_falls_back(straight, tmp_path, suffix, damage):
     assert checkpoints.steps_done == 5
 
 
-def test_it_goes_on_from_the_one_before(straight, tmp_path):
-    interrupted(tmp_path, after=13)
+def test_it_goes_on_from_the_one_before(straight, two_epochs, tmp_path):
+    shutil.copytree(two_epochs, tmp_path, dirs_exist_ok=True)
     (tmp_path / "000000000010" / "checkpoint.index").write_bytes(b"")
     with pytest.warns(UserWarning, match="is damaged"):
         got = fit(tmp_path)
@@ -298,8 +306,8 @@ def test_a_callback_of_ones_own_is_remembered(tmp_path):
     assert counter.count == 5
 
 
-def test_another_model_is_refused(tmp_path):
-    fit(tmp_path, epochs=1)
+def test_another_model_is_refused(two_epochs, tmp_path):
+    shutil.copytree(two_epochs, tmp_path, dirs_exist_ok=True)
     with pytest.raises(ValueError, match="another model or optimizer"):
         fit(tmp_path, model=make_model(width=5))
 
