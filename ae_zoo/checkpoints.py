@@ -207,9 +207,11 @@ class Checkpoints(keras.callbacks.CallbackList):
         if not is_multi_worker(strategy):
             return value
         if self._sum is None:
-            self._sum = tf.function(
-                lambda value: strategy.run(sum_over_replicas, (value,))
-            )
+
+            def add(value):  # a copy on the device of the replica, where it is summed
+                return sum_over_replicas(tf.identity(value))
+
+            self._sum = tf.function(lambda value: strategy.run(add, (value,)))
         total = self._sum(tf.constant(float(value)))
         return float(strategy.experimental_local_results(total)[0])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from test_multi_worker import cluster_of, outputs, processes
 
 import ae_zoo
 from ae_zoo import data, networks
@@ -129,6 +130,38 @@ def test_a_full_disk_leaves_the_last_checkpoint_intact(uninterrupted, tmp_path):
     status, errors = run(tmp_path, "--resume")
     assert status == 0, errors
     assert_same_run(tmp_path, uninterrupted)
+
+
+def run_workers(folder, *faults):
+    """Two workers, each with its fault; returns their statuses and outputs."""
+    commands = [[str(JOB), str(folder), fault, "--resume"] for fault in faults]
+    with processes(commands, folder.parent, cluster_of(2)) as started:
+        texts = outputs(started)
+        return [process.returncode for process in started], texts
+
+
+@pytest.mark.slow
+def test_workers_go_on_when_one_or_the_chief_was_killed(tmp_path):
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    statuses, texts = run_workers(straight, "none:0", "none:0")
+    assert statuses == [0, 0], texts
+    statuses, texts = run_workers(broken, "none:0", "kill:30")
+    assert statuses[0] != 0 and statuses[1] == -signal.SIGKILL, texts
+    assert "Another worker was lost" in texts[0]
+    statuses, texts = run_workers(broken, "write:2", "none:0")
+    assert statuses[0] == -signal.SIGKILL and statuses[1] != 0, texts
+    # One machine is told to stop: both do, at the same step.
+    statuses, texts = run_workers(broken, "none:0", "term:10")
+    assert statuses == [75, 75], texts
+    assert "Stopped by SIGTERM" in texts[0]
+    statuses, texts = run_workers(broken, "none:0", "none:0")
+    assert statuses == [0, 0], texts
+    models = [ae_zoo.load(folder / "model") for folder in (broken, straight)]
+    for ours, theirs in zip(*(m.get_weights() for m in models), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
+    assert [row["epoch"] for row in rows(broken)] == [
+        row["epoch"] for row in rows(straight)
+    ]
 
 
 # In one process, with plain `fit`.

@@ -40,7 +40,7 @@ class CheckedModel(AcrossWorkers):
             self._check(*validation_data[:2])
         elif validation_data is not None:
             self._check(validation_data)
-        if isinstance(x, tf.data.Dataset):
+        if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
             kwargs.setdefault("shuffle", False)  # Keras warns that it cannot
         elif is_multi_worker(self.distribute_strategy):
             _agree_on_the_order(self.seed)
