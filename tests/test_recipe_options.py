@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import ae_zoo
 from ae_zoo import training
@@ -61,7 +62,10 @@ def test_accumulation_across_replicas_is_refused(two_replicas):
 
 def test_the_model_sees_parts_of_a_batch():
     splits = training._load_splits(
-        recipe(batch_size=64, gradient_accumulation_steps=4), None
+        recipe(batch_size=64, gradient_accumulation_steps=4),
+        data_dir=None,
+        strategy=tf.distribute.get_strategy(),
+        steps_done=0,
     )
     assert next(iter(splits["train"])).shape[0] == 16
 
