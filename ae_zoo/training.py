@@ -98,9 +98,7 @@ def train(
     with strategy.scope():
         check_batch_size(_part(recipe))
     epochs = epochs or recipe.epochs
-    steps = recipe.steps_per_epoch or _batches(
-        recipe, "train", _part(recipe), data_dir
-    )
+    steps = recipe.steps_per_epoch or _batches(recipe, "train", _part(recipe), data_dir)
     updates = math.ceil(steps / recipe.gradient_accumulation_steps)
     together = _divisor(steps, min(recipe.steps_per_execution, updates))
     callbacks = [StopOnDivergence(), *recipe.callbacks(), *_stopping(recipe)]
