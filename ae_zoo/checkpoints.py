@@ -194,7 +194,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._sum_over_workers(1)  # no worker leaves while the chief still writes
         if is_chief(self.model.distribute_strategy):
             print(
-                f"Stopped by SIGTERM after {self.steps_done} steps, saved in "
+                f"\nStopped by SIGTERM after {self.steps_done} steps, saved in "
                 f"'{self.directory}'. Start the same command again to go on, "
                 "`ae-zoo train` with --resume.",
                 file=sys.stderr,

@@ -157,7 +157,8 @@ def _train(options):
             data_dir=options.data_dir,
         )
     except WorkerLostError as error:
-        print(f"ae-zoo: {error}", file=sys.stderr, flush=True)
+        # On a line of its own: the progress bar leaves one unfinished.
+        print(f"\nae-zoo: {error}", file=sys.stderr, flush=True)
         os._exit(1)  # an orderly end would wait for the lost worker
 
 
