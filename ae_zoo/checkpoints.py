@@ -80,10 +80,13 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     Example:
 
-    >>> checkpoints = Checkpoints("run", [keras.callbacks.EarlyStopping(patience=9)])
-    >>> train = data.load("digits", batch_size=64, shuffle=True, repeat=True,
-    ...                   skip=checkpoints.steps_done)
-    >>> model.fit(train, steps_per_epoch=21, epochs=2, callbacks=[checkpoints])
+    >>> checkpoints = Checkpoints("run", [keras.callbacks.EarlyStopping('loss')])
+    >>> order = {"batch_size": 64, "shuffle": True, "repeat": True}
+    >>> train = data.load("digits", **order, skip=checkpoints.steps_done)
+    >>> model = ae_zoo.load("undercomplete_digits")
+    >>> history = model.fit(
+    ...     train, steps_per_epoch=21, epochs=2, callbacks=[checkpoints], verbose=0
+    ... )
     """
 
     def __init__(self, directory, callbacks=(), keep=3, save_freq="epoch"):

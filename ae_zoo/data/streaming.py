@@ -58,9 +58,14 @@ def tfrecords(
         ValueError: Fewer files than workers, or options that exclude each other.
 
     Example:
+        >>> with tf.io.TFRecordWriter("images-0.tfrecord") as writer:
+        ...     for image in x:
+        ...         writer.write(image.tobytes())
         >>> def parse(record):
         ...     return tf.reshape(tf.io.decode_raw(record, tf.float32), (28, 28, 1))
-        >>> train = tfrecords(paths, parse, batch_size=100, repeat=True)
+        >>> train = tfrecords(["images-0.tfrecord"], parse, batch_size=8, repeat=True)
+        >>> next(iter(train)).shape
+        TensorShape([8, 28, 28, 1])
     """
     import tensorflow as tf
 
