@@ -102,6 +102,31 @@ def test_interrupted_run_resumes(tmp_path):
     assert [row["epoch"] for row in rows(tmp_path / "run")] == ["0", "1", "2", "3"]
 
 
+def test_an_unbounded_set_trains_and_resumes(tmp_path):
+    def batches(skip, shard):
+        seen.append((skip, shard))
+        return data.load("digits", batch_size=50, repeat=True, skip=skip, shard=shard)
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    seen, options = [], {"batches": batches, "steps_per_epoch": 7, "batch_size": 50}
+    interrupted = recipe(epochs=3, callbacks=lambda: [Interrupt()], **options)
+    with pytest.raises(KeyboardInterrupt):
+        ae_zoo.train(interrupted, output_dir=tmp_path / "run", verbose=0)
+    model = ae_zoo.train(
+        recipe(epochs=3, **options), output_dir=tmp_path / "run", resume=True, verbose=0
+    )
+    assert seen == [(0, (0, 1)), (7, (0, 1))]
+    assert int(model.optimizer.iterations) == 21
+    with pytest.raises(ValueError, match="how many of its batches"):
+        recipe(batches=batches)
+    with pytest.raises(ValueError, match="steps_per_epoch must be an integer"):
+        recipe(steps_per_epoch=0)
+
+
 def test_divergence_stops_with_a_clear_error(tmp_path):
     diverging = recipe(
         optimizer=lambda steps: keras.optimizers.SGD(1e30), steps_per_execution=1
