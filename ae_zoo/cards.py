@@ -177,7 +177,7 @@ def _deployment(card):
     return f"""
 ## Deployment
 `saved_model/` for TensorFlow Serving, `model.tflite` (float32) and `model_int8.tflite`
-for phones and browsers; `model.export` writes the other kinds.
+({deployment["small"]}) for phones and browsers; `model.export` writes the other kinds.
 
 {table}
 

@@ -3,21 +3,20 @@
 from ae_zoo import archive, cards, quantization, zoo
 from ae_zoo.recipe import load_recipe
 
-# The files of a folder, beside model.keras: {name: arguments of `export`}.
-FILES = {
-    "saved_model": {},
-    "model.tflite": {"format": "litert"},
-    "model_int8.tflite": {"format": "litert", "quantization": "int8"},
-}
+FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
+# What full int8 may lose of the headline; beyond it activations stay in float.
+MOST_LOST = 0.03
 
 
 def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=print):
     """Adds the files for deployment to a model folder, and their figures to its card.
 
     The folder gets `saved_model/`, `model.tflite` and `model_int8.tflite` (older ones
-    are replaced). The card gets, for every quantization, the bytes of the file, the
-    headline metric and what it loses, and the latency and peak memory on this machine.
+    are replaced). The last is in full int8, or "dynamic", with activations in float,
+    where that loses more than `MOST_LOST` of the headline metric. The card gets, for
+    every quantization, the bytes of the file, the headline metric and what it loses,
+    and the latency and peak memory on this machine.
 
     Args:
         name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
@@ -46,19 +45,29 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
             quantization.measure(model, recipe, kind, calibration, data_dir, samples)
         )
 
+    rows = [file.row(reports[0]) for file in reports]
+    small = "int8" if rows[-1]["loss"] <= MOST_LOST else "dynamic"
+    arguments = {
+        "saved_model": {},
+        "model.tflite": {"format": "litert"},
+        "model_int8.tflite": {
+            "format": "litert",
+            "quantization": small,
+            "calibration": calibration,
+        },
+    }
+
     def write(folder):
-        for name, arguments in FILES.items():
+        for name in FILES:
             report(f"{model.card['name']}: writing {name}")
-            is_int8 = "quantization" in arguments
-            model.export(
-                folder / name, calibration=calibration if is_int8 else None, **arguments
-            )
+            model.export(folder / name, **arguments[name])
         # A list of its own: packages of the zoo leave this folder out.
         archive.write_checksums(folder / "saved_model")
 
     deployment = {
         "samples": samples,
         "hardware": cards.hardware(),
-        "rows": [file.row(reports[0]) for file in reports],
+        "small": small,
+        "rows": rows,
     }
     zoo.amend(name_or_folder, write, {"deployment": deployment})

@@ -120,9 +120,8 @@ def export_model(
             source = scratch / "saved_model"
             saved_model.write(model, signatures, source, batch_size)
             feed = parity.calibration_feed(model, signatures, batch_size, calibration)
-            litert.write(
-                source, target, signatures, model.count_params(), quantization, feed
-            )
+            per_channel = litert.pays_per_channel(model)
+            litert.write(source, target, signatures, per_channel, quantization, feed)
             file = lite.load(target)
             runners = litert.runners(file)
             sidecar.write(model, file, target, quantization)

@@ -10,20 +10,25 @@ from ae_zoo.export import compact
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int8_io")
 FULL_INT8 = ("int8", "int8_io")
-# Below so many parameters the scales of dense layers weigh more than what one for each
-# channel gains: 0.36 of the bytes of float32 against 0.29 for `linear_mnist`, where
-# the squared error rises by 0.1 % either way.
-_FEW_PARAMETERS = 60_000
+# A channel of a dense layer has scales and zero point of its own for kernel and bias.
+_BYTES_OF_A_CHANNEL = 16
+# Where these outweigh this share of the weights, a layer gets one scale: 0.36 of the
+# bytes of float32 become 0.29 for `linear_mnist`, whose squared error rises by 0.1 %
+# either way.
+_MOST_FOR_SCALES = 0.1
 
 
-def write(saved_model, filepath, signatures, parameters, quantization=None, feed=None):
+def write(
+    saved_model, filepath, signatures, per_channel=True, quantization=None, feed=None
+):
     """Converts a SavedModel to a file of builtin operators.
 
     Args:
         saved_model: Its directory.
         filepath: Of the file.
         signatures: Names of the signatures to take.
-        parameters: How many the model has.
+        per_channel: Whether int8 kernels of dense layers have a scale for each
+            channel; see `pays_per_channel`.
         quantization: One of `QUANTIZATIONS`.
         feed: () → iterator of (signature, {input: array}) that has all signatures run
             on typical inputs, for the two int8 kinds.
@@ -43,7 +48,7 @@ def write(saved_model, filepath, signatures, parameters, quantization=None, feed
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = feed
         converter._experimental_disable_per_channel_quantization_for_dense_layers = (
-            parameters < _FEW_PARAMETERS
+            not per_channel
         )
     if quantization == "int8_io":
         converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -61,6 +66,13 @@ def write(saved_model, filepath, signatures, parameters, quantization=None, feed
     if quantization is not None:
         content = compact.share_vectors(content)
     filepath.write_bytes(content)
+
+
+def pays_per_channel(model):
+    """Whether scales for each channel of the dense layers are small beside weights."""
+    kernels = [weight for weight in model.weights if len(weight.shape) == 2]
+    scales = _BYTES_OF_A_CHANNEL * sum(kernel.shape[-1] for kernel in kernels)
+    return scales <= _MOST_FOR_SCALES * model.count_params()
 
 
 def _unsupported(error, quantization):
