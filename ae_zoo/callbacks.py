@@ -23,7 +23,8 @@ class Anneal(keras.callbacks.Callback):
         epochs: After how many epochs the model's own value is reached.
 
     Raises:
-        ValueError: `epochs` < 1, or the model has nothing of that name to anneal.
+        ValueError: `epochs` < 1, a `start` that counts no unit or is negative, or the
+            model has nothing of that name to anneal.
 
     Example:
 
@@ -36,11 +37,14 @@ class Anneal(keras.callbacks.Callback):
     def __init__(self, name, start, epochs):
         super().__init__()
         check_at_least("epochs", epochs, 1)
+        check_at_least("start", start, 1 if name == "k" else 0)
+        if name == "k" and not isinstance(start, int):
+            raise ValueError(f"`start` of 'k' must be an integer. Received: {start!r}")
         self._name, self._start, self._epochs = name, start, epochs
 
     def on_train_begin(self, logs=None):
         uses = {"k": getattr(self.model, "sparsity", None) == "k"}
-        uses["penalty_weight"] = self.model.penalty_name is not None
+        uses["penalty_weight"] = getattr(self.model, "penalty_name", None) is not None
         if not uses.get(self._name):
             raise ValueError(
                 f"{type(self.model).__name__} has no {self._name!r} to anneal. "
@@ -61,6 +65,3 @@ class Anneal(keras.callbacks.Callback):
         self.model.annealed(self._name, training=True).assign(
             round(value) if self._name == "k" else value
         )
-
-    def on_train_end(self, logs=None):
-        self.model.anneal(self._name, None)

@@ -148,13 +148,14 @@ def deployment_rows(rows):
         rows: What `FileReport.row` of `ae_zoo.quantization` returns, float32 first.
     """
     header = ["file", "bytes", rows[0]["metric"], "loss"]
-    header += ["1 image, ms", "p90", "64 images, ms", "p90", "peak memory, MB"]
+    header += ["1 image, median ms", "p90", "64 images, median ms", "p90"]
+    header += ["peak memory, MB"]
     return header, [
         [
             row["quantization"] or "float32",
             f"{row['bytes']:,} ({row['bytes'] / rows[0]['bytes']:.2f})",
             f"{row['value']:.5g}",
-            f"{100 * row['loss']:+.2f} %",
+            f"{round(100 * row['loss'], 2) + 0.0:+.2f} %",  # no negative zero
             *(
                 f"{row[timing][key]:.3g}"
                 for timing in ("single", "batch")
@@ -181,7 +182,7 @@ def _deployment(card):
 
 {table}
 
-Quality on {f"the first {samples:,}" if samples else "all"} test samples. Times and
+Quality on {f"the first {samples:,}" if samples else "all"} test samples. Times and \
 memory of `reconstruct` by LiteRT on one thread of {deployment["hardware"]}.
 """
 

@@ -124,6 +124,7 @@ def _export_arguments(added):
         action="store_true",
         help="measure size, quality, speed and memory of the .tflite file",
     )
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--samples", type=int, help="test samples of the report")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
 
@@ -257,18 +258,16 @@ def _export(options):
 
 
 def _calibration(options, model):
-    from ae_zoo import quantization, zoo
-    from ae_zoo.recipe import load_recipe
+    from ae_zoo import packaging, quantization
 
-    _, recipe = load_recipe(zoo.info(options.model)["name"])
+    recipe = packaging.own_recipe(model, options.recipe)
     return quantization.calibration_data(model, recipe, options.data_dir)
 
 
 def _report(options, model, calibration):
-    from ae_zoo import cards, quantization, tables, zoo
-    from ae_zoo.recipe import load_recipe
+    from ae_zoo import cards, packaging, quantization, tables
 
-    _, recipe = load_recipe(zoo.info(options.model)["name"])
+    recipe = packaging.own_recipe(model, options.recipe)
     kinds = dict.fromkeys([None, options.quantization])
     reports = [
         quantization.measure(

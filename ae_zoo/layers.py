@@ -58,9 +58,13 @@ def keep_largest(inputs, k):
         The shape of `inputs`.
     """
     d = math.prod(inputs.shape[1:])
-    if isinstance(k, int) and k >= d:
-        return inputs
     units = ops.reshape(inputs, (-1, d))  # (batch, d)
-    largest_dropped = ops.top_k(units, k + 1)[0][:, -1:]
-    kept = ops.where(units > largest_dropped, units, ops.zeros_like(units))
+    if isinstance(k, int):
+        if k >= d:
+            return inputs
+        is_kept = units > ops.top_k(units, k + 1)[0][:, -1:]
+    else:
+        largest_dropped = ops.top_k(units, ops.minimum(k + 1, d))[0][:, -1:]
+        is_kept = ops.logical_or(units > largest_dropped, k >= d)
+    kept = ops.where(is_kept, units, ops.zeros_like(units))
     return ops.reshape(kept, (-1, *inputs.shape[1:]))

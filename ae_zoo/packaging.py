@@ -1,9 +1,11 @@
 """A model folder with its files for deployment, measured for the card."""
 
 from ae_zoo import archive, cards, quantization, zoo
-from ae_zoo.recipe import load_recipe
+from ae_zoo.recipe import list_recipes, load_recipe
+from ae_zoo.validation import check_at_least
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
+_DESCRIPTIONS = ("model.json", "model_int8.json")
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
 # What full int8 may lose of the headline; beyond it activations stay in float.
 MOST_LOST = 0.03
@@ -26,7 +28,8 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
         report: Called with a line of progress.
 
     Raises:
-        FileNotFoundError, ValueError: As `ae_zoo.load`, and no such recipe.
+        FileNotFoundError, ValueError: As `ae_zoo.load`; no such recipe, or that of
+            another model; or `samples` < 1.
         ImportError: The package that runs LiteRT files is not installed.
         RuntimeError: The model cannot be exported; the folder stays as it was.
 
@@ -35,8 +38,10 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
     >>> from ae_zoo.packaging import package
     >>> package("runs/my_digits/model", "my_digits.py")  # doctest: +SKIP
     """
+    if samples is not None:
+        check_at_least("samples", samples, 1)
     model = zoo.load(name_or_folder)
-    _, recipe = load_recipe(recipe or model.card["name"])
+    recipe = own_recipe(model, recipe)
     calibration = quantization.calibration_data(model, recipe, data_dir)
     reports = []
     for kind in QUANTIZATIONS:
@@ -44,9 +49,15 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
         reports.append(
             quantization.measure(model, recipe, kind, calibration, data_dir, samples)
         )
-
+        _check_headline(model, reports[0].headline.metric)
     rows = [file.row(reports[0]) for file in reports]
     small = "int8" if rows[-1]["loss"] <= MOST_LOST else "dynamic"
+    if small == "dynamic":
+        dynamic = next(row for row in rows if row["quantization"] == "dynamic")
+        report(
+            f"{model.card['name']}: full int8 loses {rows[-1]['loss']:.1%}, so "
+            f"model_int8.tflite is 'dynamic', which loses {dynamic['loss']:.1%}"
+        )
     arguments = {
         "saved_model": {},
         "model.tflite": {"format": "litert"},
@@ -70,4 +81,37 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
         "small": small,
         "rows": rows,
     }
-    zoo.amend(name_or_folder, write, {"deployment": deployment})
+    zoo.amend(
+        name_or_folder,
+        write,
+        {"deployment": deployment},
+        replaces=(*FILES, *_DESCRIPTIONS),
+    )
+
+
+def own_recipe(model, recipe=None):
+    """The recipe of a loaded model: the one of its name, or the one given.
+
+    Args:
+        model: From `ae_zoo.load`.
+        recipe: Name or file.
+
+    Raises:
+        ValueError: There is none of the model's name.
+    """
+    name = model.card["name"]
+    if recipe is None and name not in list_recipes():
+        raise ValueError(
+            f"The zoo has no recipe named {name!r}, as the model is. Pass the file it "
+            "was trained from (--recipe FILE)."
+        )
+    return load_recipe(recipe or name)[1]
+
+
+def _check_headline(model, metric):
+    expected = model.card["metrics"][0]["metric"]
+    if metric != expected:
+        raise ValueError(
+            f"The recipe must be the one of the model: its card begins with "
+            f"{expected!r}. Received a recipe that measures {metric!r}."
+        )

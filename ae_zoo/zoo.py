@@ -125,20 +125,28 @@ def save(model, folder, card, pictures=None, overwrite=False):
         _describe(fresh, card | facts)
 
 
-def amend(name_or_folder, write, facts):
+def amend(name_or_folder, write, facts, replaces=()):
     """Adds files and facts to a model folder, whole or not at all.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
-        write: A function that writes files into the folder it is given, a copy that
-            holds none of those it wrote before.
+        write: A function that writes files into the folder it is given, a copy.
         facts: A dict that joins the card.
+        replaces: Names of files and folders that the copy leaves out, because `write`
+            writes them anew.
+
+    Raises:
+        FileNotFoundError, ValueError: As `info`.
+        OSError: The folder cannot be written.
     """
-    folder = _find(name_or_folder)
+    folder = _find(name_or_folder).resolve()
     card = info(folder)
+
+    def left_out(directory, names):
+        return set(replaces) & set(names) if pathlib.Path(directory) == folder else ()
+
     with _replacement(folder) as fresh:
-        write_over = shutil.ignore_patterns("saved_model", "*.tflite", "model*.json")
-        shutil.copytree(folder, fresh, ignore=write_over)
+        shutil.copytree(folder, fresh, ignore=left_out)
         write(fresh)
         _describe(fresh, card | facts)
 
@@ -149,8 +157,12 @@ def rewrite_card(name_or_folder, card):
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
         card: The new card.
+
+    Raises:
+        FileNotFoundError, ValueError: As `info`.
+        OSError: The folder cannot be written.
     """
-    folder = _find(name_or_folder)
+    folder = _find(name_or_folder).resolve()
     with _replacement(folder) as fresh:
         shutil.copytree(folder, fresh)
         _describe(fresh, card)
@@ -159,13 +171,20 @@ def rewrite_card(name_or_folder, card):
 @contextlib.contextmanager
 def _replacement(folder):
     """A path beside `folder` whose contents take its place in the end."""
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
         fresh = pathlib.Path(scratch) / "model"
         yield fresh
+        old = pathlib.Path(scratch) / "old"
         if folder.exists():
-            os.replace(folder, pathlib.Path(scratch) / "old")
-        shutil.move(fresh, folder)
+            os.replace(folder, old)
+        try:
+            os.replace(fresh, folder)
+        except BaseException:
+            if old.exists():
+                os.replace(old, folder)
+            raise
 
 
 def _describe(folder, card):

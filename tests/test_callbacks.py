@@ -79,6 +79,34 @@ def test_a_later_fit_is_not_annealed(images):
     np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
 
 
+def test_annealing_may_start_with_all_units(images):
+    for start in (40, 50):
+        model = sparse()
+        whole = model.decoder(model.encoder(images))
+        expected = float(model.reconstruction_loss(images, whole))
+        history = model.fit(images, callbacks=[Anneal("k", start, 3)], verbose=0)
+        assert history.history["loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_interrupted_fit_is_not_annealed_any_more(images):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    model = sparse()
+    interrupting = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(images, callbacks=[Anneal("k", 10, 3), interrupting], verbose=0)
+    assert model.annealed("k", training=True) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("k", 0), ("k", 2.5), ("penalty_weight", -1.0)]
+)
+def test_a_start_that_makes_no_sense(name, start):
+    with pytest.raises(ValueError, match="`start`"):
+        Anneal(name, start, 3)
+
+
 def test_anneals_across_replicas(images, two_replicas):
     with two_replicas.scope():
         model = variational()

@@ -152,11 +152,15 @@ class Autoencoder(Endpoints, CheckedModel):
         return self._annealed.get(name, own) if training else own
 
     def anneal(self, name, variable):
-        """Puts a variable in the place of an attribute in training; None ends it."""
-        self._annealed.pop(name, None)
-        if variable is not None:
-            self._annealed[name] = variable
-        self.make_train_function(force=True)  # traced with or without the variable
+        """Puts a variable in the place of an attribute until `fit` ends."""
+        self._annealed[name] = variable
+        self.make_train_function(force=True)  # traced with the variable
+
+    def end_annealing(self):
+        """Gives the attributes back their own values."""
+        if self._annealed:
+            self._annealed.clear()
+            self.make_train_function(force=True)
 
     def train_step(self, data):
         with tf.GradientTape() as tape:

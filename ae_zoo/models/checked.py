@@ -44,7 +44,10 @@ class CheckedModel(AcrossWorkers):
             kwargs.setdefault("shuffle", False)  # Keras warns that it cannot
         elif is_multi_worker(self.distribute_strategy):
             _agree_on_the_order(self.seed)
-        return super().fit(x, y, batch_size, epochs, **kwargs)
+        try:
+            return super().fit(x, y, batch_size, epochs, **kwargs)
+        finally:
+            self.end_annealing()  # which callbacks cannot where an error breaks it off
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""
