@@ -184,9 +184,17 @@ def test_keep_largest_of_few_units_keeps_all(k):
     np.testing.assert_array_equal(keep_largest(code, k), code)
 
 
-def test_keep_largest_keeps_ties():
+def test_keep_largest_drops_ties_for_the_last_place():
     kept = keep_largest(tf.constant([[2.0, 1.0, 2.0, 3.0]]), 2)
-    np.testing.assert_array_equal(kept, [[2.0, 0.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(kept, [[0.0, 0.0, 0.0, 3.0]])
+
+
+def test_keep_largest_takes_a_tensor():
+    code = tf.constant(normal(20, 3, 4))
+    for k in (1, 3, 4, 5):
+        np.testing.assert_array_equal(
+            keep_largest(code, tf.constant(k)), keep_largest(code, k)
+        )
 
 
 def test_gradients_reach_the_kept_units_only():
