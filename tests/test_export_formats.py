@@ -208,6 +208,14 @@ def test_onnx(model, x, signature, tmp_path):
         np.testing.assert_allclose(received, expected, **SAME)
 
 
+def test_onnx_of_gelu(tmp_path):
+    """Its erfc is an operator that ONNX lacks; the export compares the outputs."""
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    ae_zoo.load("deep_digits").export(tmp_path / "m.onnx", format="onnx")
+    assert (tmp_path / "m.onnx").is_file()
+
+
 def test_onnx_of_convolutions(tmp_path):
     pytest.importorskip("tf2onnx")
     pytest.importorskip("onnxruntime")

@@ -43,7 +43,7 @@ def write(signatures, filepath, batch_size=None):
             function,
             input_signature=function.input_signature,
             opset=OPSET,
-            custom_op_handlers={"Log1p": (_log1p, [])},
+            custom_op_handlers={"Erfc": (_erfc, []), "Log1p": (_log1p, [])},
         )
     except Exception as error:
         raise RuntimeError(f"ONNX cannot express this model: {error}") from error
@@ -77,6 +77,14 @@ def runners(filepath, signatures):
         return dict(zip(outputs, session.run(None, inputs), strict=True))
 
     return {name: run}
+
+
+def _erfc(ctx, node, name, args):
+    """1 − erf(x), which tf2onnx takes for an operator of ONNX: GELU has it."""
+    one = ctx.make_const(f"{node.name}_one", _one(ctx, node))
+    erf = ctx.make_node("Erf", [node.input[0]]).output[0]
+    node.type = "Sub"
+    ctx.replace_inputs(node, [one.output[0], erf])
 
 
 def _log1p(ctx, node, name, args):
