@@ -183,10 +183,10 @@ def _train_locally(options):
 
 def _evaluate(options):
     from ae_zoo import evaluation, tables, verification, zoo
-    from ae_zoo.recipe import load_recipe
+    from ae_zoo.recipe import own_recipe
 
     model = zoo.load(options.model)
-    _, recipe = load_recipe(options.recipe or zoo.info(options.model)["name"])
+    recipe = own_recipe(model, options.recipe)
     if options.write and (options.samples or options.quick):
         raise ValueError("--write takes the whole table: leave out --samples, --quick.")
     rows = evaluation.evaluate(
@@ -258,16 +258,18 @@ def _export(options):
 
 
 def _calibration(options, model):
-    from ae_zoo import packaging, quantization
+    from ae_zoo import quantization
+    from ae_zoo.recipe import own_recipe
 
-    recipe = packaging.own_recipe(model, options.recipe)
+    recipe = own_recipe(model, options.recipe)
     return quantization.calibration_data(model, recipe, options.data_dir)
 
 
 def _report(options, model, calibration):
-    from ae_zoo import cards, packaging, quantization, tables
+    from ae_zoo import cards, quantization, tables
+    from ae_zoo.recipe import own_recipe
 
-    recipe = packaging.own_recipe(model, options.recipe)
+    recipe = own_recipe(model, options.recipe)
     kinds = dict.fromkeys([None, options.quantization])
     reports = [
         quantization.measure(

@@ -1,7 +1,7 @@
 """A model folder with its files for deployment, measured for the card."""
 
 from ae_zoo import archive, cards, quantization, zoo
-from ae_zoo.recipe import list_recipes, load_recipe
+from ae_zoo.recipe import own_recipe
 from ae_zoo.validation import check_at_least
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
@@ -51,12 +51,12 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
         )
         _check_headline(model, reports[0].headline.metric)
     rows = [file.row(reports[0]) for file in reports]
-    small = "int8" if rows[-1]["loss"] <= MOST_LOST else "dynamic"
+    losses = {row["quantization"]: row["loss"] for row in rows}
+    small = "int8" if losses["int8"] <= MOST_LOST else "dynamic"
     if small == "dynamic":
-        dynamic = next(row for row in rows if row["quantization"] == "dynamic")
         report(
-            f"{model.card['name']}: full int8 loses {rows[-1]['loss']:.1%}, so "
-            f"model_int8.tflite is 'dynamic', which loses {dynamic['loss']:.1%}"
+            f"{model.card['name']}: full int8 loses {losses['int8']:.1%}, so "
+            f"model_int8.tflite is 'dynamic', which loses {losses['dynamic']:.1%}"
         )
     arguments = {
         "saved_model": {},
@@ -83,29 +83,10 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
     }
     zoo.amend(
         name_or_folder,
-        write,
         {"deployment": deployment},
+        write,
         replaces=(*FILES, *_DESCRIPTIONS),
     )
-
-
-def own_recipe(model, recipe=None):
-    """The recipe of a loaded model: the one of its name, or the one given.
-
-    Args:
-        model: From `ae_zoo.load`.
-        recipe: Name or file.
-
-    Raises:
-        ValueError: There is none of the model's name.
-    """
-    name = model.card["name"]
-    if recipe is None and name not in list_recipes():
-        raise ValueError(
-            f"The zoo has no recipe named {name!r}, as the model is. Pass the file it "
-            "was trained from (--recipe FILE)."
-        )
-    return load_recipe(recipe or name)[1]
 
 
 def _check_headline(model, metric):

@@ -6,7 +6,7 @@ import tempfile
 
 import tensorflow as tf
 
-from ae_zoo import data, evaluation, latency, lite
+from ae_zoo import data, evaluation, latency, lite, penalties
 from ae_zoo.models import VariationalAutoencoder
 
 CALIBRATION_SAMPLES = 500
@@ -123,8 +123,8 @@ class LiteRTModel:
             return self.reconstruction_loss.call(x, self.reconstruct(x))
         mean, log_var = self.posterior(x)
         eps = tf.random.stateless_normal(mean.shape, (seed, 0))
-        kl = 0.5 * tf.reduce_sum(mean**2 + tf.exp(log_var) - 1 - log_var, axis=-1)
         z = mean + tf.exp(0.5 * log_var) * eps
+        kl = penalties.gaussian_kl(mean, log_var)
         return kl + self.reconstruction_loss.call(x, self.decode(z))
 
     def _decode_all(self, z):

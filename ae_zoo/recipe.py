@@ -155,6 +155,25 @@ def load_recipe(name_or_file):
     return path.stem, recipe
 
 
+def own_recipe(model, recipe=None):
+    """The recipe of a loaded model: the one of its name, or the one given.
+
+    Args:
+        model: From `ae_zoo.load`.
+        recipe: Name or file.
+
+    Raises:
+        ValueError: There is none of the model's name.
+    """
+    name = model.card["name"]
+    if recipe is None and name not in list_recipes():
+        raise ValueError(
+            f"The zoo has no recipe named {name!r}, as the model is. Pass the file it "
+            "was trained from (--recipe FILE)."
+        )
+    return load_recipe(recipe or name)[1]
+
+
 def _recipe_folder():
     return next(folder for folder in _FOLDERS if folder.is_dir())
 

@@ -89,8 +89,7 @@ def write_metrics(folder, model, recipe, rows, data_dir=None):
         rows: What `evaluation.evaluate` returned for the two.
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
     """
-    card = zoo.info(folder)
-    before = {row["metric"]: row for row in card["metrics"]}
+    before = {row["metric"]: row for row in zoo.info(folder)["metrics"]}
     metrics = []
     for row in map(dataclasses.asdict, rows):
         old = before.get(row["metric"], {})
@@ -98,7 +97,7 @@ def write_metrics(folder, model, recipe, rows, data_dir=None):
             row |= {key: old[key] for key in _SPREAD if key in old}
         metrics.append(row)
     subset = evaluation.measure_subset(model, recipe, data_dir)
-    zoo.rewrite_card(folder, card | {"metrics": metrics, "subset": subset})
+    zoo.amend(folder, {"metrics": metrics, "subset": subset})
 
 
 def add_spread(folder, runs):
@@ -139,9 +138,8 @@ def add_spread(folder, runs):
                 "seeds": len(values),
             }
         )
-    card = card | {"metrics": metrics}
-    zoo.rewrite_card(folder, card)
-    return card
+    zoo.amend(folder, {"metrics": metrics})
+    return card | {"metrics": metrics}
 
 
 def _check_comparable(card, runs):

@@ -125,13 +125,13 @@ def save(model, folder, card, pictures=None, overwrite=False):
         _describe(fresh, card | facts)
 
 
-def amend(name_or_folder, write, facts, replaces=()):
-    """Adds files and facts to a model folder, whole or not at all.
+def amend(name_or_folder, facts, write=None, replaces=()):
+    """Adds facts and files to a model folder, whole or not at all.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
-        write: A function that writes files into the folder it is given, a copy.
         facts: A dict that joins the card.
+        write: A function that writes files into the folder it is given, a copy.
         replaces: Names of files and folders that the copy leaves out, because `write`
             writes them anew.
 
@@ -147,25 +147,9 @@ def amend(name_or_folder, write, facts, replaces=()):
 
     with _replacement(folder) as fresh:
         shutil.copytree(folder, fresh, ignore=left_out)
-        write(fresh)
+        if write is not None:
+            write(fresh)
         _describe(fresh, card | facts)
-
-
-def rewrite_card(name_or_folder, card):
-    """Replaces the card of a model folder, its README.md and SHA256SUMS with it.
-
-    Args:
-        name_or_folder: A name of `list_models()`, or the path of a model folder.
-        card: The new card.
-
-    Raises:
-        FileNotFoundError, ValueError: As `info`.
-        OSError: The folder cannot be written.
-    """
-    folder = _find(name_or_folder).resolve()
-    with _replacement(folder) as fresh:
-        shutil.copytree(folder, fresh)
-        _describe(fresh, card)
 
 
 @contextlib.contextmanager

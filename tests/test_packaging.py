@@ -133,7 +133,7 @@ def test_an_interrupt_while_folders_change_places(packaged, tmp_path, monkeypatc
 
     monkeypatch.setattr(zoo.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        zoo.rewrite_card(folder, ae_zoo.info(folder))
+        zoo.amend(folder, {})
     monkeypatch.undo()
     archive.verify_checksums(folder)
 
@@ -146,8 +146,7 @@ def test_the_recipe_of_another_model(packaged, tmp_path):
         )
     with pytest.raises(ValueError, match="`samples` must be ≥ 1"):
         packaging.package(folder, samples=0)
-    card = ae_zoo.info(folder)
-    zoo.rewrite_card(folder, card | {"name": "my_recipe"})
+    zoo.amend(folder, {"name": "my_recipe"})
     with pytest.raises(ValueError, match="no recipe named 'my_recipe'.*--recipe"):
         packaging.package(folder)
 

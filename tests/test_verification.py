@@ -23,7 +23,7 @@ def alter(folder, **fields):
     """Changes the headline of a card, and nothing else."""
     card = zoo.info(folder)
     card["metrics"][0] |= fields
-    zoo.rewrite_card(folder, card)
+    zoo.amend(folder, card)
 
 
 def test_a_shipped_card_holds(capsys):
@@ -77,7 +77,7 @@ def test_altered_weights_fail(folder, tmp_path):
 def test_a_number_that_is_on_one_side_alone_fails(folder, subset, metric):
     card = zoo.info(folder)
     card["subset"]["metric"] = card["metrics"][0]["metric"] = "another metric"
-    zoo.rewrite_card(folder, card)
+    zoo.amend(folder, card)
     checks = verification.verify(folder, subset=subset)
     assert not any(check.holds for check in checks)
     assert "another metric" in checks[0].metric and checks[0].measured is None
@@ -90,7 +90,7 @@ def test_subset_measures_the_headline_alone(folder, capsys):
     assert f"(first {samples})" in capsys.readouterr().out
     card = zoo.info(folder)
     card["subset"]["value"] *= 1.01
-    zoo.rewrite_card(folder, card)
+    zoo.amend(folder, card)
     assert cli.main(["verify", str(folder), "--subset"]) == 1
 
 
@@ -134,7 +134,7 @@ def runs(folder, tmp_path):
         card = json.loads((folder / "card.json").read_text("utf-8"))
         card["training"]["seed"] = seed
         card["metrics"][0]["value"] = value
-        zoo.rewrite_card(paths[-1] / "model", card)
+        zoo.amend(paths[-1] / "model", card)
     return paths
 
 
@@ -155,7 +155,7 @@ def test_spread_refuses_runs_that_do_not_compare(folder, runs, capsys):
         verification.add_spread(folder, runs[:1])
     card = zoo.info(runs[1] / "model")
     card["training"]["epochs"] += 1
-    zoo.rewrite_card(runs[1] / "model", card)
+    zoo.amend(runs[1] / "model", card)
     with pytest.raises(ValueError, match="epochs"):
         verification.add_spread(folder, runs)
 
