@@ -49,6 +49,8 @@ class Recipe:
             size of a part. On one replica only.
         global_clipnorm: Norm of all gradients together above which they are scaled
             down to it.
+        gradient_dtype: What gradients are sent as between replicas: "bfloat16" halves
+            the bytes.
         limits: Where the model should not be used, for the card.
     """
 
@@ -74,6 +76,7 @@ class Recipe:
     dtype_policy: str = "float32"
     gradient_accumulation_steps: int = 1
     global_clipnorm: float | None = None
+    gradient_dtype: str = "float32"
     limits: str = ""
 
     def __post_init__(self):

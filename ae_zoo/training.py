@@ -164,6 +164,7 @@ def compiled_model(recipe, steps, epochs):
         optimizer,
         steps_per_execution=min(recipe.steps_per_execution, steps),
         jit_compile=recipe.jit_compile,
+        gradient_dtype=recipe.gradient_dtype,
     )
     return model
 

@@ -9,6 +9,7 @@ of the pairs and their range.
 
 - one: a worker pinned to one core, the whole batch, 20 steps in a call as in recipes;
 - two: two workers pinned to one core each, half the batch each, MultiWorkerMirrored;
+- half: the same with gradients sent as bfloat16;
 - apart: the same two halves at the same time, by two processes that know nothing of
   each other. What a step of "two" takes longer is what working together costs:
   all-reduce, waiting for the slower one, and a call from Python for each step;
@@ -26,9 +27,10 @@ import subprocess
 import sys
 import time
 
-MEASUREMENTS = {  # name: (what a process does, how many, whether a cluster)
+MEASUREMENTS = {  # name: (what a process does, how many, whether a cluster, options)
     "one": ("fit", 1, False),
     "two": ("fit", 2, True),
+    "half": ("fit", 2, True, "--gradient-dtype", "bfloat16"),
     "apart": ("fit", 2, False),
     "reduce": ("reduce", 2, True),
 }
@@ -60,6 +62,7 @@ def _options():
     parser.add_argument("--batch", type=int, default=1000, help="global")
     parser.add_argument("--recipe", default="deep_mnist")
     parser.add_argument("--role", choices=["fit", "reduce"], help=argparse.SUPPRESS)
+    parser.add_argument("--gradient-dtype", default="float32", help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -69,7 +72,7 @@ def _measure(name, cores, options):
     """Seconds of a step: of the slowest process."""
     from ae_zoo import cluster, local_workers
 
-    role, count, is_cluster = MEASUREMENTS[name]
+    role, count, is_cluster, *further = MEASUREMENTS[name]
     addresses = [f"127.0.0.1:{port}" for port in local_workers.free_ports(count)]
     share = options.batch if is_cluster else options.batch // count
     workers = []
@@ -79,7 +82,7 @@ def _measure(name, cores, options):
             subprocess.Popen(
                 [sys.executable, __file__, "--role", role, "--core", str(cores[index])]
                 + ["--share", str(share), "--steps", str(options.steps)]
-                + ["--recipe", options.recipe],
+                + ["--recipe", options.recipe, *further],
                 env=os.environ | {"TF_CONFIG": config} | QUIET,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -123,7 +126,11 @@ def _build(strategy, options):
     _, recipe = load_recipe(options.recipe)
     with strategy.scope():
         model = recipe.build()
-        model.compile(recipe.optimizer(1000), steps_per_execution=20)
+        model.compile(
+            recipe.optimizer(1000),
+            steps_per_execution=20,
+            gradient_dtype=options.gradient_dtype,
+        )
     return model
 
 
@@ -196,12 +203,16 @@ def _report(seconds, options):
             f"| {name} | {1000 * _median(values):.2f} | {ms[0]:.2f}–{ms[-1]:.2f} | "
             f"{rate} |"
         )
-    speedups = [a / b for a, b in zip(seconds["one"], seconds["two"], strict=True)]
+    print()
+    for name in ("two", "half"):
+        speedups = [a / b for a, b in zip(seconds["one"], seconds[name], strict=True)]
+        print(
+            f"Speed-up of {name!r}: {_median(speedups):.2f} (median of "
+            f"{len(speedups)} pairs; {min(speedups):.2f}–{max(speedups):.2f})."
+        )
     together = [a - b for a, b in zip(seconds["two"], seconds["apart"], strict=True)]
     share = _median(together) / _median(seconds["two"])
     print(
-        f"\nSpeed-up of two workers: {_median(speedups):.2f} (median of "
-        f"{len(speedups)} pairs; {min(speedups):.2f}–{max(speedups):.2f}).\n"
         f"Working together costs {1000 * _median(together):.2f} ms of a step, "
         f"{share:.1%}, by two − apart; the all-reduce alone takes "
         f"{1000 * _median(seconds['reduce']):.2f} ms."

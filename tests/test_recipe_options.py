@@ -104,6 +104,48 @@ def test_clipping_bounds_the_step(digits):
     assert cosine == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"global_clipnorm": 0.5}, {"dtype_policy": "mixed_float16"}],
+    ids=["clipping", "loss_scaling"],
+)
+def test_replicas_judge_the_gradients_of_the_whole_batch(changes, digits, two_replicas):
+    """By their norm and by whether they are finite; Keras does by those of each."""
+    digits = digits.copy()
+    digits.reshape(STEPS, 2, 32, -1)[:, 0] = 0  # the shares differ
+    options = recipe(batch_size=64, optimizer=sgd, **changes)
+    expected, _ = trained(options, digits)
+    with two_replicas.scope():
+        received, _ = trained(options, digits)
+    # Half of float16's 11 bits, in gradients summed in another order.
+    mixed = "dtype_policy" in changes
+    assert_equal_weights(received, expected, rtol=5e-3 if mixed else 1e-4)
+
+
+def test_replicas_send_gradients_in_half_the_bytes(digits, two_replicas):
+    weights = {}
+    for dtype in ("float32", "bfloat16"):
+        with two_replicas.scope():
+            weights[dtype], _ = trained(
+                recipe(batch_size=64, optimizer=sgd, gradient_dtype=dtype), digits
+            )
+    start, _ = trained(recipe(batch_size=64, optimizer=lambda _: sgd(0)), digits, 1)
+    exact, rounded = weights.values()
+    for a, b in zip(exact, rounded, strict=True):
+        assert a.dtype == b.dtype == "float32"
+    moved = np.concatenate([(a - b).ravel() for a, b in zip(exact, start, strict=True)])
+    apart = np.concatenate(
+        [(a - b).ravel() for a, b in zip(exact, rounded, strict=True)]
+    )
+    # bfloat16 keeps 8 bits: each share and their sum are rounded by 2⁻⁹ at most.
+    assert 0 < np.linalg.norm(apart) < 2 * 2**-8 * np.linalg.norm(moved)
+
+
+def test_unknown_gradient_dtype():
+    with pytest.raises(ValueError, match="Did you mean 'bfloat16'"):
+        training.compiled_model(recipe(gradient_dtype="float16"), STEPS, 1)
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_has_the_same_objective(policy, digits):
     _, expected = trained(recipe(batch_size=64), digits, epochs=10)

@@ -1,23 +1,39 @@
-"""The one place that mends what Keras 3 lacks to train across machines.
+"""The one place that mends what Keras 3 lacks to train on many replicas and machines.
 
-`fit`, `evaluate` and `predict` of Keras 3 fail under MultiWorkerMirroredStrategy
-(keras-team/keras issue 20585): building needs the mean of batches of unequal shape, and
-the logs of a step, which are scalars, are averaged over an axis that they do not have.
-`tests/test_multi_worker.py` has a test that says when Keras needs no mending any more;
-this module can then go.
+- `fit`, `evaluate` and `predict` fail under MultiWorkerMirroredStrategy
+  (keras-team/keras issue 20585): building needs the mean of batches of unequal shape,
+  and the logs of a step, which are scalars, are averaged over an axis that they do not
+  have. `tests/test_multi_worker.py` has a test that says when Keras needs no mending
+  any more.
+- Optimizers sum the gradients of all replicas after they have clipped them and looked
+  for infinities, so that each replica clips by the norm of its own share.
+  `tests/test_replicas.py` has the test of that.
 """
 
 import keras
 import tensorflow as tf
 
-from ae_zoo.replicas import is_multi_worker
+from ae_zoo.replicas import is_multi_worker, sum_in_one_message
 
 
 class AcrossWorkers(keras.Model):
     """A model of known `input_shape` and `output_shape` that trains on many machines.
 
-    Both overrides are of private methods that Keras 3.12 to 3.15 share.
+    The overrides are of private methods that Keras 3.12 to 3.15 share.
     """
+
+    gradient_dtype = "float32"
+
+    def sum_over_replicas(self, gradients, logs):
+        """The sums of the gradients and the means of the logs of all replicas."""
+        values = [tf.cast(value, "float32") for value in tf.nest.flatten(logs)]
+        share = 1 / tf.distribute.get_strategy().num_replicas_in_sync
+        sums = sum_in_one_message(
+            [*gradients, *(share * value for value in values)],
+            self.gradient_dtype if gradients else "float32",
+        )
+        means = sums[len(gradients) :]
+        return sums[: len(gradients)], tf.nest.pack_sequence_as(logs, means)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Builds metrics, loss and optimizer, from shapes instead of a batch."""
@@ -28,19 +44,13 @@ class AcrossWorkers(keras.Model):
             self._symbolic_build(data_batch=(x, y))
 
     def _make_function(self, step_function):
-        """A step on each replica, its logs averaged over all of them in one message."""
+        """A step on each replica, whose logs are those of all."""
         strategy = self.distribute_strategy
         if not is_multi_worker(strategy):
             return super()._make_function(step_function)
 
-        def step(data):
-            logs = step_function(data)
-            values = tf.stack([tf.cast(value, "float32") for value in logs.values()])
-            means = tf.distribute.get_replica_context().all_reduce("MEAN", values)
-            return dict(zip(logs, tf.unstack(means), strict=True))
-
         def run(batch):
-            logs = strategy.run(step, args=(batch,))
+            logs = strategy.run(step_function, args=(batch,))
             return tf.nest.map_structure(
                 lambda value: strategy.experimental_local_results(value)[0], logs
             )
@@ -58,3 +68,9 @@ class AcrossWorkers(keras.Model):
             return run(next(iterator))  # `train_on_batch`
 
         return function
+
+
+def leave_sums_to_the_step(optimizer):
+    """Has an optimizer take gradients as they are: already summed over all replicas."""
+    innermost = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
+    innermost._all_reduce_sum_gradients = list
