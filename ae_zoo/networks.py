@@ -153,6 +153,74 @@ def convolutional_decoder(
     return keras.Model(inputs, _reconstruction(x, output_shape, output), name="decoder")
 
 
+def u_net_encoder(input_shape, filters, activation="relu"):
+    """Features of each pixel, from coarse scales and fine ones, beside the input.
+
+    The U-Net of Ronneberger et al. 2015 without its last layer: a code that limits
+    nothing, for restoring images. One convolution makes an image of them.
+
+    Args:
+        input_shape: (height, width, channels), of any size.
+        filters: Channels at full size and after each halving.
+        activation: Of the convolutions.
+
+    Returns:
+        A model (batch, height, width, channels) to
+        (batch, height, width, channels + filters[0]).
+
+    Example:
+
+    >>> u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
+    (None, 33, 47, 19)
+    """
+
+    def convolution(x, channels, strides=1):
+        return keras.layers.Conv2D(
+            channels,
+            3,
+            strides,
+            padding="same",
+            activation=activation,
+            kernel_initializer=_initializer(activation),
+        )(x)
+
+    inputs = keras.Input(input_shape)
+    x = convolution(inputs, filters[0])
+    scales = [x]
+    for channels in filters[1:]:
+        x = convolution(convolution(x, channels, strides=2), channels)
+        scales.append(x)
+    for finer in scales[-2::-1]:
+        x = _crop_to(keras.layers.UpSampling2D()(x), finer.shape[1:3])
+        x = convolution(keras.layers.Concatenate()([x, finer]), finer.shape[-1])
+    features = keras.layers.Concatenate()([inputs, x])
+    return keras.Model(inputs, features, name="encoder")
+
+
+def pixel_decoder(code_shape, channels, kernel_size=3, output="sigmoid"):
+    """One convolution from the features of `u_net_encoder` to an image.
+
+    Args:
+        code_shape: (height, width, features).
+        channels: Of the image.
+        kernel_size: Of the convolution.
+        output: As for `convolutional_decoder`.
+
+    Returns:
+        A model from (batch, height, width, features) to
+        (batch, height, width, channels).
+
+    Example:
+
+    >>> pixel_decoder((33, 47, 19), 3).output_shape
+    (None, 33, 47, 3)
+    """
+    inputs = keras.Input(code_shape)
+    x = keras.layers.Conv2D(channels, kernel_size, padding="same")(inputs)
+    shape = (*code_shape[:-1], channels)
+    return keras.Model(inputs, _reconstruction(x, shape, output), name="decoder")
+
+
 def tied_decoder(encoder, output):
     """The transpose of a chain of dense layers, sharing their kernels.
 

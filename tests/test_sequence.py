@@ -143,6 +143,22 @@ def test_a_shuffled_stream_starts_anywhere(files):
         assert_equal(batches(part, 27 - skip), whole[skip:])
 
 
+def test_a_data_service_gives_the_same_batches(files):
+    """tf.data's: reading and parsing move to other machines, the order stays."""
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    address = dispatcher.target.removeprefix("grpc://")
+    worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=address))
+    stream = data.tfrecords(
+        files, parse, batch_size=7, shuffle=True, repeat=True, skip=2
+    )
+    served = stream.apply(
+        service.distribute(service.ShardingPolicy.OFF, dispatcher.target)
+    )
+    assert_equal(batches(served, 20), batches(stream, 20))
+    del worker, dispatcher
+
+
 def test_workers_read_files_of_their_own(files):
     shares = [
         np.concatenate(
