@@ -2,29 +2,69 @@
 
 Source: the convolutional autoencoder of Masci et al. 2011, trained on pairs as in
 Zhang, Isola & Efros 2016, "Colorful image colorization", but by squared error: unsure
-of a colour it paints a muted one.
+of a colour it paints a muted one. As there, the luminance of the grey image is kept
+and only the chroma is predicted.
 Command: ae-zoo train colorizing_cifar10
-Wall time: 7 min on 2 cores of AMD EPYC.
-Expected: test MAE 0.05071 and PSNR 22.23 dB; copying the grey image gives
-0.04999 and 21.79.
+Wall time: 19 min on 2 cores of AMD EPYC, shared with other work.
+Expected: test MAE 0.0445 and PSNR 23.00 dB; copying the grey image gives 0.0500 and
+21.79.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
+from keras import layers
 
-from ae_zoo import ConvolutionalAutoencoder, Recipe, evaluation, networks
+from ae_zoo import ConvolutionalAutoencoder, Recipe, evaluation
 
 SIZE = (32, 32)
-FILTERS = [48, 96]
+FILTERS = [32, 64, 128]
+YUV_TO_RGB = [
+    [1.0, 1.0, 1.0],
+    [0.0, -0.394642334, 2.03206185],
+    [1.13988303, -0.58062185, 0.0],
+]
+
+
+def convolution(x, filters, strides=1):
+    return layers.Conv2D(
+        filters,
+        3,
+        strides,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
+    )(x)
 
 
 def build():
-    # A feature map of twice the image's size as the code: it limits nothing.
-    encoder = networks.convolutional_encoder((*SIZE, 1), FILTERS)
-    decoder = networks.convolutional_decoder((*SIZE, 3), FILTERS, output="linear")
+    """The code is the image in YUV, of which the encoder sees Y and paints U and V."""
+    grey = x = keras.Input((*SIZE, 1))
+    scales = []
+    for filters in FILTERS:
+        x = convolution(convolution(x, filters, strides=2), filters)
+        scales.append(x)
+    for finer in scales[-2::-1]:
+        x = layers.Concatenate()([layers.UpSampling2D()(x), finer])
+        x = convolution(x, finer.shape[-1])
+    # The eye, and JPEG, need half the resolution for chroma.
+    chroma = layers.UpSampling2D(interpolation="bilinear")(layers.Conv2D(2, 1)(x))
+    encoder = keras.Model(grey, layers.Concatenate()([grey, chroma]), name="encoder")
+
+    yuv = keras.Input((*SIZE, 3))
+    to_rgb = layers.Conv2D(3, 1, use_bias=False, trainable=False)
+    decoder = keras.Model(yuv, to_rgb(yuv), name="decoder")
+    to_rgb.set_weights([np.reshape(YUV_TO_RGB, (1, 1, 3, 3))])
     return ConvolutionalAutoencoder(
         encoder, decoder, reconstruction_loss="gaussian", input_range=(0.0, 1.0)
     )
+
+
+def mirror(images, seed):
+    """Half of the images, left to right."""
+    shape = (tf.shape(images)[0], 1, 1, 1)
+    is_mirrored = tf.random.stateless_uniform(shape, seed) < 0.5
+    return tf.where(is_mirrored, tf.reverse(images, [2]), images)
 
 
 def grey_to_colour(images):
@@ -32,18 +72,19 @@ def grey_to_colour(images):
 
 
 def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
 
 
 recipe = Recipe(
     build=build,
     dataset="cifar10",
+    augment=mirror,
     pair=grey_to_colour,
     task="Colour grey photographs of 32×32 pixels.",
-    epochs=6,
+    epochs=14,
     batch_size=128,
     optimizer=optimizer,
-    metrics=(evaluation.Colorizing(),),
+    metrics=(evaluation.Colorizing(published=0.0464, source="a U-Net in Keras"),),
     paper="Masci et al. 2011, ICANN",
     limits="Made for small photographs of animals and vehicles; colours are muted.",
 )
