@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ae_zoo import networks
 
@@ -31,6 +32,32 @@ def test_convolutional_decoder_mirrors_the_filters():
     kinds = keras.layers.Conv2DTranspose, keras.layers.Conv2D
     filters = [layer.filters for layer in decoder.layers if isinstance(layer, kinds)]
     assert filters == [6, 4, 4, 3]
+
+
+@pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (1, 5, 2)])
+def test_a_u_net_keeps_the_size_and_the_input(shape):
+    encoder = networks.u_net_encoder(shape, [4, 6, 8])
+    assert encoder.output_shape == (None, *shape[:2], shape[2] + 4)
+    x = normal(2, *shape)
+    np.testing.assert_array_equal(encoder(x)[..., : shape[2]], x)
+    decoder = networks.pixel_decoder(encoder.output_shape[1:], shape[2])
+    assert decoder.output_shape == (None, *shape)
+
+
+def test_a_u_net_sees_far_through_its_coarse_scales():
+    """By which pixels of the input move the features of the central one."""
+    reach = {}
+    for scales in (1, 3):
+        encoder = networks.u_net_encoder((33, 33, 1), [4] * scales, "linear")
+        x = np.zeros((1, 33, 33, 1), "float32")
+        with tf.GradientTape() as tape:
+            x = tf.constant(x)
+            tape.watch(x)
+            centre = tf.reduce_sum(encoder(x)[0, 16, 16, 1:])
+        rows = np.abs(tape.gradient(centre, x)[0, :, :, 0]).max(axis=1)
+        reach[scales] = (rows > 0).sum()
+    assert reach[1] == 3  # one convolution of 3×3
+    assert reach[3] > 15
 
 
 def test_dense_stacks():
