@@ -8,6 +8,7 @@ full:N (from the Nth checkpoint on no file can grow beyond a kilobyte).
 """
 
 import os
+import pathlib
 import resource
 import signal
 import sys
@@ -15,7 +16,7 @@ import sys
 import keras
 
 import ae_zoo
-from ae_zoo import checkpoints, data, evaluation, networks
+from ae_zoo import data, evaluation, networks
 from ae_zoo.distribution import get_strategy
 
 EPOCHS = 9
@@ -48,7 +49,7 @@ class Fault(keras.callbacks.Callback):
 
 def break_writing(kind, number):
     """Kills this process around the Nth renaming of a checkpoint."""
-    rename, count = checkpoints.pathlib.Path.rename, 0
+    rename, count = pathlib.Path.rename, 0
 
     def broken(path, target):
         nonlocal count
@@ -63,7 +64,7 @@ def break_writing(kind, number):
                 os.kill(os.getpid(), signal.SIGKILL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
 
-    checkpoints.pathlib.Path.rename = broken
+    pathlib.Path.rename = broken
 
 
 def callbacks(kind, number):

@@ -1,20 +1,16 @@
-"""Checkpoints from which training goes on as if it had never been interrupted."""
+"""The callback that saves training, and lets it go on."""
 
 import contextlib
-import json
-import os
 import pathlib
-import shutil
 import signal
 import sys
 import threading
 import time
-import warnings
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from ae_zoo.checkpoints import files
 from ae_zoo.distribution import is_chief
 from ae_zoo.replicas import is_multi_worker, sum_over_replicas
 
@@ -35,7 +31,6 @@ _MEMORY = {
     keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
     keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
 }
-_STATE = "state/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class Preempted(SystemExit):
@@ -100,7 +95,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             )
         self.directory = pathlib.Path(directory)
         self.keep, self.save_freq = keep, save_freq
-        self._found, state = _newest(self.directory)
+        self._found, state = files.newest(self.directory)
         self.epoch = state.get("epoch", 0)
         self.steps_done = state.get("steps_done", 0)
         self.rows = state.get("rows", [])
@@ -127,7 +122,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         if self._found is not None:
             self._restore()
         elif is_chief(self.model.distribute_strategy):
-            _remove_leftovers(self.directory)
+            files.remove_leftovers(self.directory)
         self._epoch_begin = self.steps_done - self._offset
         self._started = time.monotonic()
         if threading.current_thread() is threading.main_thread():
@@ -248,33 +243,21 @@ class Checkpoints(keras.callbacks.CallbackList):
             "seconds": self.seconds,
             "rows": self.rows,
             "shapes": _shapes(self._variables()),
-            "metrics": _packed(metrics, arrays),
+            "metrics": files.packed(metrics, arrays),
             "callbacks": {
-                name: {key: _packed(value, arrays) for key, value in memory.items()}
+                name: {
+                    key: files.packed(value, arrays) for key, value in memory.items()
+                }
                 for name, memory in self._memories().items()
             },
         }
         with self._explained():
-            self._write(json.dumps(state), arrays)
-
-    def _write(self, state, arrays):
-        folder = self.directory / f"{self.steps_done:012d}"
-        temporary = self.directory / f".{folder.name}.new"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        tf.train.Checkpoint(
-            **self._variables(),
-            state=tf.Variable(state),
-            arrays=[tf.Variable(array) for array in arrays],
-        ).write(str(temporary / "checkpoint"))
-        for path in [*temporary.iterdir(), temporary]:
-            _flush(path)
-        if folder.exists():
-            _remove(folder)
-        temporary.rename(folder)
-        _flush(self.directory)
-        for old in _folders(self.directory)[: -self.keep]:
-            _remove(old)
+            files.write(
+                self.directory / f"{self.steps_done:012d}",
+                state,
+                self._variables() | {"arrays": arrays},
+            )
+            files.keep_newest(self.directory, self.keep)
 
     def _restore(self):
         state = self._found_state
@@ -295,13 +278,13 @@ class Checkpoints(keras.callbacks.CallbackList):
                 f"{state['steps']} steps. Received: {self.params.get('steps')}. Go on "
                 "with the same data and batch size."
             )
-        saved = tf.train.Checkpoint(**self._variables())
-        saved.read(str(self._found / "checkpoint")).assert_existing_objects_matched()
-        reader = _reader(self._found)
-        self._metrics = _unpacked(state["metrics"], reader)
+        files.read(self._found, self._variables())
+        self._metrics = files.unpacked(state["metrics"], self._found)
         for name, callback in self._named_callbacks().items():
             memory = state["callbacks"].get(name, {})
-            values = {key: _unpacked(value, reader) for key, value in memory.items()}
+            values = {
+                key: files.unpacked(value, self._found) for key, value in memory.items()
+            }
             if hasattr(callback, "set_state"):
                 callback.set_state(values)
             else:
@@ -310,7 +293,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             self.params["epochs"] if state["has_stopped"] else self.epoch
         )
         if is_chief(self.model.distribute_strategy):
-            _remove_leftovers(self.directory)
+            files.remove_leftovers(self.directory)
 
     def _variables(self):
         """What `tf.train.Checkpoint` saves of model and optimizer."""
@@ -346,9 +329,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
-            for leftover in self.directory.glob(".*.new"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            folders = _folders(self.directory)
+            files.remove_unfinished(self.directory)
+            folders = files.folders(self.directory)
             last = f"The last good one, '{folders[-1]}', is" if folders else "None is"
             raise OSError(
                 f"Training stopped after {self.steps_done} steps: what belongs in "
@@ -356,58 +338,6 @@ class Checkpoints(keras.callbacks.CallbackList):
                 f"({str(error).splitlines()[0]}). {last} intact. Make room and start "
                 "the same command again to go on, `ae-zoo train` with --resume."
             ) from error
-
-
-def _newest(directory):
-    """The newest checkpoint that is whole and its state, or (None, {})."""
-    for folder in reversed(_folders(directory)):
-        try:
-            reader = _reader(folder)
-            for name in reader.get_variable_to_shape_map():  # verifies checksums
-                reader.get_tensor(name)
-            return folder, json.loads(reader.get_tensor(_STATE))
-        # TensorFlow's reader raises what Python has for a status, as IndexError.
-        except (tf.errors.OpError, LookupError, RuntimeError, ValueError) as error:
-            warnings.warn(
-                f"The checkpoint '{folder}' is damaged and passed over for the one "
-                f"before: {str(error).splitlines()[0]}",
-                stacklevel=3,
-            )
-    return None, {}
-
-
-def _folders(directory):
-    """The checkpoints in a directory, oldest first."""
-    if not directory.is_dir():
-        return []
-    return sorted(path for path in directory.iterdir() if path.name.isdigit())
-
-
-def _reader(folder):
-    return tf.train.load_checkpoint(str(folder / "checkpoint"))
-
-
-def _remove(folder):
-    # Renamed first: a checkpoint is there as a whole or not at all.
-    doomed = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(doomed, ignore_errors=True)
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _remove_leftovers(directory):
-    for pattern in (".*.new", ".*.old"):
-        for leftover in directory.glob(pattern):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _flush(path):
-    """Makes the disk hold what was written, so that a power cut does not undo it."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _shapes(variables):
@@ -419,21 +349,3 @@ def _shapes(variables):
 
 def _numbers(logs):
     return {name: float(value) for name, value in (logs or {}).items()}
-
-
-def _packed(value, arrays):
-    """What JSON can hold in place of a value; arrays are put into `arrays`."""
-    if isinstance(value, list) and all(isinstance(v, np.ndarray) for v in value):
-        start = len(arrays)
-        arrays.extend(value)
-        return {"arrays": [start, len(arrays)]}
-    if hasattr(value, "dtype"):
-        return np.asarray(value).item()
-    return value
-
-
-def _unpacked(value, reader):
-    if not isinstance(value, dict) or list(value) != ["arrays"]:
-        return value
-    key = "arrays/{}/.ATTRIBUTES/VARIABLE_VALUE"
-    return [reader.get_tensor(key.format(number)) for number in range(*value["arrays"])]
