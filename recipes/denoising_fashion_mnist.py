@@ -1,0 +1,49 @@
+"""A convolutional denoiser for Fashion-MNIST, one model for all levels of noise.
+
+Source: Vincent et al. 2010, "Stacked denoising autoencoders", with the network of
+Ronneberger et al. 2015, "U-Net".
+Command: ae-zoo train denoising_fashion_mnist
+Wall time: 49 min on 2 cores of AMD EPYC, shared with other work.
+Expected: test PSNR 26.31, 22.03 and 18.71 dB at noise 0.1, 0.25 and 0.5; the best linear
+denoiser 24.73, 20.16 and 17.40, and non-local means below it.
+"""
+
+import keras
+
+from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks
+from ae_zoo.corruptions import GaussianCorruption
+
+INPUT_SHAPE = (28, 28, 1)
+BASELINES = ("linear denoiser", "non-local means")
+
+
+def build():
+    encoder = networks.u_net_encoder(INPUT_SHAPE, [16, 32, 64])
+    decoder = networks.pixel_decoder(encoder.output_shape[1:], 1, output="linear")
+    return DenoisingAutoencoder(
+        encoder,
+        decoder,
+        corruption=GaussianCorruption(stddev=(0.0, 0.6)),
+        reconstruction_loss="gaussian",
+        input_range=(0.0, 1.0),
+    )
+
+
+def optimizer(steps):
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
+
+
+recipe = Recipe(
+    build=build,
+    dataset="fashion_mnist",
+    task="Remove Gaussian noise of any strength from small images of clothes.",
+    epochs=20,
+    batch_size=128,
+    optimizer=optimizer,
+    metrics=tuple(
+        evaluation.Denoising(stddev=stddev, headline_metric="psnr", baselines=BASELINES)
+        for stddev in (0.25, 0.1, 0.5)
+    ),
+    paper="Vincent et al. 2010, JMLR 11",
+    limits="Made for grey clothes on black, 28×28, with noise clipped to [0, 1].",
+)
