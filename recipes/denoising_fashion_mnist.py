@@ -4,8 +4,8 @@ Source: Vincent et al. 2010, "Stacked denoising autoencoders", with the network 
 Ronneberger et al. 2015, "U-Net".
 Command: ae-zoo train denoising_fashion_mnist
 Wall time: 49 min on 2 cores of AMD EPYC, shared with other work.
-Expected: test PSNR 26.31, 22.03 and 18.71 dB at noise 0.1, 0.25 and 0.5; the best linear
-denoiser 24.73, 20.16 and 17.40, and non-local means below it.
+Expected: test PSNR 26.31, 22.03 and 18.71 dB at noise 0.1, 0.25 and 0.5; the best
+linear denoiser 24.73, 20.16 and 17.40, and non-local means below it.
 """
 
 import keras
