@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 import ae_zoo
-from ae_zoo import evaluation, networks
+from ae_zoo import evaluation, losses, networks
 from ae_zoo.evaluation import Split, Splits
 from ae_zoo.recipe import load_recipe
 
@@ -23,6 +23,7 @@ class Stub:
     """A model that shrinks its input by a factor and codes it as the first pixels."""
 
     latent_dim = 2
+    reconstruction_loss = losses.Gaussian()
 
     def __init__(self, factor=0.5):
         self.factor = factor
@@ -542,6 +543,28 @@ def test_anomaly_detection_of_chosen_classes():
     stub.latent_dim = 1
     f1, *_ = protocol(stub, splits)
     assert (f1.value, f1.baseline) == (1, None)
+
+
+def test_anomaly_detection_puts_first_what_the_paper_measured():
+    x = np.array([[0.0], [1.0], [2.0], [3.0]], "float32")
+    labels = np.array([0, 0, 1, 0])
+    splits = split((x, labels), (x, labels))
+    protocol = evaluation.AnomalyDetection(
+        normal=(0,), first="ROC-AUC", published=0.9, source="a paper"
+    )
+    stub = Stub()
+    stub.latent_dim = 1
+    rows = protocol(stub, splits)
+    assert [row.metric for row in rows[1:] if "F1" not in row.metric] == [
+        "precision",
+        "recall",
+        "PR-AUC",
+    ]
+    # The anomaly scores above two of the three normal samples.
+    assert (rows[0].metric, rows[0].value) == ("ROC-AUC", pytest.approx(2 / 3))
+    assert [row.published for row in rows] == [0.9, None, None, None, None]
+    with pytest.raises(ValueError, match="'PR-AUC'.*Received: 'AUC'"):
+        evaluation.AnomalyDetection(normal=(0,), first="AUC")
 
 
 def test_anomaly_detection_needs_both_kinds():
