@@ -567,6 +567,32 @@ def test_anomaly_detection_puts_first_what_the_paper_measured():
         evaluation.AnomalyDetection(normal=(0,), first="AUC")
 
 
+class PerLength(losses.Gaussian):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) / np.linalg.norm(y_true, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_relative"),
+    [(losses.Gaussian(), False), (PerLength(), True), (losses.Bernoulli(), False)],
+)
+def test_pca_is_scored_as_the_model_where_it_can_be(loss, is_relative):
+    """Not by a loss of probabilities, which PCA's reconstructions are not."""
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100)
+    x = random.random((200, 5)) * np.where(labels == 0, 1, 0.5)[:, None]
+    x = x.astype("float32")
+    stub = Stub()
+    stub.reconstruction_loss = loss
+    protocol = evaluation.AnomalyDetection(normal=(0,), first="ROC-AUC")
+    roc, *_ = protocol(stub, split((x, labels), (x, labels)))
+    pca = PCA(2).fit(x[:100])
+    error = np.square(x - pca.inverse_transform(pca.transform(x))).sum(axis=1)
+    scores = error / np.linalg.norm(x, axis=1) if is_relative else error
+    expected = sklearn.metrics.roc_auc_score(labels, scores)
+    assert roc.baseline == pytest.approx(expected, abs=1e-3)
+
+
 def test_anomaly_detection_needs_both_kinds():
     x, labels = np.ones((4, 3), "float32"), np.array([1, 1, 2, 2])
     protocol = evaluation.AnomalyDetection(normal=(1,))
