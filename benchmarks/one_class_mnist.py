@@ -3,6 +3,10 @@
 Source: the protocol and the published mean of Ruff et al. 2018, "Deep one-class
 classification"; the model after Vincent et al. 2010.
 Command: ae-zoo one-class benchmarks/one_class_mnist.py
+Wall time: 22 min for the ten digits on 2 cores of AMD EPYC, shared with other work.
+Expected: mean test ROC-AUC 0.984; PCA scored alike 0.969, Deep SVDD 0.948. A benchmark
+and no entry of the zoo, for its number is of ten models. Noise, width and loss were
+chosen on the validation split, its other digits standing in for anomalies.
 """
 
 import keras
