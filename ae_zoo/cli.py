@@ -81,6 +81,20 @@ def _parser():
     added.add_argument(
         "--subset", action="store_true", help="the headline on few samples alone"
     )
+    added = command(
+        "one-class", _one_class, "Train on each class alone and find all the others."
+    )
+    added.add_argument("recipe", help="name of a recipe or path of a recipe file")
+    added.add_argument(
+        "--classes", type=int, nargs="+", metavar="LABEL", help="default: all there are"
+    )
+    added.add_argument("--epochs", type=int, help="in place of the recipe's")
+    added.add_argument("--seed", type=int, help="in place of the recipe's")
+    added.add_argument("--output-dir", help="default: runs/NAME-one-class")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument(
+        "--resume", action="store_true", help="leave out the classes that are finished"
+    )
     added = command("spread", _spread, "Put mean and spread over seeds on a card.")
     added.add_argument("model", help="name or folder")
     added.add_argument("runs", nargs="+", metavar="RUN", help="folder of one seed")
@@ -218,6 +232,21 @@ def _verify(options):
             f"{len(failed)} of {len(names)} cards do not hold: {', '.join(failed)}"
         )
     print(f"All {len(names)} cards hold.")
+
+
+def _one_class(options):
+    from ae_zoo.one_class import one_class
+
+    report = one_class(
+        options.recipe,
+        options.classes,
+        epochs=options.epochs,
+        seed=options.seed,
+        output_dir=options.output_dir,
+        resume=options.resume,
+        data_dir=options.data_dir,
+    )
+    print(report.markdown())
 
 
 def _spread(options):

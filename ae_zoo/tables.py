@@ -22,6 +22,18 @@ def text_table(header, rows):
     )
 
 
+def markdown_table(header, rows):
+    """Writes rows of strings under a header as a Markdown table.
+
+    >>> print(markdown_table(["a", "b"], [["1", "22"]]))
+    | a | b |
+    |---|---|
+    | 1 | 22 |
+    """
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
+
+
 def zoo_rows():
     """One row for each model of the zoo: header and rows of strings."""
     header = [
@@ -45,11 +57,10 @@ def zoo_table():
 def zoo_markdown():
     """The zoo as a Markdown table, each name linked to its folder."""
     header, rows = zoo_rows()
-    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    for name, *cells in rows:
-        link = f"[{name}](saved_models/{name}/README.md)"
-        lines.append("| " + " | ".join([link, *cells]) + " |")
-    return "\n".join(lines)
+    return markdown_table(
+        header,
+        [[f"[{name}](saved_models/{name}/README.md)", *cells] for name, *cells in rows],
+    )
 
 
 def metrics_text(measurements):

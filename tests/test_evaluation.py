@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 import ae_zoo
-from ae_zoo import evaluation, networks
+from ae_zoo import evaluation, losses, networks
 from ae_zoo.evaluation import Split, Splits
 from ae_zoo.recipe import load_recipe
 
@@ -23,6 +23,7 @@ class Stub:
     """A model that shrinks its input by a factor and codes it as the first pixels."""
 
     latent_dim = 2
+    reconstruction_loss = losses.Gaussian()
 
     def __init__(self, factor=0.5):
         self.factor = factor
@@ -542,6 +543,54 @@ def test_anomaly_detection_of_chosen_classes():
     stub.latent_dim = 1
     f1, *_ = protocol(stub, splits)
     assert (f1.value, f1.baseline) == (1, None)
+
+
+def test_anomaly_detection_puts_first_what_the_paper_measured():
+    x = np.array([[0.0], [1.0], [2.0], [3.0]], "float32")
+    labels = np.array([0, 0, 1, 0])
+    splits = split((x, labels), (x, labels))
+    protocol = evaluation.AnomalyDetection(
+        normal=(0,), first="ROC-AUC", published=0.9, source="a paper"
+    )
+    stub = Stub()
+    stub.latent_dim = 1
+    rows = protocol(stub, splits)
+    assert [row.metric for row in rows[1:] if "F1" not in row.metric] == [
+        "precision",
+        "recall",
+        "PR-AUC",
+    ]
+    # The anomaly scores above two of the three normal samples.
+    assert (rows[0].metric, rows[0].value) == ("ROC-AUC", pytest.approx(2 / 3))
+    assert [row.published for row in rows] == [0.9, None, None, None, None]
+    with pytest.raises(ValueError, match="'PR-AUC'.*Received: 'AUC'"):
+        evaluation.AnomalyDetection(normal=(0,), first="AUC")
+
+
+class PerLength(losses.Gaussian):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) / np.linalg.norm(y_true, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_relative"),
+    [(losses.Gaussian(), False), (PerLength(), True), (losses.Bernoulli(), False)],
+)
+def test_pca_is_scored_as_the_model_where_it_can_be(loss, is_relative):
+    """Not by a loss of probabilities, which PCA's reconstructions are not."""
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100)
+    x = random.random((200, 5)) * np.where(labels == 0, 1, 0.5)[:, None]
+    x = x.astype("float32")
+    stub = Stub()
+    stub.reconstruction_loss = loss
+    protocol = evaluation.AnomalyDetection(normal=(0,), first="ROC-AUC")
+    roc, *_ = protocol(stub, split((x, labels), (x, labels)))
+    pca = PCA(2).fit(x[:100])
+    error = np.square(x - pca.inverse_transform(pca.transform(x))).sum(axis=1)
+    scores = error / np.linalg.norm(x, axis=1) if is_relative else error
+    expected = sklearn.metrics.roc_auc_score(labels, scores)
+    assert roc.baseline == pytest.approx(expected, abs=1e-3)
 
 
 def test_anomaly_detection_needs_both_kinds():

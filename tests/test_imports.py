@@ -42,6 +42,7 @@ ROOMS = [
     "checkpoints",
     "training",
     "tables",
+    "one_class",
     "demo",
     "cli",
 ]

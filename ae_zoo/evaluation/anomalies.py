@@ -8,25 +8,38 @@ from ae_zoo.evaluation.baselines import pca
 from ae_zoo.evaluation.measures import squared_error
 from ae_zoo.evaluation.protocol import Measurement, Protocol
 
+_MEASURES = ("F1", "precision", "recall", "ROC-AUC", "PR-AUC")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnomalyDetection(Protocol):
     """Anomalies of the test split told by their score; anomalies are the positives.
 
     Samples above the threshold are called anomalous. It is a quantile of the scores of
-    normal training samples: no anomaly is needed to set it. The baseline is the error
-    of PCA, fitted on the same samples, with as many components as the model has latent
-    units.
+    normal training samples: no anomaly is needed to set it. The baseline is PCA, fitted
+    on the same samples, with as many components as the model has latent units; its
+    score is the model's loss too where that takes any number for a reconstruction, and
+    the squared error where it takes probabilities.
 
     Attributes:
         normal: Labels of the normal samples.
         quantile: Of the scores of normal training samples, the threshold.
         anomalous: Labels that count as anomalies; None for all the others.
+        first: The measure that heads the table, beside the published number: "F1",
+            "precision", "recall", "ROC-AUC" or "PR-AUC".
     """
 
     normal: tuple
     quantile: float = 0.99
     anomalous: tuple | None = None
+    first: str = "F1"
+
+    def __post_init__(self):
+        if self.first not in _MEASURES:
+            raise ValueError(
+                f"AnomalyDetection.first must be one of {list(_MEASURES)}. Received: "
+                f"{self.first!r}"
+            )
 
     def __call__(self, model, splits):
         train = splits.train.of_classes(self.normal).x
@@ -46,21 +59,28 @@ class AnomalyDetection(Protocol):
         baseline = dict.fromkeys(model_row)
         name = ""
         if k < min(train[0].size, len(train)):
-            errors = [squared_error(x, pca(train, x, k)) for x in (test.x, train)]
+            errors = [self._error(model, x, pca(train, x, k)) for x in (test.x, train)]
             baseline, name = self._measure(is_anomaly, *errors), f"PCA, {k} components"
         threshold = f"threshold: {100 * self.quantile:g} % of normal training scores"
-        (f1, value), *others = model_row.items()
-        first = self.headline(
-            f"{f1} ({threshold})",
-            value,
-            baseline=baseline[f1],
-            baseline_name=name,
-            higher_is_better=True,
-        )
-        return [first] + [
-            Measurement(metric, value, baseline[metric], name, higher_is_better=True)
-            for metric, value in others
+        names = {"F1": f"F1 ({threshold})"}
+        rows = [
+            Measurement(
+                names.get(measure, measure),
+                model_row[measure],
+                baseline[measure],
+                name,
+                higher_is_better=True,
+            )
+            for measure in sorted(_MEASURES, key=lambda measure: measure != self.first)
         ]
+        facts = {"published": self.published, "source": self.source}
+        return [dataclasses.replace(rows[0], **facts), *rows[1:]]
+
+    @staticmethod
+    def _error(model, x, reconstruction):
+        if model.reconstruction_loss.support is None:
+            return model.reconstruction_loss.call(x, reconstruction).numpy()
+        return squared_error(x, reconstruction)
 
     def _measure(self, is_anomaly, scores, normal_scores):
         from sklearn import metrics

@@ -1,0 +1,69 @@
+"""Digits told from all others by a denoising autoencoder of one digit, on MNIST.
+
+Source: the protocol and the published mean of Ruff et al. 2018, "Deep one-class
+classification"; the model after Vincent et al. 2010.
+Command: ae-zoo one-class benchmarks/one_class_mnist.py
+Wall time: 22 min for the ten digits on 2 cores of AMD EPYC, shared with other work.
+Expected: mean test ROC-AUC 0.984; PCA scored alike 0.969, Deep SVDD 0.948. A benchmark
+and no entry of the zoo, for its number is of ten models. Noise, width and loss were
+chosen on the validation split, its other digits standing in for anomalies.
+"""
+
+import keras
+from keras import ops
+
+from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, losses, networks
+from ae_zoo.corruptions import GaussianCorruption
+
+INPUT_SHAPE = (28, 28, 1)
+LATENT_DIM = 32
+
+
+@keras.saving.register_keras_serializable("one_class_mnist")
+class ErrorPerStroke(losses.Gaussian):
+    """½‖x − x̂‖² / ‖x‖: thick strokes have more to get wrong than thin ones.
+
+    By the squared error alone a 1, of few pixels, passes for a normal 8, however badly
+    it is reconstructed.
+    """
+
+    def call(self, y_true, y_pred):
+        length = ops.sqrt(ops.sum(ops.square(y_true), axis=(1, 2, 3)))
+        return super().call(y_true, y_pred) / (length + 1e-3)
+
+
+def build():
+    encoder = networks.dense_encoder(INPUT_SHAPE, [512, 128, LATENT_DIM], "gelu")
+    decoder = networks.dense_decoder(
+        LATENT_DIM, [128, 512], INPUT_SHAPE, "gelu", output="linear"
+    )
+    return DenoisingAutoencoder(
+        encoder,
+        decoder,
+        corruption=GaussianCorruption(0.4, clip=None),
+        reconstruction_loss=ErrorPerStroke(name="error_per_stroke"),
+    )
+
+
+def optimizer(steps):
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps))
+
+
+recipe = Recipe(
+    build=build,
+    dataset="mnist",
+    classes=(0,),
+    task="Tell a digit from all others.",
+    epochs=30,
+    batch_size=128,
+    optimizer=optimizer,
+    metrics=(
+        evaluation.AnomalyDetection(
+            normal=(0,),
+            first="ROC-AUC",
+            published=0.948,
+            source="Deep SVDD, Ruff et al. 2018",
+        ),
+    ),
+    paper="Ruff et al. 2018, ICML",
+)
