@@ -39,6 +39,7 @@ setup(
         "tensorboard": TENSORBOARD,
         "test": [
             "pytest>=8.0",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
             *PLOTS,
             *LITE,

@@ -7,7 +7,7 @@
   any more.
 - Optimizers sum the gradients of all replicas after they have clipped them and looked
   for infinities, so that each replica clips by the norm of its own share.
-  `tests/test_replicas.py` has the test of that.
+  `tests/test_recipe_options.py` has the test of that.
 """
 
 import keras
