@@ -1,8 +1,10 @@
 """Callbacks for `fit`."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from ae_zoo import networks
 from ae_zoo.validation import check_at_least
 
 
@@ -65,3 +67,62 @@ class Anneal(keras.callbacks.Callback):
         self.model.annealed(self._name, training=True).assign(
             round(value) if self._name == "k" else value
         )
+
+
+class ReviveUnits(keras.callbacks.Callback):
+    """Gives units that no sample activates a new kernel: what the model misses most.
+
+    Before an epoch, the kernel of each dead unit becomes the reconstruction error of a
+    sample, drawn with a probability that grows with the error, as long as the kernels
+    of living units are; dictionary learning replaces unused atoms so (Aharon et al.
+    2006, "K-SVD"). For a `SparseAutoencoder` whose encoder is one dense layer.
+
+    Args:
+        samples: () → training samples, (samples, ...), called when training begins.
+        epochs: Before how many epochs, from the second on; those after let the revived
+            units settle.
+
+    Raises:
+        ValueError: `epochs` < 1, or another encoder.
+
+    Example:
+
+    >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
+    >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
+    >>> reviving = ae_zoo.callbacks.ReviveUnits(lambda: images[:5000], epochs=10)
+    >>> model.fit(images, epochs=20, callbacks=[reviving])  # doctest: +SKIP
+    """
+
+    def __init__(self, samples, epochs):
+        super().__init__()
+        check_at_least("epochs", epochs, 1)
+        self._samples, self._epochs = samples, epochs
+
+    def on_train_begin(self, logs=None):
+        chain = networks.dense_chain(self.model.encoder)
+        if len(chain) != 1:
+            raise ValueError(
+                "ReviveUnits needs an encoder of one Dense layer, whose kernels look "
+                f"like samples. Received one of {len(chain) or 'other'} layers."
+            )
+        self._dense = chain[0]
+        self._x = np.asarray(self._samples(), "float32")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not 1 <= epoch <= self._epochs:
+            return
+        alive = (self.model.encode(self._x).numpy() != 0).any(axis=0)
+        dead = np.flatnonzero(~alive)
+        if not dead.size or not alive.any():
+            return
+        missed = self._x - self.model.reconstruct(self._x).numpy()
+        missed = missed.reshape(len(missed), -1)
+        norms = np.linalg.norm(missed, axis=1)
+        # The same draw on every worker, and in a run that was interrupted.
+        random = np.random.default_rng(epoch)
+        rows = random.choice(len(missed), dead.size, p=norms**2 / np.sum(norms**2))
+        kernel, bias = (weight.numpy() for weight in self._dense.weights)
+        length = np.median(np.linalg.norm(kernel[:, alive], axis=0))
+        kernel[:, dead] = (missed[rows] * (length / norms[rows, None])).T
+        bias[dead] = np.median(bias[alive])
+        self._dense.set_weights([kernel, bias])

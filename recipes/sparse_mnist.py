@@ -2,15 +2,17 @@
 
 Source: Makhzani & Frey 2013, "k-Sparse autoencoders", section 4; at test time 75 units
 are kept, as the paper advises (α = 3), and k falls from 100 in the first half of the
-training.
+training. Beyond the paper, kernels begin small, so that what is left of their noise
+does not disturb the codes; a share of the inputs is dropped, which spreads the work
+over more units; and dead units are revived.
 Command: ae-zoo train sparse_mnist
-Wall time: 5 min on 2 cores of AMD EPYC.
-Expected: 75 active units per sample, dead units 6.1 %, test squared error 5.391.
+Wall time: TODO
+Expected: TODO
 """
 
 import keras
 
-from ae_zoo import Recipe, SparseAutoencoder, callbacks, evaluation, networks
+from ae_zoo import Recipe, SparseAutoencoder, callbacks, data, evaluation
 
 INPUT_SHAPE = (28, 28, 1)
 UNITS = 1000
@@ -18,8 +20,13 @@ EPOCHS = 40
 
 
 def build():
+    inputs = keras.Input(INPUT_SHAPE)
+    x = keras.layers.Flatten()(inputs)
+    x = keras.layers.Dropout(0.3)(x)
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    code = keras.layers.Dense(UNITS, kernel_initializer=small)(x)
     return SparseAutoencoder(
-        networks.dense_encoder(INPUT_SHAPE, [UNITS]),
+        keras.Model(inputs, code, name="encoder"),
         "tied",
         sparsity="k",
         k=25,
@@ -33,6 +40,13 @@ def optimizer(steps):
     return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
 
 
+def training_callbacks():
+    return [
+        callbacks.Anneal("k", start=100, epochs=EPOCHS // 2),
+        callbacks.ReviveUnits(lambda: data.arrays("mnist", "train")[:5000], EPOCHS - 10),
+    ]
+
+
 recipe = Recipe(
     build=build,
     dataset="mnist",
@@ -40,7 +54,15 @@ recipe = Recipe(
     epochs=EPOCHS,
     batch_size=128,
     optimizer=optimizer,
-    callbacks=lambda: [callbacks.Anneal("k", start=100, epochs=EPOCHS // 2)],
-    metrics=(evaluation.SquaredError(), evaluation.Sparsity()),
+    callbacks=training_callbacks,
+    metrics=(
+        evaluation.SquaredError(),
+        evaluation.Sparsity(),
+        evaluation.LinearProbe(
+            inverse_regularizations=(0.01, 0.03, 0.1, 0.3),
+            published=1.35,
+            source="Makhzani & Frey 2013",
+        ),
+    ),
     paper="Makhzani & Frey 2013, arXiv:1312.5663",
 )

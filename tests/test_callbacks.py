@@ -6,7 +6,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import networks
-from ae_zoo.callbacks import Anneal
+from ae_zoo.callbacks import Anneal, ReviveUnits
 
 SHAPE = (8, 8, 1)
 
@@ -121,3 +121,57 @@ def test_nothing_to_anneal(images):
         variational().fit(images, callbacks=[Anneal("k", 10, 3)], verbose=0)
     with pytest.raises(ValueError, match="epochs"):
         Anneal("k", 10, 0)
+
+
+def dead_and_living(images):
+    """A model of which two units are dead, and the callback that is to mend it."""
+    model = sparse()
+    kernel, bias = model.encoder.get_weights()
+    bias[[3, 7]] = -1000
+    model.encoder.set_weights([kernel, bias])
+    alive = (model.encode(images).numpy() != 0).any(axis=0)
+    assert not alive[3] and not alive[7] and alive.sum() > 5
+    reviving = ReviveUnits(lambda: images, epochs=2)
+    reviving.set_model(model)
+    reviving.on_train_begin()
+    return model, alive, reviving
+
+
+def test_a_dead_unit_becomes_what_is_missed_of_a_sample(images):
+    model, alive, reviving = dead_and_living(images)
+    before = model.encoder.get_weights()
+    missed = (images - model.reconstruct(images).numpy()).reshape(len(images), -1)
+    reviving.on_epoch_begin(1)
+    kernel, bias = model.encoder.get_weights()
+    np.testing.assert_array_equal(kernel[:, alive], before[0][:, alive])
+    np.testing.assert_array_equal(bias[alive], before[1][alive])
+    directions = missed / np.linalg.norm(missed, axis=1, keepdims=True)
+    length = np.median(np.linalg.norm(before[0][:, alive], axis=0))
+    for unit in np.flatnonzero(~alive):
+        cosine = (directions @ kernel[:, unit]).max() / length
+        assert cosine == pytest.approx(1, abs=1e-5)
+        assert np.linalg.norm(kernel[:, unit]) == pytest.approx(length, rel=1e-5)
+        assert bias[unit] == np.median(before[1][alive])
+    revived = (model.encode(images).numpy() != 0).any(axis=0)
+    assert revived.sum() > alive.sum()
+
+
+def test_units_are_revived_before_the_given_epochs_alone(images):
+    model, _, reviving = dead_and_living(images)
+    before = model.encoder.get_weights()
+    for epoch in (0, 3):
+        reviving.on_epoch_begin(epoch)
+        np.testing.assert_array_equal(before[1], model.encoder.get_weights()[1])
+    reviving.on_epoch_begin(2)
+    first = model.encoder.get_weights()
+    model.encoder.set_weights(before)
+    reviving.on_epoch_begin(2)
+    np.testing.assert_array_equal(first[0], model.encoder.get_weights()[0])
+
+
+def test_deep_encoders_are_not_revived(images):
+    encoder = networks.dense_encoder(SHAPE, [20, 40])
+    model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=4)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="one of 2 layers"):
+        model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)

@@ -1,9 +1,11 @@
 """Protocols of what a code knows of labels that training never saw."""
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ae_zoo.evaluation.measures import flat
 from ae_zoo.evaluation.protocol import Protocol
@@ -42,7 +44,9 @@ class LinearProbe(Protocol):
         from sklearn.linear_model import LogisticRegression
 
         scale = np.sqrt(np.square(features[0]).mean(dtype="float64"))
-        train, validation, test = (x / np.float32(scale or 1) for x in features)
+        train, validation, test = (
+            _compact(x / np.float32(scale or 1)) for x in features
+        )
         fits = [
             LogisticRegression(C=c, max_iter=2000).fit(train, splits.train.labels)
             for c in self.inverse_regularizations
@@ -52,26 +56,38 @@ class LinearProbe(Protocol):
         return 100 * (1 - best.score(test, splits.test.labels))
 
 
+def _compact(x):
+    """Without the zeros where most are: the same regression, ten times as fast."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix(x) if np.count_nonzero(x) < 0.25 * x.size else x
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FineTuning(Protocol):
     """Test error of the encoder trained further with labels, under a softmax, in %.
 
     Adam with a learning rate that falls to zero; the epoch of the least validation
-    loss is kept. The baseline is the same network trained from fresh weights. The
-    model itself is left as it was.
+    loss is kept. The baseline is the same network trained from fresh weights in the
+    same way. The model itself is left as it was.
 
     Attributes:
         epochs: At most so many; a small data set needs more than MNIST.
         batch_size: Of the training.
         learning_rate: At the start.
         patience: Epochs without a better validation loss before it stops.
-        seed: Of the head, the fresh weights and the order.
+        dropout: Rates of the inputs and of the code.
+        augment: A function of a batch of training inputs and a seed, such as
+            `ae_zoo.data.random_affine()`; the metric's name then says so.
+        seed: Of the head, the fresh weights, the order, dropout and augmentation.
     """
 
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 1e-3
     patience: int = 5
+    dropout: tuple = (0.0, 0.0)
+    augment: Callable | None = None
     seed: int = 0
     is_slow = True
 
@@ -82,7 +98,7 @@ class FineTuning(Protocol):
         ]
         return [
             self.headline(
-                "fine-tuned error, %",
+                "fine-tuned error" + (", augmented" if self.augment else "") + ", %",
                 errors[0],
                 baseline=errors[1],
                 baseline_name="trained from scratch",
@@ -93,15 +109,16 @@ class FineTuning(Protocol):
 
     def _error(self, model, splits, weights):
         keras.utils.set_random_seed(self.seed)
-        classifier = _classifier(model, weights, 1 + int(splits.train.labels.max()))
+        classes = 1 + int(splits.train.labels.max())
+        classifier = _classifier(model, weights, classes, self.dropout)
         steps = -(-len(splits.train.x) // self.batch_size) * self.epochs
         schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         classifier.compile(
             keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy"
         )
         classifier.fit(
-            *splits.train,
-            batch_size=self.batch_size,
+            self._batches(splits.train),
+            shuffle=False,  # done
             epochs=self.epochs,
             validation_data=tuple(splits.validation),
             callbacks=[
@@ -114,14 +131,30 @@ class FineTuning(Protocol):
         predicted = classifier.predict(splits.test.x, verbose=0).argmax(axis=1)
         return 100 * float((predicted != splits.test.labels).mean())
 
+    def _batches(self, split):
+        """Shuffled anew in each epoch, and augmented anew where they are."""
+        batches = (
+            tf.data.Dataset.from_tensor_slices(tuple(split))
+            .shuffle(len(split.x), seed=self.seed)
+            .batch(self.batch_size)
+        )
+        if self.augment is not None:
+            seeds = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
+            batches = tf.data.Dataset.zip(batches, seeds.batch(2, True)).map(
+                lambda batch, seed: (self.augment(batch[0], seed), batch[1]),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+        return batches.prefetch(tf.data.AUTOTUNE)
 
-def _classifier(model, weights, classes):
+
+def _classifier(model, weights, classes, dropout=(0.0, 0.0)):
     """A copy of the model's encoder under a softmax, with fresh weights for None."""
     copy = type(model).from_config(model.get_config())
     if weights is not None:
         copy.set_weights(weights)
     inputs = keras.Input(model.input_shape[1:])
-    code = copy.bottleneck(copy.encoder(inputs))
+    before, after = (keras.layers.Dropout(rate) for rate in dropout)
+    code = copy.bottleneck(copy.encoder(before(inputs)))
     if len(code.shape) > 2:
         code = keras.layers.Flatten()(code)
-    return keras.Model(inputs, keras.layers.Dense(classes, "softmax")(code))
+    return keras.Model(inputs, keras.layers.Dense(classes, "softmax")(after(code)))

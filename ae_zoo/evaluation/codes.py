@@ -2,9 +2,9 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
-from ae_zoo import zoo
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.protocol import Measurement, Protocol
 
@@ -38,26 +38,47 @@ class Sparsity(Protocol):
 class Contraction(Protocol):
     """The encoder's mean Jacobian norm ‖J_f‖_F and the share of saturated units.
 
-    A sigmoid unit counts as saturated below 0.05 or above 0.95.
+    A sigmoid unit counts as saturated below 0.05 or above 0.95. The baseline is a twin
+    without the penalty, which the protocol trains: from fresh weights, by Adam with a
+    learning rate that falls to zero.
 
     Attributes:
-        twin: Name or folder of a model without the penalty, to stand beside; or None.
+        twin_epochs: Of the twin; None leaves it out.
+        batch_size: Of the twin.
+        learning_rate: Of the twin, at the start.
+        seed: Of the twin's weights and order.
     """
 
-    twin: str | None = None
+    twin_epochs: int | None = None
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    @property
+    def is_slow(self):
+        return self.twin_epochs is not None
 
     def __call__(self, model, splits):
         values = _contraction(model, splits.test.x)
-        twin = [None, None]
-        if self.twin is not None:
-            twin = _contraction(zoo.load(self.twin), splits.test.x)
-        name = "" if self.twin is None else "no penalty"
+        twin, name = [None, None], ""
+        if self.twin_epochs is not None:
+            twin = _contraction(self._twin(model, splits.train.x), splits.test.x)
+            name = "no penalty"
         return [
             Measurement(metric, value, baseline, name, higher_is_better=None)
             for metric, value, baseline in zip(
                 ("Jacobian norm ‖J‖", "saturated units, %"), values, twin, strict=True
             )
         ]
+
+    def _twin(self, model, x):
+        keras.utils.set_random_seed(self.seed)
+        twin = type(model).from_config(model.get_config() | {"penalty_weight": 0.0})
+        steps = -(-len(x) // self.batch_size) * self.twin_epochs
+        schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        twin.compile(keras.optimizers.Adam(schedule))
+        twin.fit(x, batch_size=self.batch_size, epochs=self.twin_epochs, verbose=0)
+        return twin
 
 
 def _contraction(model, x):
