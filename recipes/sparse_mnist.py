@@ -40,10 +40,14 @@ def optimizer(steps):
     return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
 
 
+def some_digits():
+    return data.arrays("mnist", "train")[:5000]
+
+
 def training_callbacks():
     return [
         callbacks.Anneal("k", start=100, epochs=EPOCHS // 2),
-        callbacks.ReviveUnits(lambda: data.arrays("mnist", "train")[:5000], EPOCHS - 10),
+        callbacks.ReviveUnits(some_digits, epochs=EPOCHS - 10),
     ]
 
 
