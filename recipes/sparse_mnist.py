@@ -63,7 +63,8 @@ recipe = Recipe(
         evaluation.SquaredError(),
         evaluation.Sparsity(),
         evaluation.LinearProbe(
-            inverse_regularizations=(0.01, 0.03, 0.1, 0.3),
+            inverse_regularizations=(0.01, 0.03, 0.1),
+            iterations=150,
             published=1.35,
             source="Makhzani & Frey 2013",
         ),

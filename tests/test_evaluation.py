@@ -497,6 +497,16 @@ def test_linear_probe_of_codes_that_are_mostly_zero():
     assert not scipy.sparse.issparse(compact(x + 1))
 
 
+def test_linear_probe_may_stop_early(two_classes):
+    """Without a warning, which would be an error here, at another solution."""
+    settings = {"inverse_regularizations": (10.0,)}
+    values = [
+        evaluation.LinearProbe(iterations=i, **settings)(Stub(), two_classes)[0]
+        for i in (1, 2000)
+    ]
+    assert values[0].baseline != values[1].baseline
+
+
 def test_fine_tuning_learns_and_leaves_the_model_alone(two_classes):
     model = ae_zoo.UndercompleteAutoencoder(
         networks.dense_encoder((4,), [3]),
