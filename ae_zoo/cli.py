@@ -104,6 +104,10 @@ def _parser():
     added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--samples", type=int, help="test samples of the figures")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added = command("draw", _draw, "Draw the pictures of a model's card again.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     added = command("prepare", _prepare, "Download and prepare a dataset.")
     added.add_argument("dataset")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
@@ -314,6 +318,12 @@ def _package(options):
     from ae_zoo.packaging import package
 
     package(options.model, options.recipe, options.data_dir, options.samples)
+
+
+def _draw(options):
+    from ae_zoo.pictures import redraw
+
+    print("Drawn:", *redraw(options.model, options.recipe, options.data_dir))
 
 
 def _prepare(options):

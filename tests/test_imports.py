@@ -32,6 +32,7 @@ ROOMS = [
     "evaluation",
     "plots",
     "recipe",
+    "pictures",
     "verification",
     "latency",
     "quantization",
