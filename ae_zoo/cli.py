@@ -98,6 +98,16 @@ def _parser():
     added = command("spread", _spread, "Put mean and spread over seeds on a card.")
     added.add_argument("model", help="name or folder")
     added.add_argument("runs", nargs="+", metavar="RUN", help="folder of one seed")
+    added = command("transfer", _transfer, "Fine-tune on other data and from scratch.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("dataset", help="with samples of the same shape")
+    added.add_argument("--epochs", type=int, default=3, help="default: 3")
+    added.add_argument("--samples", type=int, help="train on the first ones only")
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument(
+        "--write", action="store_true", help="put the result on the model's card"
+    )
     _export_arguments(command("export", _export, "Write a model for deployment."))
     added = command("package", _package, "Add files for deployment to a model folder.")
     added.add_argument("model", help="name or folder")
@@ -258,6 +268,22 @@ def _spread(options):
 
     card = verification.add_spread(options.model, options.runs)
     print(cards.metrics_table(card["metrics"]))
+
+
+def _transfer(options):
+    from ae_zoo import cards, tables
+    from ae_zoo.transfer import transfer
+
+    facts = transfer(
+        options.model,
+        options.dataset,
+        epochs=options.epochs,
+        samples=options.samples,
+        recipe=options.recipe,
+        write=options.write,
+        data_dir=options.data_dir,
+    )
+    print(tables.text_table(*cards.transfer_rows([facts])))
 
 
 def _export(options):

@@ -42,6 +42,7 @@ ROOMS = [
     "distribution",
     "checkpoints",
     "training",
+    "transfer",
     "tables",
     "one_class",
     "demo",
