@@ -122,7 +122,7 @@ Licence of the data: {dataset["licence"]}
 {dataset["citation"].strip()}
 ```
 
-{_deployment(card)}
+{_transfer(card)}{_deployment(card)}
 ## Use and limits
 {card["limits"] or "Made for images like those it was trained on."}
 The weights are under {card["licence"]}.
@@ -167,14 +167,62 @@ def deployment_rows(rows):
     ]
 
 
+def transfer_rows(rows):
+    """What fine-tuning on other data is worth, as a header and rows of strings.
+
+    Args:
+        rows: Of one metric, as `ae_zoo.transfer.transfer` returns them.
+    """
+    arrow = {True: " ↑", False: " ↓", None: ""}[rows[0]["higher_is_better"]]
+    header = ["data", "training samples", "epochs"]
+    header += [f"{rows[0]['metric']}{arrow}: as it is", "fine-tuned", "from scratch"]
+    header += ["baseline"]
+    return header, [
+        [
+            row["dataset"],
+            f"{row['samples']:,}",
+            str(row["epochs"]),
+            f"{row['as_it_is']['value']:.4g}",
+            *(
+                f"{row[way]['value']:.4g} ({_duration(row[way]['seconds'])})"
+                for way in ("fine_tuned", "from_scratch")
+            ),
+            _number(row["baseline"], row["baseline_name"]),
+        ]
+        for row in rows
+    ]
+
+
+def _transfer(card):
+    rows = card.get("transfer")
+    if not rows:
+        return ""
+    machines = " and ".join(dict.fromkeys(row["hardware"] for row in rows))
+    return f"""
+## Transfer
+Measured on the test split of other data: this model as it is; a copy fine-tuned with
+`fit` on the training samples; the same network trained from fresh weights; and the
+baseline fitted to the whole training split. The two were trained with the recipe's
+optimizer over the same batches and differ in nothing but the weights they began with.
+
+{_table(*transfer_rows(rows))}
+
+One run each of `ae-zoo transfer {card["name"]} DATA --epochs N [--samples N]`, \
+training times on {machines}.
+"""
+
+
+def _table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def _deployment(card):
     deployment = card.get("deployment")
     if deployment is None:
         return ""
     samples = deployment["samples"]
-    header, rows = deployment_rows(deployment["rows"])
-    lines = [header, ["---"] * len(header), *rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    table = _table(*deployment_rows(deployment["rows"]))
     return f"""
 ## Deployment
 `saved_model/` for TensorFlow Serving, `model.tflite` (float32) and `model_int8.tflite`

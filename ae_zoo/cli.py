@@ -98,11 +98,25 @@ def _parser():
     added = command("spread", _spread, "Put mean and spread over seeds on a card.")
     added.add_argument("model", help="name or folder")
     added.add_argument("runs", nargs="+", metavar="RUN", help="folder of one seed")
+    added = command("transfer", _transfer, "Fine-tune on other data and from scratch.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("dataset", help="with samples of the same shape")
+    added.add_argument("--epochs", type=int, default=3, help="default: 3")
+    added.add_argument("--samples", type=int, help="train on the first ones only")
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added.add_argument(
+        "--write", action="store_true", help="put the result on the model's card"
+    )
     _export_arguments(command("export", _export, "Write a model for deployment."))
     added = command("package", _package, "Add files for deployment to a model folder.")
     added.add_argument("model", help="name or folder")
     added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--samples", type=int, help="test samples of the figures")
+    added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
+    added = command("draw", _draw, "Draw the pictures of a model's card again.")
+    added.add_argument("model", help="name or folder")
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     added = command("prepare", _prepare, "Download and prepare a dataset.")
     added.add_argument("dataset")
@@ -256,6 +270,22 @@ def _spread(options):
     print(cards.metrics_table(card["metrics"]))
 
 
+def _transfer(options):
+    from ae_zoo import cards, tables
+    from ae_zoo.transfer import transfer
+
+    facts = transfer(
+        options.model,
+        options.dataset,
+        epochs=options.epochs,
+        samples=options.samples,
+        recipe=options.recipe,
+        write=options.write,
+        data_dir=options.data_dir,
+    )
+    print(tables.text_table(*cards.transfer_rows([facts])))
+
+
 def _export(options):
     from ae_zoo import zoo
 
@@ -314,6 +344,12 @@ def _package(options):
     from ae_zoo.packaging import package
 
     package(options.model, options.recipe, options.data_dir, options.samples)
+
+
+def _draw(options):
+    from ae_zoo.pictures import redraw
+
+    print("Drawn:", *redraw(options.model, options.recipe, options.data_dir))
 
 
 def _prepare(options):

@@ -2,9 +2,13 @@
 
 import pathlib
 
+import keras
 import numpy as np
 
+from ae_zoo import networks
+
 _INK = "#1b1f24"
+_BLUE = "#3b6fb6"
 
 
 def image_rows(rows, path, title=None):
@@ -174,6 +178,156 @@ def training_curve(training_csv, path):
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     _save(figure, path)
+
+
+def filters(model, path, most=100):
+    """Draws the weights of dense units as images.
+
+    What each unit adds to the output where the decoder is one dense layer, tied or not;
+    else what each unit of the encoder's first layer looks for. Red is positive, blue
+    negative, on one scale for all; the units with the largest weights come first.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder` of grey images with dense layers.
+        path: File to write.
+        most: Units to draw at most.
+
+    Raises:
+        ValueError: There is no such layer, or the images are not grey.
+    """
+    weights = _unit_weights(model)  # (units, height, width)
+    norms = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)
+    shown = weights[np.argsort(-norms, kind="stable")[:most]]
+    lines, columns = _grid(len(shown))
+    # A few extreme weights would leave all others pale.
+    limit = np.quantile(np.abs(shown), 0.995)
+    size = 5.6 / max(lines, columns)
+    figure, axes = _figure().subplots(
+        figsize=(size * columns + 0.8, size * lines + 0.4), layout="constrained"
+    )
+    drawn = axes.imshow(
+        _mosaic(shown, lines, columns),
+        cmap="RdBu_r",
+        vmin=-limit,
+        vmax=limit,
+        interpolation="nearest",
+    )
+    axes.set_axis_off()
+    rest = "" if len(shown) == len(weights) else f" of {len(weights):,}"
+    axes.set_title(f"Weights of {len(shown)}{rest} units", color=_INK, fontsize=11)
+    bar = figure.colorbar(
+        drawn, shrink=0.4, aspect=16, pad=0.02, ticks=[-limit, 0, limit]
+    )
+    bar.ax.set_yticklabels([f"−{limit:.2g}", "0", f"{limit:.2g}"], color=_INK)
+    bar.ax.tick_params(length=0)
+    bar.outline.set_visible(False)
+    _save(figure, path)
+
+
+def _unit_weights(model):
+    height, width, *channels = (*model.input_shape[1:], 0)[:4]
+    encoder = networks.dense_chain(model.encoder)
+    decoder = [
+        layer for layer in model.decoder.layers if isinstance(layer, keras.layers.Dense)
+    ]
+    if channels[:1] != [1] or not encoder:
+        raise ValueError(
+            "Filters are drawn of a dense encoder of grey images, (height, width, 1). "
+            f"Received a {type(model).__name__} of inputs {model.input_shape[1:]} with "
+            f"the encoder {model.encoder.name!r}"
+        )
+    if len(encoder) == len(decoder) == 1:
+        weights = np.asarray(decoder[0].kernel)  # (units, n)
+    else:
+        weights = np.asarray(encoder[0].kernel).T
+    return weights.reshape(-1, height, width)
+
+
+def _grid(count):
+    """Lines and columns of a grid about as wide as high, without a gap if it can be."""
+    columns = int(np.ceil(np.sqrt(count)))
+    full = (wide for wide in range(columns, 2 * columns + 1) if count % wide == 0)
+    columns = next(full, columns)
+    return -(-count // columns), columns
+
+
+def _mosaic(images, lines, columns):
+    """(n, height, width) in a grid with gaps of NaN."""
+    _, height, width = images.shape
+    gap = max(1, height // 14)
+    shape = (lines * (height + gap) - gap, columns * (width + gap) - gap)
+    mosaic = np.full(shape, np.nan)
+    for number, image in enumerate(images):
+        top = number // columns * (height + gap)
+        left = number % columns * (width + gap)
+        mosaic[top : top + height, left : left + width] = image
+    return mosaic
+
+
+def code_histogram(model, x, path):
+    """Draws how the values of a code are distributed, and how its units are used.
+
+    Left: all values but exact zeros. Right: the units in the order of their use, which
+    is the mean activation of sigmoid units, and of others the share of samples in
+    which they are not zero.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`.
+        x: (batch, ...), to encode.
+        path: File to write.
+    """
+    codes = np.asarray(model.encode(x))
+    codes = codes.reshape(len(codes), -1)  # (batch, d)
+    chain = networks.dense_chain(model.encoder)
+    is_sigmoid = bool(chain) and chain[-1].activation is keras.activations.sigmoid
+    figure, (left, right) = _figure().subplots(
+        1, 2, figsize=(8.4, 2.9), layout="constrained"
+    )
+    _draw_values(left, codes, is_sigmoid)
+    _draw_use(right, codes, is_sigmoid)
+    if getattr(model, "sparsity", None) == "kl":
+        right.axhline(model.rho, color="white", linestyle="--", linewidth=1)
+        right.text(
+            0.02,
+            model.rho,
+            f"target ρ = {model.rho:g}",
+            transform=right.get_yaxis_transform(),  # x in parts of the width
+            va="bottom",
+            color="white",
+            fontsize=9,
+        )
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def _draw_values(axes, codes, is_sigmoid):
+    values = codes[codes != 0]
+    if is_sigmoid:
+        ends = (0, 1)
+        low, high = (codes < 0.05).mean(), (codes > 0.95).mean()
+        title = f"{low:.1%} below 0.05, {high:.1%} above 0.95"
+    else:
+        ends = np.quantile(values, [0.001, 0.999])
+        title = f"{(codes == 0).mean():.1%} are zero and left out"
+    weights = np.full(values.shape, 100 / codes.size)
+    axes.hist(values, 50, range=ends, weights=weights, color=_BLUE)
+    axes.set(xlabel="activation", ylabel="values, %", xlim=ends)
+    axes.set_title(title, fontsize=9, color=_INK)
+
+
+def _draw_use(axes, codes, is_sigmoid):
+    if is_sigmoid:
+        use, label = codes.mean(axis=0), "mean activation"
+    else:
+        use, label = 100 * (codes != 0).mean(axis=0), "samples that use it, %"
+        dead = (use == 0).sum()
+        title = f"{dead} of {len(use):,} units are never used"
+        axes.set_title(title, fontsize=9, color=_INK)
+    edges = np.arange(len(use) + 1) + 0.5
+    axes.stairs(np.sort(use)[::-1], edges, fill=True, color=_BLUE)
+    axes.set(xlabel="units, the most used first", ylabel=label)
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
 
 
 def _figure():

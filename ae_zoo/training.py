@@ -10,10 +10,9 @@ import shutil
 import tempfile
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from ae_zoo import cards, data, evaluation, plots, zoo
+from ae_zoo import cards, data, evaluation, pictures, plots, zoo
 from ae_zoo.checkpoints import Checkpoints
 from ae_zoo.distribution import explained_losses, get_strategy, is_chief
 from ae_zoo.recipe import Recipe, load_recipe
@@ -190,30 +189,11 @@ def write_entry(model, recipe, output_dir, data_dir=None, **facts):
 
     def draw(folder):
         plots.training_curve(output_dir / "training.csv", folder / "training.png")
-        _draw(model, recipe, data_dir, folder)
+        pictures.draw(model, recipe, folder, data_dir)
 
     can_draw = importlib.util.find_spec("matplotlib")
     folder = output_dir / "model"
     zoo.save(model, folder, card, pictures=draw if can_draw else None, overwrite=True)
-
-
-def _draw(model, recipe, data_dir, folder):
-    x = data.arrays(recipe.dataset, "test", data_dir=data_dir)
-    kinds = {"input": x}
-    if recipe.classes is not None:
-        _, labels = data.arrays(recipe.dataset, "test", labels=True, data_dir=data_dir)
-        is_normal = np.isin(labels, recipe.classes)
-        kinds = {"normal": x[is_normal], "anomalous": x[~is_normal]}
-        scores = [model.score(samples).numpy() for samples in kinds.values()]
-        plots.scores(*scores, folder / "scores.png")
-    if len(model.input_shape) == 2:
-        rows = {name: samples[:6] for name, samples in kinds.items()}
-        plots.series(model, rows, folder / "picture.png")
-    if len(model.input_shape) == 4:
-        if hasattr(model, "sample"):
-            plots.manifold(model, x, folder / "manifold.png")
-        x, y = (x[:12], None) if recipe.pair is None else recipe.pair(x[:12])
-        plots.reconstructions(model, x, folder / "picture.png", target=y)
 
 
 class StopOnDivergence(keras.callbacks.Callback):

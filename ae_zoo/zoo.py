@@ -118,11 +118,7 @@ def save(model, folder, card, pictures=None, overwrite=False):
         _without_optimizer(model).save(fresh / "model.keras")
         if pictures is not None:
             pictures(fresh)
-        facts = {
-            "bytes": (fresh / "model.keras").stat().st_size,
-            "pictures": sorted(path.name for path in fresh.glob("*.png")),
-        }
-        _describe(fresh, card | facts)
+        _describe(fresh, card | {"bytes": (fresh / "model.keras").stat().st_size})
 
 
 def amend(name_or_folder, facts, write=None, replaces=()):
@@ -175,10 +171,17 @@ def _describe(folder, card):
     """Writes what tells of a folder's files: card, page and checksums."""
     from ae_zoo import archive, cards
 
+    pictures = [path.name for path in folder.glob("*.png")]
+    card = card | {"pictures": sorted(pictures, key=_place)}
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     (folder / "card.json").write_text(text, "utf-8")
     (folder / "README.md").write_text(cards.render(card), "utf-8")
     archive.write_checksums(folder)
+
+
+def _place(picture):
+    """What the model does comes first and how it was trained last."""
+    return picture != "picture.png", picture == "training.png", picture
 
 
 def _without_optimizer(model):

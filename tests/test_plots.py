@@ -1,11 +1,13 @@
 """Pictures are written, and show what they are given."""
 
+import shutil
+
 import numpy as np
 import pytest
 from matplotlib import image
 
 import ae_zoo
-from ae_zoo import data, networks, plots
+from ae_zoo import data, networks, pictures, plots, zoo
 
 
 def test_image_rows_draws_black_and_white(tmp_path):
@@ -38,6 +40,114 @@ def test_manifold_draws_the_latent_space(tmp_path, monkeypatch, latent_dim, rows
         expected, received = model.reconstruct(x[-1:])[0], images[-1, -1]
     np.testing.assert_allclose(received, expected, rtol=1e-5)
     assert np.abs(images[0, 0] - images[0, 4]).max() > 1e-3
+
+
+def dense_model(units, shape=(4, 4, 1), decoder="tied"):
+    encoder = networks.dense_encoder(shape, units, latent_activation="sigmoid")
+    return ae_zoo.ContractiveAutoencoder(encoder, decoder)
+
+
+def mosaic_of(model, monkeypatch, path, **options):
+    drawn = []
+    mosaic = plots._mosaic
+    monkeypatch.setattr(
+        plots, "_mosaic", lambda *given: drawn.append(given[0]) or mosaic(*given)
+    )
+    plots.filters(model, path, **options)
+    return drawn[0]
+
+
+def test_filters_are_the_weights_the_largest_first(tmp_path, monkeypatch):
+    model = dense_model([3])
+    kernel = np.zeros((16, 3), "float32")
+    kernel[1, 0], kernel[6, 1], kernel[15, 2] = 1.0, -3.0, 2.0
+    model.encoder.layers[-1].kernel.assign(kernel)
+    path = tmp_path / "filters.png"
+    drawn = mosaic_of(model, monkeypatch, path, most=2)
+    expected = np.zeros((2, 4, 4))
+    expected[0, 1, 2], expected[1, 3, 3] = -3, 2  # pixels 6 and 15 of rows of four
+    np.testing.assert_array_equal(drawn, expected)
+    red, _, blue = np.moveaxis(image.imread(path)[..., :3], -1, 0)
+    assert (blue - red).max() > 0.3 and (red - blue).max() > 0.3
+
+
+@pytest.mark.parametrize("hidden", [[], [5]])
+def test_filters_of_a_decoder_of_its_own(tmp_path, monkeypatch, hidden):
+    shape = (4, 4, 1)
+    decoder = networks.dense_decoder(3, hidden, shape)
+    model = dense_model([*hidden, 3], decoder=decoder)
+    if hidden:
+        expected = np.asarray(model.encoder.layers[2].kernel).T
+    else:
+        zero, *ones = np.asarray(
+            decoder.layers[1](np.concatenate([np.zeros((1, 3)), np.eye(3)]))
+        )
+        expected = np.array(ones) - zero  # what each unit adds
+    drawn = mosaic_of(model, monkeypatch, tmp_path / "filters.png")
+    order = np.argsort(-np.square(expected).sum(axis=1))
+    np.testing.assert_allclose(drawn.reshape(-1, 16), expected[order], atol=1e-6)
+
+
+def test_filters_need_a_dense_encoder_of_grey_images(tmp_path):
+    coloured = dense_model([3], (2, 2, 3))
+    shape = (4, 4, 1)
+    convolutional = ae_zoo.ConvolutionalAutoencoder(
+        networks.convolutional_encoder(shape, [2]),
+        networks.convolutional_decoder(shape, [2]),
+    )
+    for model in (coloured, convolutional):
+        with pytest.raises(ValueError, match="dense encoder of grey images"):
+            plots.filters(model, tmp_path / "filters.png")
+
+
+@pytest.mark.parametrize(
+    "count, grid", [(100, (10, 10)), (32, (4, 8)), (7, (3, 3)), (1, (1, 1))]
+)
+def test_grid_holds_all_and_leaves_no_line_empty(count, grid):
+    assert plots._grid(count) == grid
+
+
+def test_code_histogram_by_hand():
+    codes = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], "float32")
+    figure, (left, right) = plots._figure().subplots(1, 2)
+    plots._draw_values(left, codes, is_sigmoid=False)
+    plots._draw_use(right, codes, is_sigmoid=False)
+    assert left.get_title() == "50.0% are zero and left out"
+    assert right.get_title() == "1 of 3 units are never used"
+    np.testing.assert_array_equal(right.patches[0].get_data().values, [100, 50, 0])
+    bounded = np.array([[0.01, 0.5], [0.02, 0.99]], "float32")
+    figure, (left, right) = plots._figure().subplots(1, 2)
+    plots._draw_values(left, bounded, is_sigmoid=True)
+    plots._draw_use(right, bounded, is_sigmoid=True)
+    assert left.get_title() == "50.0% below 0.05, 25.0% above 0.95"
+    values = right.patches[0].get_data().values
+    np.testing.assert_allclose(values, [0.745, 0.015], rtol=1e-5)
+    plots._figure().close("all")
+
+
+def test_code_histogram_of_a_sparse_model(tmp_path):
+    model = ae_zoo.SparseAutoencoder(
+        networks.dense_encoder((4, 4, 1), [8], latent_activation="sigmoid"),
+        "tied",
+        sparsity="kl",
+    )
+    x = np.random.default_rng(0).random((20, 4, 4, 1), dtype="float32")
+    plots.code_histogram(model, x, tmp_path / "codes.png")
+    assert image.imread(tmp_path / "codes.png").std() > 0.01
+
+
+def test_redrawing_changes_the_pictures_alone(tmp_path):
+    folder = shutil.copytree(zoo._find("sparse_digits"), tmp_path / "entry")
+    before = zoo.info(folder)
+    drawn = ("picture.png", "filters.png", "code_histogram.png")
+    zoo.amend(folder, {}, replaces=drawn)
+    assert zoo.info(folder)["pictures"] == ["training.png"]
+    names = pictures.redraw(folder)
+    assert names == ["picture.png", "code_histogram.png", "filters.png", "training.png"]
+    assert all((folder / name).is_file() for name in names)
+    assert zoo.info(folder) == before | {"pictures": names}
+    ae_zoo.load(folder)  # the checksums are those of the new files
+    assert "](filters.png)" in (folder / "README.md").read_text("utf-8")
 
 
 def test_series_and_scores(tmp_path):

@@ -1,0 +1,149 @@
+"""Fine-tuning shown: a model on other data as it is, fine-tuned, and from scratch."""
+
+import dataclasses
+import pathlib
+import tempfile
+
+from ae_zoo import cards, data, evaluation, zoo
+from ae_zoo.recipe import own_recipe
+from ae_zoo.training import train
+from ae_zoo.validation import check_at_least
+
+
+def transfer(
+    name_or_folder,
+    dataset,
+    *,
+    epochs=3,
+    samples=None,
+    recipe=None,
+    write=False,
+    data_dir=None,
+    verbose="auto",
+):
+    """Measures what pretraining is worth on another data set.
+
+    The headline of the model's recipe is measured on the other test split three times:
+    of the model as it is; of a copy fine-tuned on the training split; and of the same
+    network trained from fresh weights. Both are trained by `fit` with the optimizer of
+    the recipe for as many epochs over the same batches: they differ in nothing but the
+    weights they begin with. The recipe's callbacks, made for its own number of epochs,
+    are left out. The test split is looked at in the end alone.
+
+    Args:
+        name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
+        dataset: A name of `ae_zoo.data.names()`, of samples of the same shape.
+        epochs: Passes over the training samples, of both runs.
+        samples: Train on the first so many samples alone; None takes all.
+        recipe: Name or file of the model's recipe; the default is that of its name.
+        write: Put the result on the model's card, in the place of an older one of the
+            same data and samples.
+        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        verbose: As in `fit`.
+
+    Returns:
+        A dict of what the card says of it; see `ae_zoo.cards.transfer_rows`.
+
+    Raises:
+        ValueError: Samples of another shape, or a number out of range.
+        FileNotFoundError, ValueError: As `ae_zoo.load`; or the data are not prepared.
+
+    Example:
+
+    >>> facts = transfer("deep_digits", "digits", epochs=1, samples=64, verbose=0)
+    >>> [facts[way]["value"] > 0 for way in ("as_it_is", "fine_tuned", "from_scratch")]
+    [True, True, True]
+    """
+    check_at_least("epochs", epochs, 1)
+    model = zoo.load(name_or_folder)
+    own = own_recipe(model, recipe)
+    count = _check_data(own.dataset, dataset, samples)
+    there = dataclasses.replace(
+        own,
+        dataset=dataset,
+        metrics=own.metrics[:1],
+        callbacks=list,
+        patience=None,
+        classes=None,
+        **_batches(own, dataset, count, epochs, data_dir),
+    )
+    (headline,) = evaluation.evaluate(model, there, data_dir)[:1]
+    fine_tuning = dataclasses.replace(there, build=lambda: zoo.load(name_or_folder))
+    facts = {
+        "dataset": dataset,
+        "samples": count,
+        "epochs": epochs,
+        "metric": headline.metric,
+        "higher_is_better": headline.higher_is_better,
+        "baseline": headline.baseline,
+        "baseline_name": headline.baseline_name,
+        "as_it_is": {"value": headline.value},
+        "fine_tuned": _trained(fine_tuning, data_dir, verbose),
+        "from_scratch": _trained(there, data_dir, verbose),
+        "hardware": cards.hardware(),
+    }
+    if write:
+        _write(name_or_folder, facts)
+    return facts
+
+
+def _check_data(own, dataset, samples):
+    """The number of training samples."""
+    expected, received = data.info(own).shape, data.info(dataset).shape
+    if expected != received:
+        raise ValueError(
+            f"The model is made for samples like those of {own!r}, of shape "
+            f"{expected}. Received {dataset!r}, of shape {received}."
+        )
+    there = data.info(dataset).counts["train"]
+    if samples is None:
+        return there
+    check_at_least("samples", samples, 1)
+    if samples > there:
+        raise ValueError(
+            f"{dataset!r} has {there:,} training samples. Received: {samples:,}"
+        )
+    return samples
+
+
+def _batches(recipe, dataset, count, epochs, data_dir):
+    """The recipe's fields that say what it trains on, all passes in one epoch.
+
+    Validation after each pass over few samples would take longer than the training.
+    """
+    size = recipe.batch_size // recipe.gradient_accumulation_steps
+    steps = {"steps_per_epoch": epochs * -(-count // size)}
+    if count == data.info(dataset).counts["train"]:
+        return steps | {"batches": None}
+
+    def batches(skip, shard):  # of one worker: `transfer` takes no strategy
+        few = data.load(
+            dataset,
+            "train",
+            binarize=recipe.binarize,
+            augment=recipe.augment,
+            pair=recipe.pair,
+            data_dir=data_dir,
+        ).take(count)
+        return few.shuffle(count, seed=recipe.seed).batch(size).repeat().skip(skip)
+
+    return steps | {"batches": batches}
+
+
+def _trained(recipe, data_dir, verbose):
+    """What a run of a recipe reaches, and the seconds it trains."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = pathlib.Path(folder) / "run"
+        train(recipe, epochs=1, output_dir=run, data_dir=data_dir, verbose=verbose)
+        card = zoo.info(run / "model")
+    value, seconds = card["metrics"][0]["value"], card["training"]["seconds"]
+    return {"value": value, "seconds": seconds}
+
+
+def _write(name_or_folder, facts):
+    def key(row):
+        return row["dataset"], -row["samples"]
+
+    others = zoo.info(name_or_folder).get("transfer", [])
+    rows = [row for row in others if key(row) != key(facts)]
+    zoo.amend(name_or_folder, {"transfer": sorted([*rows, facts], key=key)})

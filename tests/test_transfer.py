@@ -1,0 +1,91 @@
+"""What pretraining is worth on other data: measured, and put on the card."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import ae_zoo
+from ae_zoo import cards, cli, data, zoo
+from ae_zoo.transfer import transfer
+
+NAME = "undercomplete_digits"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of a small entry that a test may change."""
+    return shutil.copytree(zoo._find(NAME), tmp_path / "entry")
+
+
+def errors(row):
+    return [row[way]["value"] for way in ("as_it_is", "fine_tuned", "from_scratch")]
+
+
+def test_on_its_own_data_a_model_is_what_its_card_says():
+    row = transfer(NAME, "digits", epochs=1, samples=100, verbose=0)
+    as_it_is, fine_tuned, from_scratch = errors(row)
+    headline = zoo.info(NAME)["metrics"][0]
+    assert row["metric"] == headline["metric"]
+    assert as_it_is == pytest.approx(headline["value"], rel=1e-3)
+    assert row["baseline"] == pytest.approx(headline["baseline"], rel=1e-3)
+    # Two steps neither spoil what was learned nor make up for it.
+    assert fine_tuned < 2 * as_it_is < from_scratch
+    assert row["samples"] == 100 and row["fine_tuned"]["seconds"] > 0
+
+
+def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
+    """As many steps each, over the first samples, the model itself untouched."""
+    from ae_zoo import transfer as module
+
+    recipes = []
+    train = module.train
+    monkeypatch.setattr(
+        module, "train", lambda r, **o: recipes.append(r) or train(r, **o)
+    )
+    transfer(NAME, "digits", epochs=2, samples=70, verbose=0)
+    fine_tuning, scratch = recipes
+    assert fine_tuning.steps_per_epoch == scratch.steps_per_epoch == 2 * 2
+    chosen = np.sort(data.arrays("digits", "train")[:70].sum(axis=(1, 2, 3)))
+    batches = [batch.numpy() for batch in scratch.batches(0, (0, 1)).take(4)]
+    for passed in (batches[:2], batches[2:]):
+        sums = np.concatenate(passed).sum(axis=(1, 2, 3))
+        np.testing.assert_allclose(np.sort(sums), chosen, rtol=1e-5)
+    assert not np.array_equal(batches[0], batches[2])  # another order
+    skipped = next(iter(fine_tuning.batches(3, (0, 1)))).numpy()
+    np.testing.assert_array_equal(skipped, batches[3])
+
+
+def test_it_repeats_itself():
+    rows = [transfer(NAME, "digits", epochs=1, verbose=0) for _ in range(2)]
+    assert errors(rows[0]) == errors(rows[1])
+
+
+def test_the_command_writes_the_card(folder, capsys):
+    before = zoo.info(folder)
+    command = ["transfer", str(folder), "digits", "--epochs", "1", "--samples"]
+    assert cli.main([*command, "64"]) == 0
+    assert zoo.info(folder) == before
+    for samples in ("64", "128", "64"):
+        assert cli.main([*command, samples, "--write"]) == 0
+    assert "from scratch" in capsys.readouterr().out
+    card = zoo.info(folder)
+    assert [row["samples"] for row in card["transfer"]] == [128, 64]
+    assert card | {"transfer": None} == before | {"transfer": None}
+    page = (folder / "README.md").read_text("utf-8")
+    assert page.count("## Transfer") == 1
+    _, rows = cards.transfer_rows(card["transfer"])
+    assert all("| " + " | ".join(row) + " |" in page for row in rows)
+    ae_zoo.load(folder)  # the checksums are those of the new files
+
+
+def test_transfer_refuses_what_cannot_be(capsys):
+    with pytest.raises(ValueError, match=r"(?s)'digits'.*\(8, 8, 1\).*\(28, 28, 1\)"):
+        transfer(NAME, "mnist")
+    with pytest.raises(ValueError, match="training samples. Received: 1,000,000"):
+        transfer(NAME, "digits", samples=1_000_000)
+    for wrong in ({"epochs": 0}, {"samples": 0}):
+        with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
+            transfer(NAME, "digits", **wrong)
+    assert cli.main(["transfer", NAME, "fashion_minst"]) == 1
+    assert "fashion_mnist" in capsys.readouterr().err
