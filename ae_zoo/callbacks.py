@@ -100,10 +100,11 @@ class ReviveUnits(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         chain = networks.dense_chain(self.model.encoder)
-        if len(chain) != 1:
+        if len(chain) != 1 or not chain[0].use_bias:
             raise ValueError(
-                "ReviveUnits needs an encoder of one Dense layer, whose kernels look "
-                f"like samples. Received one of {len(chain) or 'other'} layers."
+                "ReviveUnits needs an encoder of one Dense layer with a bias, whose "
+                "kernels look like samples. Received the encoder "
+                f"{self.model.encoder.name!r}, a chain of {len(chain)} Dense layers."
             )
         self._dense = chain[0]
         self._x = np.asarray(self._samples(), "float32")

@@ -208,7 +208,8 @@ optimizer over the same batches and differ in nothing but the weights they began
 {_table(*transfer_rows(rows))}
 
 One run each of `ae-zoo transfer {card["name"]} DATA --epochs N [--samples N]`, \
-training times on {machines}.
+training times on {machines}, with whatever \
+else ran there.
 """
 
 

@@ -94,8 +94,9 @@ def one_class(
 
     Raises:
         FileExistsError: `output_dir` holds a run already and `resume` is False.
-        ValueError: No such recipe or class; a data set without labels; a recipe whose
-            batches are its own, or whose target is not the input.
+        ValueError: No such recipe or class; finished runs of other settings; a data set
+            without labels; a recipe whose batches are its own, or whose target is not
+            the input.
 
     Example:
 
@@ -120,7 +121,9 @@ def one_class(
         if verbose != 0:
             print(f"[{number}/{len(labels)}] class {label} …", flush=True)
         folder = output_dir / str(label)
-        if not (folder / "model").exists():
+        if (folder / "model").exists():
+            _check_same(folder, recipe, epochs, seed)
+        else:
             train(
                 _of_class(recipe, protocol, label),
                 epochs=epochs,
@@ -144,13 +147,30 @@ def _checked_classes(recipe, classes, data_dir):
         )
     _, labels = data.arrays(recipe.dataset, "train", labels=True, data_dir=data_dir)
     known = np.unique(labels).tolist()
-    chosen = known if classes is None else list(classes)
+    chosen = known if classes is None else list(dict.fromkeys(classes))
     if not chosen or not set(chosen) <= set(known):
         raise ValueError(
             f"`classes` must be labels of {recipe.dataset!r}, which are {known}. "
             f"Received: {chosen}"
         )
     return chosen
+
+
+def _check_same(folder, recipe, epochs, seed):
+    """Whether a finished run is one of what is asked for now."""
+    training = zoo.info(folder / "model")["training"]
+    expected = {
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed if seed is None else seed,
+    }
+    if recipe.patience is None:  # else it may have stopped earlier
+        expected["epochs"] = epochs or recipe.epochs
+    received = {name: training[name] for name in expected}
+    if received != expected:
+        raise ValueError(
+            f"The run in '{folder}' is of {received}. Expected: {expected}. Ask for "
+            "the same again, or choose another output directory (--output-dir)."
+        )
 
 
 def _protocol(recipe):

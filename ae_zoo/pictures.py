@@ -58,7 +58,7 @@ def redraw(name_or_folder, recipe=None, data_dir=None):
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
 
     Returns:
-        The names of the card's pictures.
+        The names of the pictures drawn.
 
     Raises:
         FileNotFoundError, ValueError: As `ae_zoo.load`, or no such recipe.
@@ -77,7 +77,7 @@ def redraw(name_or_folder, recipe=None, data_dir=None):
         lambda folder: draw(model, recipe, folder, data_dir),
         replaces=old,
     )
-    return zoo.info(name_or_folder)["pictures"]
+    return [name for name in zoo.info(name_or_folder)["pictures"] if name != _TRAINING]
 
 
 def _has_filters(model):

@@ -168,12 +168,12 @@ def training_curve(training_csv, path):
     figure, axes = _figure().subplots(figsize=(6, 3.4), layout="constrained")
     for column, label in (("loss", "training"), ("val_loss", "validation")):
         axes.plot(table["epoch"] + 1, table[column], label=label)
-    last = table["val_loss"][len(table) // 10 :]
+    # The first epochs would squeeze the rest of the curves flat.
+    last = [table[column][len(table) // 10 :] for column in ("loss", "val_loss")]
     axes.set(
         xlabel="epoch",
         ylabel="loss per sample",
-        # The first epochs would squeeze the rest of the curve flat.
-        ylim=(0.95 * min(table["loss"].min(), last.min()), 1.05 * last.max()),
+        ylim=(0.95 * np.min(last), 1.05 * np.max(last)),
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -213,8 +213,11 @@ def filters(model, path, most=100):
         interpolation="nearest",
     )
     axes.set_axis_off()
-    rest = "" if len(shown) == len(weights) else f" of {len(weights):,}"
-    axes.set_title(f"Weights of {len(shown)}{rest} units", color=_INK, fontsize=11)
+    is_all = len(shown) == len(weights)
+    largest, rest = ("", "") if is_all else ("The largest ", f" of {len(weights):,}")
+    axes.set_title(
+        f"{largest}{len(shown)}{rest} units, by their weights", color=_INK, fontsize=11
+    )
     bar = figure.colorbar(
         drawn, shrink=0.4, aspect=16, pad=0.02, ticks=[-limit, 0, limit]
     )
@@ -286,14 +289,14 @@ def code_histogram(model, x, path):
     _draw_values(left, codes, is_sigmoid)
     _draw_use(right, codes, is_sigmoid)
     if getattr(model, "sparsity", None) == "kl":
-        right.axhline(model.rho, color="white", linestyle="--", linewidth=1)
+        right.axhline(model.rho, color=_INK, linestyle="--", linewidth=1)
         right.text(
             0.02,
             model.rho,
             f"target ρ = {model.rho:g}",
             transform=right.get_yaxis_transform(),  # x in parts of the width
             va="bottom",
-            color="white",
+            color=_INK,
             fontsize=9,
         )
     for axes in (left, right):
@@ -308,8 +311,9 @@ def _draw_values(axes, codes, is_sigmoid):
         low, high = (codes < 0.05).mean(), (codes > 0.95).mean()
         title = f"{low:.1%} below 0.05, {high:.1%} above 0.95"
     else:
-        ends = np.quantile(values, [0.001, 0.999])
-        title = f"{(codes == 0).mean():.1%} are zero and left out"
+        # A code without any active unit has no values to draw.
+        ends = np.quantile(values, [0.001, 0.999]) if values.size else (0, 1)
+        title = f"{(codes == 0).mean():.1%} of the values are zero and left out"
     weights = np.full(values.shape, 100 / codes.size)
     axes.hist(values, 50, range=ends, weights=weights, color=_BLUE)
     axes.set(xlabel="activation", ylabel="values, %", xlim=ends)

@@ -45,7 +45,8 @@ def transfer(
         A dict of what the card says of it; see `ae_zoo.cards.transfer_rows`.
 
     Raises:
-        ValueError: Samples of another shape, or a number out of range.
+        ValueError: Samples of another shape, a number out of range, or a recipe of
+            another network.
         FileNotFoundError, ValueError: As `ae_zoo.load`; or the data are not prepared.
 
     Example:
@@ -57,6 +58,7 @@ def transfer(
     check_at_least("epochs", epochs, 1)
     model = zoo.load(name_or_folder)
     own = own_recipe(model, recipe)
+    _check_network(model, own)
     count = _check_data(own.dataset, dataset, samples)
     there = dataclasses.replace(
         own,
@@ -85,6 +87,17 @@ def transfer(
     if write:
         _write(name_or_folder, facts)
     return facts
+
+
+def _check_network(model, recipe):
+    of_model, of_recipe = (
+        [tuple(weight.shape) for weight in m.weights] for m in (model, recipe.build())
+    )
+    if of_model != of_recipe:
+        raise ValueError(
+            "The recipe must build the network of the model, to train it from fresh "
+            f"weights. Expected weights of shapes {of_model}; received {of_recipe}."
+        )
 
 
 def _check_data(own, dataset, samples):

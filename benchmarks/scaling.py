@@ -9,7 +9,7 @@ of the pairs and their range.
 
 - one: a worker pinned to one core, the whole batch, 20 steps in a call as in recipes;
 - two: two workers pinned to one core each, half the batch each, MultiWorkerMirrored;
-- half: the same with gradients sent as bfloat16;
+- bfloat16: the same with gradients sent so;
 - apart: the same two halves at the same time, by two processes that know nothing of
   each other. What a step of "two" takes longer is what working together costs:
   all-reduce, waiting for the slower one, and a call from Python for each step;
@@ -30,7 +30,7 @@ import time
 MEASUREMENTS = {  # name: (what a process does, how many, whether a cluster, options)
     "one": ("fit", 1, False),
     "two": ("fit", 2, True),
-    "half": ("fit", 2, True, "--gradient-dtype", "bfloat16"),
+    "bfloat16": ("fit", 2, True, "--gradient-dtype", "bfloat16"),
     "apart": ("fit", 2, False),
     "reduce": ("reduce", 2, True),
 }
@@ -204,7 +204,7 @@ def _report(seconds, options):
             f"{rate} |"
         )
     print()
-    for name in ("two", "half"):
+    for name in ("two", "bfloat16"):
         speedups = [a / b for a, b in zip(seconds["one"], seconds[name], strict=True)]
         print(
             f"Speed-up of {name!r}: {_median(speedups):.2f} (median of "

@@ -5,7 +5,7 @@ networks". Where the paper pretrains sigmoid layers as RBMs, GELU layers train f
 scratch, on digits turned, sheared and scaled a little: as they are, the training images
 reach 1.9 and those of the test stay at 3.2.
 Command: ae-zoo train deep_mnist
-Wall time: 89 min on 2 cores of AMD EPYC that other work shared.
+Wall time: 89 min on 2 cores of AMD EPYC, shared with other work.
 Expected: test squared error 2.111; the paper 3.00, PCA 13.87.
 """
 

@@ -1,4 +1,4 @@
-"""A convolutional denoiser for Fashion-MNIST, one model for all levels of noise.
+"""A convolutional denoiser for Fashion-MNIST, one model for noise up to 0.6.
 
 Source: Vincent et al. 2010, "Stacked denoising autoencoders", with the network of
 Ronneberger et al. 2015, "U-Net".
@@ -36,7 +36,7 @@ def optimizer(steps):
 recipe = Recipe(
     build=build,
     dataset="fashion_mnist",
-    task="Remove Gaussian noise of any strength from small images of clothes.",
+    task="Remove Gaussian noise of up to 0.6 from small images of clothes.",
     epochs=20,
     batch_size=128,
     optimizer=optimizer,

@@ -4,9 +4,10 @@ Source: Makhzani & Frey 2013, "k-Sparse autoencoders", section 4; at test time 7
 are kept, as the paper advises (α = 3), and k falls from 100 in the first half of the
 training. Beyond the paper, kernels begin small, so that what is left of their noise
 does not disturb the codes; a share of the inputs is dropped, which spreads the work
-over more units; and dead units are revived.
+over more units (and makes the result depend on the number of replicas); and dead units
+are revived.
 Command: ae-zoo train sparse_mnist
-Wall time: 8 min on 2 cores of AMD EPYC that other work shared.
+Wall time: 8 min on 2 cores of AMD EPYC, shared with other work.
 Expected: 75 active units per sample, dead units 0.9 %, test squared error 6.992,
 linear-probe error 1.95 %; the paper 1.35 %, raw inputs 7.36 %.
 """

@@ -67,6 +67,9 @@ def test_an_interrupted_evaluation_resumes(tmp_path, capsys):
     assert "[2/2] class 1" in printed
     auc = ae_zoo.info(tmp_path / "1" / "model")["metrics"][0]["value"]
     assert f"| 1 | {auc:.4f} |" in printed
+    other = [*run, "--classes", "0", "0", "--resume", "--seed", "7"]
+    assert cli.main(other) == 1
+    assert "'seed': 7" in capsys.readouterr().err
 
 
 def report(values, **published):

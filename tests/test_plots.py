@@ -112,7 +112,7 @@ def test_code_histogram_by_hand():
     figure, (left, right) = plots._figure().subplots(1, 2)
     plots._draw_values(left, codes, is_sigmoid=False)
     plots._draw_use(right, codes, is_sigmoid=False)
-    assert left.get_title() == "50.0% are zero and left out"
+    assert left.get_title() == "50.0% of the values are zero and left out"
     assert right.get_title() == "1 of 3 units are never used"
     np.testing.assert_array_equal(right.patches[0].get_data().values, [100, 50, 0])
     bounded = np.array([[0.01, 0.5], [0.02, 0.99]], "float32")
@@ -125,15 +125,26 @@ def test_code_histogram_by_hand():
     plots._figure().close("all")
 
 
-def test_code_histogram_of_a_sparse_model(tmp_path):
+def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
     model = ae_zoo.SparseAutoencoder(
         networks.dense_encoder((4, 4, 1), [8], latent_activation="sigmoid"),
         "tied",
         sparsity="kl",
     )
     x = np.random.default_rng(0).random((20, 4, 4, 1), dtype="float32")
+    saved = {}
+    monkeypatch.setattr(plots, "_save", lambda figure, _: saved.update(last=figure))
     plots.code_histogram(model, x, tmp_path / "codes.png")
-    assert image.imread(tmp_path / "codes.png").std() > 0.01
+    (target,) = saved["last"].axes[1].lines
+    assert set(target.get_ydata()) == {model.rho}
+    plots._figure().close("all")
+
+
+def test_a_code_without_an_active_unit_is_drawn():
+    _, axes = plots._figure().subplots()
+    plots._draw_values(axes, np.zeros((3, 4)), is_sigmoid=False)
+    assert axes.get_title().startswith("100.0% of the values are zero")
+    plots._figure().close("all")
 
 
 def test_redrawing_changes_the_pictures_alone(tmp_path):
@@ -143,9 +154,9 @@ def test_redrawing_changes_the_pictures_alone(tmp_path):
     zoo.amend(folder, {}, replaces=drawn)
     assert zoo.info(folder)["pictures"] == ["training.png"]
     names = pictures.redraw(folder)
-    assert names == ["picture.png", "code_histogram.png", "filters.png", "training.png"]
+    assert names == ["picture.png", "code_histogram.png", "filters.png"]
     assert all((folder / name).is_file() for name in names)
-    assert zoo.info(folder) == before | {"pictures": names}
+    assert zoo.info(folder) == before | {"pictures": [*names, "training.png"]}
     ae_zoo.load(folder)  # the checksums are those of the new files
     assert "](filters.png)" in (folder / "README.md").read_text("utf-8")
 
@@ -171,6 +182,18 @@ def test_training_curve(tmp_path):
     plots.training_curve(log, tmp_path / "curve.png")
     picture = image.imread(tmp_path / "curve.png")
     assert picture.std() > 0.01
+
+
+def test_both_training_curves_are_in_sight(tmp_path, monkeypatch):
+    """Where corruption or dropout makes the training loss the larger one, too."""
+    saved = {}
+    monkeypatch.setattr(plots, "_save", lambda figure, _: saved.update(last=figure))
+    log = tmp_path / "training.csv"
+    log.write_text("epoch,loss,val_loss\n0,9,4\n1,8,3\n2,7,2\n")
+    plots.training_curve(log, tmp_path / "curve.png")
+    low, high = saved["last"].axes[0].get_ylim()
+    assert low < 2 and high > 9
+    plots._figure().close("all")
 
 
 def test_mnist_style_scales_and_centres():

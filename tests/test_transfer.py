@@ -87,5 +87,7 @@ def test_transfer_refuses_what_cannot_be(capsys):
     for wrong in ({"epochs": 0}, {"samples": 0}):
         with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
             transfer(NAME, "digits", **wrong)
+    with pytest.raises(ValueError, match="must build the network of the model"):
+        transfer(NAME, "digits", recipe="deep_digits")
     assert cli.main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err

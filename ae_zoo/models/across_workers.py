@@ -24,7 +24,7 @@ class AcrossWorkers(keras.Model):
 
     gradient_dtype = "float32"
 
-    def sum_over_replicas(self, gradients, logs):
+    def shared_over_replicas(self, gradients, logs):
         """The sums of the gradients and the means of the logs of all replicas."""
         values = [tf.cast(value, "float32") for value in tf.nest.flatten(logs)]
         share = 1 / tf.distribute.get_strategy().num_replicas_in_sync

@@ -171,7 +171,7 @@ class Autoencoder(Endpoints, CheckedModel):
             loss, batch = self._loss_of_batch(data, training=True)
             loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, self.trainable_weights)
-        gradients, logs = self.sum_over_replicas(
+        gradients, logs = self.shared_over_replicas(
             gradients, self.compute_metrics(*batch)
         )
         if gradients:  # none where everything is frozen
@@ -182,7 +182,7 @@ class Autoencoder(Endpoints, CheckedModel):
 
     def test_step(self, data):
         _, batch = self._loss_of_batch(data, training=False)
-        return self.sum_over_replicas([], self.compute_metrics(*batch))[1]
+        return self.shared_over_replicas([], self.compute_metrics(*batch))[1]
 
     def predict_step(self, data):
         data, size = replicas.without_empty(data)
@@ -269,7 +269,8 @@ class Autoencoder(Endpoints, CheckedModel):
         """As in Keras; without a loss, the model's own reconstruction loss.
 
         `gradient_dtype` is what gradients are sent as from one replica to another:
-        "bfloat16" halves the bytes and rounds each sum to 3 digits.
+        "bfloat16" halves the bytes and rounds each sum to 2 or 3 digits. It is not
+        saved with the model.
 
         `jit_compile="auto"` compiles with XLA on accelerators only: on CPUs it halves
         the speed of convolutions. Across replicas both `jit_compile` and
