@@ -173,5 +173,5 @@ def test_deep_encoders_are_not_revived(images):
     encoder = networks.dense_encoder(SHAPE, [20, 40])
     model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=4)
     model.compile("sgd")
-    with pytest.raises(ValueError, match="one of 2 layers"):
+    with pytest.raises(ValueError, match="a chain of 2 Dense layers"):
         model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
