@@ -81,6 +81,15 @@ def _slice(op, dy):
     return tf.pad(dy, padding), None, None, None
 
 
+@_gradient_of("Tile")
+def _tile(op, dy):
+    # TensorFlow's sum over a tensor of twice the rank is beyond what XNNPACK takes.
+    for axis, size in enumerate(op.inputs[0].shape):
+        if dy.shape[axis] > size:
+            dy = tf.add_n(tf.split(dy, dy.shape[axis] // size, axis))
+    return dy, None
+
+
 _MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
 
 

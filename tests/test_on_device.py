@@ -43,6 +43,12 @@ def denoising():
     return convolutional(models.DenoisingAutoencoder, latent_dim=None)
 
 
+def u_net():
+    encoder = networks.u_net_encoder(ODD, [4, 6, 8])
+    decoder = networks.pixel_decoder(encoder.output_shape[1:], ODD[-1])
+    return models.DenoisingAutoencoder(encoder, decoder)
+
+
 def sparse(sparsity):
     encoder = networks.dense_encoder(IMAGE, [30], latent_activation="sigmoid")
     return models.SparseAutoencoder(
@@ -90,6 +96,7 @@ MODELS = {
     "tied_deep": tied_deep,
     "convolutional": convolutional,
     "denoising": denoising,
+    "u_net": u_net,
     "variational": variational,
     "sparse_l1": lambda: sparse("l1"),
     "sparse_kl": lambda: sparse("kl"),
