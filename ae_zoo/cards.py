@@ -129,16 +129,32 @@ The weights are under {card["licence"]}.
 """
 
 
+def markdown_table(header, rows):
+    """Writes rows of strings under a header as a Markdown table.
+
+    >>> print(markdown_table(["a", "b"], [["1", "22"]]))
+    | a | b |
+    |---|---|
+    | 1 | 22 |
+    """
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
+
+
 def metrics_table(metrics):
     """A Markdown table of measurements beside their baselines and published numbers."""
-    lines = ["| metric | this model | baseline | published |", "|---|---|---|---|"]
-    for row in metrics:
-        arrow = {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
-        baseline = _number(row["baseline"], row["baseline_name"])
-        published = _number(row["published"], row["source"])
-        value = f"**{row['value']:.4g}**{_spread(row)}"
-        lines.append(f"| {row['metric']}{arrow} | {value} | {baseline} | {published} |")
-    return "\n".join(lines)
+    return markdown_table(
+        ["metric", "this model", "baseline", "published"],
+        [
+            [
+                row["metric"] + _arrow(row),
+                f"**{row['value']:.4g}**{_spread(row)}",
+                _number(row["baseline"], row["baseline_name"]),
+                _number(row["published"], row["source"]),
+            ]
+            for row in metrics
+        ],
+    )
 
 
 def deployment_rows(rows):
@@ -173,9 +189,9 @@ def transfer_rows(rows):
     Args:
         rows: Of one metric, as `ae_zoo.transfer.transfer` returns them.
     """
-    arrow = {True: " ↑", False: " ↓", None: ""}[rows[0]["higher_is_better"]]
+    metric = rows[0]["metric"] + _arrow(rows[0])
     header = ["data", "training samples", "epochs"]
-    header += [f"{rows[0]['metric']}{arrow}: as it is", "fine-tuned", "from scratch"]
+    header += [f"{metric}: as it is", "fine-tuned", "from scratch"]
     header += ["baseline"]
     return header, [
         [
@@ -193,6 +209,10 @@ def transfer_rows(rows):
     ]
 
 
+def _arrow(row):
+    return {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
+
+
 def _transfer(card):
     rows = card.get("transfer")
     if not rows:
@@ -205,17 +225,11 @@ Measured on the test split of other data: this model as it is; a copy fine-tuned
 baseline fitted to the whole training split. The two were trained with the recipe's
 optimizer over the same batches and differ in nothing but the weights they began with.
 
-{_table(*transfer_rows(rows))}
+{markdown_table(*transfer_rows(rows))}
 
 One run each of `ae-zoo transfer {card["name"]} DATA --epochs N [--samples N]`, \
-training times on {machines}, with whatever \
-else ran there.
+training times on {machines}, with whatever else ran there.
 """
-
-
-def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _deployment(card):
@@ -223,7 +237,7 @@ def _deployment(card):
     if deployment is None:
         return ""
     samples = deployment["samples"]
-    table = _table(*deployment_rows(deployment["rows"]))
+    table = markdown_table(*deployment_rows(deployment["rows"]))
     return f"""
 ## Deployment
 `saved_model/` for TensorFlow Serving, `model.tflite` (float32) and `model_int8.tflite`

@@ -11,7 +11,7 @@ import statistics
 
 import numpy as np
 
-from ae_zoo import data, evaluation, tables, zoo
+from ae_zoo import cards, data, evaluation, zoo
 from ae_zoo.recipe import Recipe, load_recipe
 from ae_zoo.training import train
 
@@ -57,7 +57,7 @@ class OneClassReport:
         if self.published is not None:
             paper = _number(self.published)
             rows.append([f"mean of {self.source}", paper, *["–"] * (len(columns) - 1)])
-        return tables.markdown_table(header, rows)
+        return cards.markdown_table(header, rows)
 
 
 def one_class(

@@ -125,10 +125,7 @@ def sum_in_one_message(tensors, dtype="float32"):
     Returns:
         A list of tensors of the same shapes and dtypes.
     """
-    context = tf.distribute.get_replica_context()
     present = [tf.convert_to_tensor(t) for t in tensors if t is not None]
-    if context is None or context.num_replicas_in_sync == 1 or not present:
-        return list(tensors)
     message = tf.concat([tf.reshape(tf.cast(t, dtype), [-1]) for t in present], 0)
     parts = tf.split(sum_over_replicas(message), [tf.size(t) for t in present])
     sums = iter(

@@ -1,6 +1,6 @@
 """Plain-text tables for the terminal."""
 
-from ae_zoo import zoo
+from ae_zoo import cards, zoo
 
 
 def text_table(header, rows):
@@ -20,18 +20,6 @@ def text_table(header, rows):
         ).rstrip()
         for row in [header, rule, *rows]
     )
-
-
-def markdown_table(header, rows):
-    """Writes rows of strings under a header as a Markdown table.
-
-    >>> print(markdown_table(["a", "b"], [["1", "22"]]))
-    | a | b |
-    |---|---|
-    | 1 | 22 |
-    """
-    lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
-    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
 def zoo_rows():
@@ -57,7 +45,7 @@ def zoo_table():
 def zoo_markdown():
     """The zoo as a Markdown table, each name linked to its folder."""
     header, rows = zoo_rows()
-    return markdown_table(
+    return cards.markdown_table(
         header,
         [[f"[{name}](saved_models/{name}/README.md)", *cells] for name, *cells in rows],
     )

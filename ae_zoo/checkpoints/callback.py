@@ -279,11 +279,12 @@ class Checkpoints(keras.callbacks.CallbackList):
                 "with the same data and batch size."
             )
         files.read(self._found, self._variables())
-        self._metrics = files.unpacked(state["metrics"], self._found)
+        reader = files.reader_of(self._found)
+        self._metrics = files.unpacked(state["metrics"], reader)
         for name, callback in self._named_callbacks().items():
             memory = state["callbacks"].get(name, {})
             values = {
-                key: files.unpacked(value, self._found) for key, value in memory.items()
+                key: files.unpacked(value, reader) for key, value in memory.items()
             }
             if hasattr(callback, "set_state"):
                 callback.set_state(values)

@@ -58,7 +58,7 @@ def newest(directory):
     """The newest checkpoint that is whole and its state, or (None, {})."""
     for folder in reversed(folders(directory)):
         try:
-            reader = _reader(folder)
+            reader = reader_of(folder)
             for name in reader.get_variable_to_shape_map():  # verifies checksums
                 reader.get_tensor(name)
             return folder, json.loads(reader.get_tensor(_STATE))
@@ -79,7 +79,8 @@ def folders(directory):
     return sorted(path for path in directory.iterdir() if path.name.isdigit())
 
 
-def _reader(folder):
+def reader_of(folder):
+    """Gives the tensors of a checkpoint by name."""
     return tf.train.load_checkpoint(str(folder / "checkpoint"))
 
 
@@ -124,10 +125,9 @@ def packed(value, arrays):
     return value
 
 
-def unpacked(value, folder):
-    """What was packed, its arrays read from a checkpoint."""
+def unpacked(value, reader):
+    """What was packed, its arrays taken from `reader_of` its checkpoint."""
     if not isinstance(value, dict) or list(value) != ["arrays"]:
         return value
     key = "arrays/{}/.ATTRIBUTES/VARIABLE_VALUE"
-    reader = _reader(folder)
     return [reader.get_tensor(key.format(number)) for number in range(*value["arrays"])]

@@ -26,10 +26,12 @@ class AcrossWorkers(keras.Model):
 
     def shared_over_replicas(self, gradients, logs):
         """The sums of the gradients and the means of the logs of all replicas."""
+        count = tf.distribute.get_strategy().num_replicas_in_sync
+        if count == 1:
+            return gradients, logs
         values = [tf.cast(value, "float32") for value in tf.nest.flatten(logs)]
-        share = 1 / tf.distribute.get_strategy().num_replicas_in_sync
         sums = sum_in_one_message(
-            [*gradients, *(share * value for value in values)],
+            [*gradients, *(value / count for value in values)],
             self.gradient_dtype if gradients else "float32",
         )
         means = sums[len(gradients) :]
