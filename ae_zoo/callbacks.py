@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import networks
+from ae_zoo.models import SparseAutoencoder
 from ae_zoo.validation import check_at_least
 
 
@@ -83,7 +84,7 @@ class ReviveUnits(keras.callbacks.Callback):
             units settle.
 
     Raises:
-        ValueError: `epochs` < 1, or another encoder.
+        ValueError: `epochs` < 1, another variant, or another encoder.
 
     Example:
 
@@ -99,6 +100,11 @@ class ReviveUnits(keras.callbacks.Callback):
         self._samples, self._epochs = samples, epochs
 
     def on_train_begin(self, logs=None):
+        if not isinstance(self.model, SparseAutoencoder):
+            raise ValueError(
+                "ReviveUnits looks for units that are exactly 0, which only those of a "
+                f"SparseAutoencoder are. Received: {type(self.model).__name__}"
+            )
         chain = networks.dense_chain(self.model.encoder)
         if len(chain) != 1 or not chain[0].use_bias:
             raise ValueError(

@@ -175,3 +175,9 @@ def test_deep_encoders_are_not_revived(images):
     model.compile("sgd")
     with pytest.raises(ValueError, match="a chain of 2 Dense layers"):
         model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
+
+
+def test_only_a_sparse_model_has_dead_units(images):
+    model = variational()
+    with pytest.raises(ValueError, match="Received: VariationalAutoencoder"):
+        model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
