@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from ae_zoo import ConvolutionalAutoencoder, Recipe, evaluation
+from ae_zoo import ConvolutionalAutoencoder, Recipe, data, evaluation
 
 SIZE = (32, 32)
 FILTERS = [32, 64, 128]
@@ -60,13 +60,6 @@ def build():
     )
 
 
-def mirror(images, seed):
-    """Half of the images, left to right."""
-    shape = (tf.shape(images)[0], 1, 1, 1)
-    is_mirrored = tf.random.stateless_uniform(shape, seed) < 0.5
-    return tf.where(is_mirrored, tf.reverse(images, [2]), images)
-
-
 def grey_to_colour(images):
     return tf.image.rgb_to_grayscale(images), images
 
@@ -78,7 +71,7 @@ def optimizer(steps):
 recipe = Recipe(
     build=build,
     dataset="cifar10",
-    augment=mirror,
+    augment=data.random_flip(),
     pair=grey_to_colour,
     task="Colour grey photographs of 32×32 pixels.",
     epochs=14,

@@ -461,6 +461,18 @@ def test_without_download_the_files_must_be_given(tmp_path):
 # Augmentation
 
 
+def test_random_flip_mirrors_its_share_of_the_images():
+    x = data.arrays("digits", "test")
+    mirrored = x[:, :, ::-1]
+    np.testing.assert_array_equal(data.random_flip(share=0.0)(x, SEED), x)
+    np.testing.assert_array_equal(data.random_flip(share=1.0)(x, SEED), mirrored)
+    half = data.random_flip()(x, SEED).numpy()
+    is_mirrored = np.all(half == mirrored, axis=(1, 2, 3))
+    assert np.all(is_mirrored | np.all(half == x, axis=(1, 2, 3)))
+    # 250 coins: standard error √(0.25 / 250) = 0.03.
+    assert abs(is_mirrored.mean() - 0.5) < 4 * 0.032
+
+
 def test_random_affine_changes_its_share_of_the_images():
     x = data.arrays("digits", "test")
     kept = data.random_affine(share=0.0)(x, SEED).numpy()

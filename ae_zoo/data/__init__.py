@@ -21,7 +21,7 @@ Example:
     >>> x_test, digit = data.arrays("digits", "test", labels=True)
 """
 
-from ae_zoo.data.augmentation import random_affine
+from ae_zoo.data.augmentation import random_affine, random_flip
 from ae_zoo.data.catalogue import info, names
 from ae_zoo.data.dataset_info import DatasetInfo, RawFile
 from ae_zoo.data.mnist_style import mnist_style
@@ -40,5 +40,6 @@ __all__ = [
     "names",
     "prepare",
     "random_affine",
+    "random_flip",
     "tfrecords",
 ]

@@ -1,6 +1,29 @@
 """Augmentation of images inside the data pipeline."""
 
 
+def random_flip(share=0.5):
+    """Images mirrored, left to right.
+
+    Args:
+        share: Of the images that are mirrored.
+
+    Returns:
+        A function of images, (batch, height, width, channels), and a seed for
+        stateless draws, (2,), to images of the same shape: for `augment=` of
+        `ae_zoo.data.load` and of a recipe.
+
+    Example:
+        >>> train = load("cifar10", batch_size=64, augment=random_flip())
+    """
+    import tensorflow as tf
+
+    def augment(images, seed):
+        draws = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed)
+        return tf.where(draws < share, tf.reverse(images, [2]), images)
+
+    return augment
+
+
 def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75):
     """Images slightly turned, sheared and scaled about their centre.
 
