@@ -284,6 +284,19 @@ def test_bounds_rise_from_the_elbo_to_the_likelihood():
     assert likelihood - bounds[2] < 0.3 * (likelihood - bounds[1]) + 4 * errors[2]
 
 
+def test_a_narrow_posterior_keeps_its_density():
+    """At σ = 1e-20, z is μ in float32: only the noise tells how likely a draw was."""
+    gaussian = LinearGaussian(importance_samples=3, scale=1e-20)
+    x = repeated(gaussian, 2000)
+    values = gaussian.model.log_likelihood(x, samples=1, batch_size=len(x)).numpy()
+    # log q varies as ½χ² of D degrees of freedom: its standard deviation is √(D/2).
+    error = np.sqrt(D / 2 / len(x))
+    assert abs(values.mean() - gaussian.elbo().mean()) < 4 * error
+    gaussian.model.compile("sgd")
+    gaussian.model.fit(gaussian.x, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in gaussian.model.get_weights())
+
+
 @pytest.mark.parametrize("samples", [1, 49, 50, 51, 130])
 def test_log_likelihood_counts_its_samples(samples):
     """With q the prior and W = 0, every weight is p(x) itself, at any k."""

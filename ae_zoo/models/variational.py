@@ -106,15 +106,15 @@ class VariationalAutoencoder(Autoencoder):
             return reconstructions, kl, beta * kl
         reconstruction = reconstructions[: ops.shape(mean)[0]]
         bound = self._importance_weighted_bound(
-            y, z, reconstructions, mean, log_var, beta
+            y, z, reconstructions, noise, log_var, beta
         )
         # Keras counts ℓ of the first draw; what joins it here turns the sum into the
         # bound, in value and in gradient.
         first = self.reconstruction_loss.call(y, reconstruction)
         return reconstruction, kl, bound - first
 
-    def _importance_weighted_bound(self, y, z, reconstructions, mean, log_var, beta):
-        log_ratio = _log_normal(z, 0.0, 0.0) - _log_normal(z, mean, log_var)
+    def _importance_weighted_bound(self, y, z, reconstructions, noise, log_var, beta):
+        log_ratio = _log_prior_over_posterior(z, noise, log_var)
         loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
         return math.log(z.shape[0]) - ops.logsumexp(beta * log_ratio - loss, axis=0)
 
@@ -231,16 +231,11 @@ class VariationalAutoencoder(Autoencoder):
         total = tf.fill([tf.shape(x)[0]], -math.inf)
         for first in tf.range(0, samples, chunk):
             chunk_seed = tf.random.experimental.stateless_fold_in(seed, first)
-            z = mean + ops.exp(0.5 * log_var) * _standard_normal(
-                mean, chunk, chunk_seed
-            )
-            log_weight = (
-                _per_draw(
-                    self.reconstruction_loss.log_prob, x, self._decode_all(z), chunk
-                )
-                + _log_normal(z, 0.0, 0.0)
-                - _log_normal(z, mean, log_var)
-            )
+            noise = _standard_normal(mean, chunk, chunk_seed)
+            z = mean + ops.exp(0.5 * log_var) * noise
+            log_weight = _per_draw(
+                self.reconstruction_loss.log_prob, x, self._decode_all(z), chunk
+            ) + _log_prior_over_posterior(z, noise, log_var)
             is_wanted = tf.range(first, first + chunk) < samples
             log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
             total = tf.reduce_logsumexp(
@@ -256,13 +251,14 @@ def _standard_normal(mean, k, seed):
     return tf.ensure_shape(noise, (k, *mean.shape))
 
 
-def _log_normal(z, mean, log_var):
-    """log N(z; mean, exp(log_var)): (k, batch, d) to (k, batch)."""
-    z, mean, log_var = (ops.cast(value, "float32") for value in (z, mean, log_var))
-    log_density = -0.5 * (
-        math.log(2 * math.pi) + log_var + ops.square(z - mean) * ops.exp(-log_var)
-    )
-    return ops.sum(log_density, axis=tuple(range(2, len(z.shape))))
+def _log_prior_over_posterior(z, noise, log_var):
+    """log p(z) − log q(z|x) of z = μ + σε: (k, batch, d) to (k, batch).
+
+    The density of q is one of ε and not of (z − μ)/σ, which for a small σ is 0/0.
+    """
+    z, noise, log_var = (ops.cast(value, "float32") for value in (z, noise, log_var))
+    log_ratio = 0.5 * (log_var + ops.square(noise) - ops.square(z))
+    return ops.sum(log_ratio, axis=tuple(range(2, len(z.shape))))
 
 
 def _per_draw(loss, x, reconstructions, k):
