@@ -1,0 +1,67 @@
+"""A convolutional denoiser of photographed faces, one model for noise up to 0.6.
+
+Source: Vincent et al. 2010, "Stacked denoising autoencoders", with the network of
+Ronneberger et al. 2015, "U-Net".
+Command: ae-zoo train denoising_olivetti_faces
+Wall time: 22 min on 2 cores of AMD EPYC, shared with other work.
+Expected: PSNR of unseen people 27.79, 24.81 and 22.26 dB at noise 0.1, 0.25 and 0.5;
+non-local means 27.42, the best linear denoiser 23.62 and 22.07.
+"""
+
+import keras
+import tensorflow as tf
+
+from ae_zoo import DenoisingAutoencoder, Recipe, data, evaluation, networks
+from ae_zoo.corruptions import GaussianCorruption
+
+INPUT_SHAPE = (64, 64, 1)
+BASELINES = ("linear denoiser", "non-local means")
+
+
+def build():
+    encoder = networks.u_net_encoder(INPUT_SHAPE, [16, 32, 64, 128])
+    decoder = networks.pixel_decoder(encoder.output_shape[1:], 1, output="linear")
+    return DenoisingAutoencoder(
+        encoder,
+        decoder,
+        corruption=GaussianCorruption(stddev=(0.0, 0.6)),
+        reconstruction_loss="gaussian",
+        input_range=(0.0, 1.0),
+    )
+
+
+turn = data.random_affine(rotation=0.05, shear=0.03)
+
+
+def another_photograph(images, seed):
+    """Of the same faces: turned, mirrored, in another light."""
+    seeds = tf.random.experimental.stateless_split(seed, 4)
+    shape = (tf.shape(images)[0], 1, 1, 1)
+    is_mirrored = tf.random.stateless_uniform(shape, seeds[0]) < 0.5
+    contrast = tf.random.stateless_uniform(shape, seeds[1], 0.7, 1.3)
+    brightness = tf.random.stateless_uniform(shape, seeds[2], -0.15, 0.15)
+    images = turn(images, seeds[3])
+    images = tf.where(is_mirrored, tf.reverse(images, [2]), images)
+    return tf.clip_by_value(contrast * (images - 0.5) + 0.5 + brightness, 0, 1)
+
+
+def optimizer(steps):
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
+
+
+recipe = Recipe(
+    build=build,
+    dataset="olivetti_faces",
+    augment=another_photograph,
+    task="Remove Gaussian noise of any strength from photographs of faces.",
+    epochs=400,
+    batch_size=15,
+    optimizer=optimizer,
+    metrics=tuple(
+        evaluation.Denoising(stddev=stddev, headline_metric="psnr", baselines=BASELINES)
+        for stddev in (0.25, 0.1, 0.5)
+    ),
+    paper="Vincent et al. 2010, JMLR 11",
+    limits="Made for grey frontal faces of 64×64 pixels, with noise clipped to [0, 1]; "
+    "the people it was measured on are others than those it was trained on.",
+)
