@@ -13,7 +13,9 @@ def random_flip(share=0.5):
         `ae_zoo.data.load` and of a recipe.
 
     Example:
-        >>> train = load("cifar10", batch_size=64, augment=random_flip())
+        >>> images = tf.constant([[[[0.1], [0.9]]]])  # one row of two pixels
+        >>> random_flip(share=1.0)(images, seed=(0, 0)).numpy().ravel()
+        array([0.9, 0.1], dtype=float32)
     """
     import tensorflow as tf
 
