@@ -1,39 +1,48 @@
 """A convolutional autoencoder with 32 latent units on MNIST.
 
-Source: Masci et al. 2011, "Stacked convolutional auto-encoders".
+Source: Masci et al. 2011, "Stacked convolutional auto-encoders". Half of the digits are
+turned, sheared and scaled a little. The learning rate rises from zero: at full rate the
+output bias, shared by all pixels, saturates the sigmoid at black in the first steps
+and never comes back.
 Command: ae-zoo train convolutional_mnist
-Wall time: 16 min on 2 cores of AMD EPYC.
-Expected: test squared error 3.282; PCA with as many components: 13.19.
+Wall time: 24 min on one core of AMD EPYC.
+Expected: test squared error 2.286; the dense entry 3.179, PCA 13.19.
 """
 
 import keras
 
-from ae_zoo import ConvolutionalAutoencoder, Recipe, evaluation, networks
+from ae_zoo import ConvolutionalAutoencoder, Recipe, data, evaluation, networks
 
 INPUT_SHAPE = (28, 28, 1)
-FILTERS = [32, 64]
+FILTERS = [32, 64, 128]
 LATENT_DIM = 32
 
 
 def build():
-    encoder = networks.convolutional_encoder(INPUT_SHAPE, FILTERS, LATENT_DIM, 5)
-    decoder = networks.convolutional_decoder(INPUT_SHAPE, FILTERS, LATENT_DIM, 5)
-    # The Bernoulli loss: under the squared error the output bias, shared by all pixels,
-    # saturates the sigmoid at black in the first steps and never comes back.
-    return ConvolutionalAutoencoder(encoder, decoder)
+    encoder = networks.convolutional_encoder(
+        INPUT_SHAPE, FILTERS, LATENT_DIM, activation="gelu"
+    )
+    decoder = networks.convolutional_decoder(
+        INPUT_SHAPE, FILTERS, LATENT_DIM, activation="gelu"
+    )
+    return ConvolutionalAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
 
 
 def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=2e-3, warmup_steps=200
+    )
+    return keras.optimizers.Adam(schedule)
 
 
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 32 numbers with convolutions.",
-    epochs=12,
+    epochs=25,
     batch_size=128,
     optimizer=optimizer,
+    augment=data.random_affine(share=0.5),
     metrics=(evaluation.SquaredError(),),
     paper="Masci et al. 2011, ICANN",
 )
