@@ -311,7 +311,15 @@ def hardware():
             model = names[0].split(":", 1)[1].strip() if names else model
     except OSError:
         pass
-    return f"{os.cpu_count()} cores of {model}"
+    cores = _available_cores()
+    return f"{cores} core{'s' * (cores > 1)} of {model}"
+
+
+def _available_cores():
+    """Of those the machine has, the ones this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 def _commit():

@@ -42,8 +42,8 @@ class Recipe:
         steps_per_execution: Steps in one call of the compiled graph.
         jit_compile: As in `Model.compile`.
         dtype_policy: Of the model's layers, as in Keras: "mixed_bfloat16" and
-            "mixed_float16" compute in half the bytes and keep float32 weights. With
-            the second the loss is scaled.
+            "mixed_float16" train in half the bytes on float32 weights. With the second
+            the loss is scaled. The model folder computes in float32.
         gradient_accumulation_steps: In how many parts a batch goes through the model,
             whose gradients are averaged before the optimizer's step: memory for the
             size of a part. On one replica only.

@@ -133,7 +133,7 @@ def train(
     if not writes:
         return model
     write_entry(
-        _on_one_device(model, strategy),
+        _in_float32(_on_one_device(model, strategy), recipe),
         recipe,
         output_dir,
         data_dir=data_dir,
@@ -148,12 +148,7 @@ def train(
 
 def compiled_model(recipe, steps, epochs):
     """The model of a recipe, for so many optimizer steps an epoch."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.dtype_policy)
-    try:
-        model = recipe.build()
-    finally:
-        keras.config.set_dtype_policy(policy)
+    model = _built(recipe, recipe.dtype_policy)
     optimizer = recipe.optimizer(steps * epochs)
     if recipe.global_clipnorm is not None:
         optimizer.global_clipnorm = recipe.global_clipnorm
@@ -166,6 +161,15 @@ def compiled_model(recipe, steps, epochs):
         gradient_dtype=recipe.gradient_dtype,
     )
     return model
+
+
+def _built(recipe, dtype_policy):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype_policy)
+    try:
+        return recipe.build()
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def write_entry(model, recipe, output_dir, data_dir=None, **facts):
@@ -318,6 +322,19 @@ def _on_one_device(model, strategy):
     with tempfile.TemporaryDirectory() as folder:
         model.save(pathlib.Path(folder) / "model.keras")
         return keras.saving.load_model(pathlib.Path(folder) / "model.keras")
+
+
+def _in_float32(model, recipe):
+    """The model with the weights it has, computing in their own precision.
+
+    What trains fast in bfloat16 need not run on a processor that is as fast in it.
+    """
+    if recipe.dtype_policy == "float32":
+        return model
+    exact = _built(recipe, "float32")
+    exact.set_weights(model.get_weights())
+    exact.compile()
+    return exact
 
 
 def _stopping(recipe):

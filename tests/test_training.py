@@ -79,6 +79,19 @@ def test_training_writes_a_model_folder(tmp_path):
     assert finished.card == card
 
 
+def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
+    half = recipe(epochs=1, dtype_policy="mixed_bfloat16")
+    trained = ae_zoo.train(half, output_dir=tmp_path / "run", verbose=0)
+    kept = ae_zoo.load(tmp_path / "run" / "model")
+    assert {layer.compute_dtype for layer in trained.encoder.layers} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in kept.encoder.layers} == {"float32"}
+    for a, b in zip(trained.get_weights(), kept.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    x = data.arrays("digits", "test")
+    error = np.square(x - kept.predict(x, verbose=0)).sum(axis=(1, 2, 3)).mean()
+    assert kept.card["metrics"][0]["value"] == pytest.approx(error, rel=1e-5)
+
+
 def test_training_repeats_itself(tmp_path):
     results = [
         ae_zoo.train(recipe(epochs=1), output_dir=tmp_path / run, verbose=0)
