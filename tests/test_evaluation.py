@@ -289,6 +289,14 @@ def test_denoising_puts_each_number_beside_its_own(images):
     assert [row.metric for row in rows[:2]] == [psnr.metric, bce.metric]
 
 
+def test_noise_levels_are_those_of_denoising(images):
+    data = split(images[:200], images[200:])
+    weak, strong = evaluation.NoiseLevels(stddevs=(0.1, 0.3))(Stub(1.0), data)
+    _, psnr, *_ = evaluation.Denoising(stddev=0.3)(Stub(1.0), data)
+    assert strong == psnr
+    assert weak.value > strong.value and weak.baseline > strong.baseline
+
+
 def test_denoising_stands_beside_the_best_baseline(photographs):
     train, test = photographs[:7], photographs[7:]
     both = ("linear denoiser", "non-local means")

@@ -7,7 +7,7 @@ a data set, it returns its measurements. The functions they are made of are here
 |---|---|
 | `SquaredError`, `CrossEntropy`, `ImageQuality` | reconstruction of clean inputs |
 | `PrincipalAngles` | distance of a linear model from the PCA subspace |
-| `Denoising`, `Colorizing` | what is restored of a damaged image |
+| `Denoising`, `NoiseLevels`, `Colorizing` | what is restored of a damaged image |
 | `Likelihood`, `FrechetDistance` | a variational model's density, and its samples |
 | `Sparsity`, `Contraction` | properties of the code |
 | `LinearProbe`, `FineTuning` | what the code knows of the labels |
@@ -48,7 +48,7 @@ from ae_zoo.evaluation.reconstruction import (
     PrincipalAngles,
     SquaredError,
 )
-from ae_zoo.evaluation.restoration import Colorizing, Denoising
+from ae_zoo.evaluation.restoration import Colorizing, Denoising, NoiseLevels
 
 __all__ = [
     "AnomalyDetection",
@@ -62,6 +62,7 @@ __all__ = [
     "Likelihood",
     "LinearProbe",
     "Measurement",
+    "NoiseLevels",
     "PrincipalAngles",
     "Protocol",
     "Sparsity",

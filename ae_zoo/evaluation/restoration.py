@@ -45,12 +45,8 @@ class Denoising(Protocol):
 
     def __call__(self, model, splits):
         test = splits.test.x
-        noisy = add_noise(test, self.stddev)
-        outputs = {"model": np.clip(model.reconstruct(noisy).numpy(), 0, 1)} | {
-            name: _DENOISERS[name](splits.train.x, noisy, self.stddev)
-            for name in self.baselines
-        }
-        at = f" at noise {self.stddev:g}"
+        outputs = _denoised(model, splits, self.stddev, self.baselines)
+        at = _at(self.stddev)
         bce = beside_best(
             f"binary cross-entropy per pixel{at}",
             measures.binary_cross_entropy,
@@ -68,6 +64,31 @@ class Denoising(Protocol):
             )
         first = rows.pop(self.headline_metric)
         return [first, *rows.values(), *others]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoiseLevels(Protocol):
+    """The PSNR of `Denoising` at several strengths of noise, by one model.
+
+    Each stands beside the linear denoiser made for that strength alone.
+
+    Attributes:
+        stddevs: Of the noise, a row each.
+    """
+
+    stddevs: tuple = (0.1, 0.25, 0.5, 1.0)
+
+    def __call__(self, model, splits):
+        return [
+            beside_best(
+                f"PSNR{_at(stddev)}, dB",
+                measures.peak_snr,
+                splits.test.x,
+                _denoised(model, splits, stddev, ["linear denoiser"]),
+                higher_is_better=True,
+            )
+            for stddev in self.stddevs
+        ]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,3 +116,15 @@ class Colorizing(Protocol):
         )
         error = dataclasses.replace(error, published=self.published, source=self.source)
         return [error, *image_rows(test, outputs)]
+
+
+def _at(stddev):
+    return f" at noise {stddev:g}"
+
+
+def _denoised(model, splits, stddev, baselines):
+    """The noisy test images as the model and each baseline restore them, by name."""
+    noisy = add_noise(splits.test.x, stddev)
+    return {"model": np.clip(model.reconstruct(noisy).numpy(), 0, 1)} | {
+        name: _DENOISERS[name](splits.train.x, noisy, stddev) for name in baselines
+    }
