@@ -15,7 +15,8 @@ def image_rows(rows, path, title=None):
     """Draws rows of images, each with its name.
 
     Args:
-        rows: {name: (n, height, width, channels)} in [0, 1], the same n in each row.
+        rows: {name: (n, height, width, channels)} in [0, 1], the same n in each row;
+            a name of spaces is not shown.
         path: File to write; the suffix chooses the format.
         title: Above the picture.
 
@@ -28,11 +29,12 @@ def image_rows(rows, path, title=None):
     """
     rows = {name: np.asarray(images) for name, images in rows.items()}
     columns = max(len(images) for images in rows.values())
+    margin = 1.1 if any(name.strip() for name in rows) else 0.1
     figure, axes = _figure().subplots(
         len(rows),
         columns,
         squeeze=False,
-        figsize=(0.9 * columns + 1.1, 0.9 * len(rows) + (0.45 if title else 0.1)),
+        figsize=(0.9 * columns + margin, 0.9 * len(rows) + (0.45 if title else 0.1)),
         gridspec_kw={"wspace": 0.06, "hspace": 0.06},
         layout="constrained",
     )
@@ -49,7 +51,7 @@ def image_rows(rows, path, title=None):
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         line[0].set_ylabel(
-            name, rotation=0, ha="right", va="center", labelpad=8, color=_INK
+            name.strip(), rotation=0, ha="right", va="center", labelpad=8, color=_INK
         )
     if title:
         figure.suptitle(title, color=_INK, fontsize=11)

@@ -67,6 +67,8 @@ def transfer(
         callbacks=list,
         patience=None,
         classes=None,
+        dtype_policy="float32",
+        build=lambda: type(model).from_config(model.get_config()),  # fresh weights
         **_batches(own, dataset, count, epochs, data_dir),
     )
     (headline,) = evaluation.evaluate(model, there, data_dir)[:1]
@@ -95,8 +97,8 @@ def _check_network(model, recipe):
     )
     if of_model != of_recipe:
         raise ValueError(
-            "The recipe must build the network of the model, to train it from fresh "
-            f"weights. Expected weights of shapes {of_model}; received {of_recipe}."
+            "The recipe must be the model's own: its optimizer and batches train both. "
+            f"Expected one of weights of shapes {of_model}; received {of_recipe}."
         )
 
 

@@ -56,6 +56,21 @@ def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
     np.testing.assert_array_equal(skipped, batches[3])
 
 
+def test_fresh_weights_where_the_recipe_goes_on_from_trained_ones(tmp_path):
+    path = tmp_path / "goes_on.py"
+    path.write_text(
+        "import dataclasses, ae_zoo\n"
+        "from ae_zoo.recipe import load_recipe\n"
+        f"build = lambda: ae_zoo.load('{NAME}')\n"
+        f"recipe = dataclasses.replace(load_recipe('{NAME}')[1], build=build)\n"
+    )
+    rows = [
+        transfer(NAME, "digits", epochs=1, samples=100, recipe=recipe, verbose=0)
+        for recipe in (path, None)
+    ]
+    assert errors(rows[0]) == errors(rows[1])
+
+
 def test_it_repeats_itself():
     rows = [transfer(NAME, "digits", epochs=1, verbose=0) for _ in range(2)]
     assert errors(rows[0]) == errors(rows[1])
@@ -87,7 +102,7 @@ def test_transfer_refuses_what_cannot_be(capsys):
     for wrong in ({"epochs": 0}, {"samples": 0}):
         with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
             transfer(NAME, "digits", **wrong)
-    with pytest.raises(ValueError, match="must build the network of the model"):
+    with pytest.raises(ValueError, match="must be the model's own"):
         transfer(NAME, "digits", recipe="deep_digits")
     assert cli.main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err
