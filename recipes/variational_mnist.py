@@ -2,9 +2,13 @@
 
 Source: Kingma & Welling 2014, "Auto-encoding variational Bayes"; network and published
 number of Burda et al. 2016, "Importance weighted autoencoders", table 1 (VAE, k = 1).
+Muon makes steps of equal length in all directions of a kernel and gets further in 300
+epochs than Adam, which left the test NLL at 89.65 after 200. Its learning rate falls by
+a constant factor in each epoch: at a high one the loss soon levels off.
 Command: ae-zoo train variational_mnist
-Wall time: 15 min on 2 cores of AMD EPYC.
-Expected: test NLL 89.65 nats with 5000 importance samples; the paper 86.76.
+Wall time: 32 min on 1 core of Intel Xeon.
+Expected: test NLL 86.97 nats with 5000 importance samples, negative ELBO 90.58, 20
+active units; the paper 86.76.
 """
 
 import keras
@@ -22,7 +26,10 @@ def build():
 
 
 def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
+    schedule = keras.optimizers.schedules.ExponentialDecay(4e-3, steps, 1 / 40)
+    muon = keras.optimizers.Muon(schedule, weight_decay=0.0)
+    muon.adam_weight_decay = 0.0  # of biases; no argument of it before Keras 3.13
+    return muon
 
 
 recipe = Recipe(
@@ -30,8 +37,8 @@ recipe = Recipe(
     dataset="mnist",
     binarize="dynamic",
     task="Generate handwritten digits, and tell how likely an image is.",
-    epochs=200,
-    batch_size=100,
+    epochs=300,
+    batch_size=250,
     optimizer=optimizer,
     metrics=(
         evaluation.Likelihood(published=86.76, source="Burda et al. 2016, VAE, k = 1"),
@@ -39,5 +46,4 @@ recipe = Recipe(
     paper="Kingma & Welling 2014, ICLR",
     limits="The likelihood is one of binarized images: draw each pixel from "
     "Bernoulli(x) first.",
-    jit_compile=True,
 )
