@@ -85,7 +85,7 @@ PARTS = (
         "keras.optimizers",
         """
         Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer
-        Nadam RMSprop SGD
+        Muon Nadam RMSprop SGD
         """,
     )
     | _names(

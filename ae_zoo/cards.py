@@ -316,10 +316,10 @@ def hardware():
 
 
 def _available_cores():
-    """Of those the machine has, the ones this process may use."""
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+    return os.cpu_count() or 1
 
 
 def _commit():

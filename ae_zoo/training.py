@@ -56,7 +56,8 @@ def train(
         keep: How many checkpoints to keep while training.
 
     Returns:
-        The trained model, compiled.
+        The trained model, compiled. Of a recipe in mixed precision it is as it was
+        trained; the one in `model/` computes in float32.
 
     Raises:
         FileExistsError: `output_dir` holds a run already and `resume` is False.
@@ -133,7 +134,7 @@ def train(
     if not writes:
         return model
     write_entry(
-        _in_float32(_on_one_device(model, strategy), recipe),
+        _in_full_precision(_on_one_device(model, strategy), recipe),
         recipe,
         output_dir,
         data_dir=data_dir,
@@ -324,14 +325,15 @@ def _on_one_device(model, strategy):
         return keras.saving.load_model(pathlib.Path(folder) / "model.keras")
 
 
-def _in_float32(model, recipe):
-    """The model with the weights it has, computing in their own precision.
+def _in_full_precision(model, recipe):
+    """A copy of a model in mixed precision that computes in that of its weights.
 
-    What trains fast in bfloat16 need not run on a processor that is as fast in it.
+    Half precision is slow on processors without instructions for it.
     """
-    if recipe.dtype_policy == "float32":
+    policy = keras.dtype_policies.get(recipe.dtype_policy)
+    if policy.compute_dtype == policy.variable_dtype:
         return model
-    exact = _built(recipe, "float32")
+    exact = _built(recipe, policy.variable_dtype)
     exact.set_weights(model.get_weights())
     exact.compile()
     return exact

@@ -26,9 +26,9 @@ def transfer(
     The headline of the model's recipe is measured on the other test split three times:
     of the model as it is; of a copy fine-tuned on the training split; and of the same
     network trained from fresh weights. Both are trained by `fit` with the optimizer of
-    the recipe for as many epochs over the same batches: they differ in nothing but the
-    weights they begin with. The recipe's callbacks, made for its own number of epochs,
-    are left out. The test split is looked at in the end alone.
+    the recipe, in float32, for as many epochs over the same batches: they differ in
+    nothing but the weights they begin with. The recipe's callbacks, made for its own
+    number of epochs, are left out. The test split is looked at in the end alone.
 
     Args:
         name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
@@ -67,8 +67,7 @@ def transfer(
         callbacks=list,
         patience=None,
         classes=None,
-        dtype_policy="float32",
-        build=lambda: type(model).from_config(model.get_config()),  # fresh weights
+        dtype_policy="float32",  # as the model is kept
         **_batches(own, dataset, count, epochs, data_dir),
     )
     (headline,) = evaluation.evaluate(model, there, data_dir)[:1]
@@ -97,8 +96,9 @@ def _check_network(model, recipe):
     )
     if of_model != of_recipe:
         raise ValueError(
-            "The recipe must be the model's own: its optimizer and batches train both. "
-            f"Expected one of weights of shapes {of_model}; received {of_recipe}."
+            "The recipe must be the one the model was trained by: its network is "
+            "trained from fresh weights beside the model. Expected weights of shapes "
+            f"{of_model}; received {of_recipe}."
         )
 
 

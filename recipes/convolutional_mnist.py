@@ -1,12 +1,12 @@
 """A convolutional autoencoder with 32 latent units on MNIST.
 
 Source: Masci et al. 2011, "Stacked convolutional auto-encoders". Half of the digits are
-turned, sheared and scaled a little. The learning rate rises from zero: at full rate the
+turned, sheared and scaled a little. The learning rate starts low: at full rate the
 output bias, shared by all pixels, saturates the sigmoid at black in the first steps
 and never comes back.
 Command: ae-zoo train convolutional_mnist
-Wall time: 24 min on one core of AMD EPYC.
-Expected: test squared error 2.286; the dense entry 3.179, PCA 13.19.
+Wall time: 24 min on 2 cores of AMD EPYC.
+Expected: test squared error 2.286; undercomplete_mnist 3.179, PCA 13.19.
 """
 
 import keras
@@ -29,8 +29,9 @@ def build():
 
 
 def optimizer(steps):
+    warmup = min(200, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=2e-3, warmup_steps=200
+        1e-5, steps, warmup_target=2e-3, warmup_steps=warmup
     )
     return keras.optimizers.Adam(schedule)
 

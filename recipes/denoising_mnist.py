@@ -28,8 +28,9 @@ def build():
 
 
 def optimizer(steps):
+    warmup = min(200, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=2e-3, warmup_steps=200
+        1e-5, steps, warmup_target=2e-3, warmup_steps=warmup
     )
     return keras.optimizers.Adam(schedule)
 

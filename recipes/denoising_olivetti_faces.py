@@ -34,7 +34,7 @@ turn = data.random_affine(rotation=0.05, shear=0.03)
 
 
 def another_photograph(images, seed):
-    """Of the same faces: turned, mirrored, in another light."""
+    """The same faces, slightly turned, half of them mirrored, in another light."""
     seeds = tf.random.experimental.stateless_split(seed, 4)
     shape = (tf.shape(images)[0], 1, 1, 1)
     is_mirrored = tf.random.stateless_uniform(shape, seeds[0]) < 0.5

@@ -295,6 +295,9 @@ def test_noise_levels_are_those_of_denoising(images):
     _, psnr, *_ = evaluation.Denoising(stddev=0.3)(Stub(1.0), data)
     assert strong == psnr
     assert weak.value > strong.value and weak.baseline > strong.baseline
+    for wrong in ((), 0.3):
+        with pytest.raises(ValueError, match="tuple of standard deviations"):
+            evaluation.NoiseLevels(stddevs=wrong)
 
 
 def test_denoising_stands_beside_the_best_baseline(photographs):

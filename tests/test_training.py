@@ -29,7 +29,12 @@ def test_recipe_takes_one_step(name):
     shape = data.info(recipe.dataset).shape
     x = np.random.default_rng(0).integers(0, 2, (recipe.batch_size, *shape))
     model = recipe.build()
-    model.compile(recipe.optimizer(10))
+    try:
+        model.compile(recipe.optimizer(10))
+    except RuntimeError as error:
+        if "Upgrade Keras" not in str(error):
+            raise
+        pytest.skip(str(error))
     kinds = {
         "anomaly": "denoising",
         "colorizing": "convolutional",

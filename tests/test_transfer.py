@@ -56,13 +56,13 @@ def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
     np.testing.assert_array_equal(skipped, batches[3])
 
 
-def test_fresh_weights_where_the_recipe_goes_on_from_trained_ones(tmp_path):
-    path = tmp_path / "goes_on.py"
+def test_both_runs_train_in_float32(tmp_path):
+    path = tmp_path / "half.py"
     path.write_text(
-        "import dataclasses, ae_zoo\n"
+        "import dataclasses\n"
         "from ae_zoo.recipe import load_recipe\n"
-        f"build = lambda: ae_zoo.load('{NAME}')\n"
-        f"recipe = dataclasses.replace(load_recipe('{NAME}')[1], build=build)\n"
+        f"own = load_recipe('{NAME}')[1]\n"
+        "recipe = dataclasses.replace(own, dtype_policy='mixed_bfloat16')\n"
     )
     rows = [
         transfer(NAME, "digits", epochs=1, samples=100, recipe=recipe, verbose=0)
@@ -102,7 +102,7 @@ def test_transfer_refuses_what_cannot_be(capsys):
     for wrong in ({"epochs": 0}, {"samples": 0}):
         with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
             transfer(NAME, "digits", **wrong)
-    with pytest.raises(ValueError, match="must be the model's own"):
+    with pytest.raises(ValueError, match="one the model was trained by"):
         transfer(NAME, "digits", recipe="deep_digits")
     assert cli.main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The zoo: every entry loads, does what its card says, and refuses what it should."""
 
 import json
+import os
 import shutil
 import zipfile
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import data, evaluation, zoo
+from ae_zoo import cards, data, evaluation, zoo
 from ae_zoo.recipe import list_recipes, load_recipe
 
 DIGITS = "undercomplete_digits"
@@ -153,3 +154,10 @@ def test_interrupted_save_leaves_the_old_folder(folder):
     assert json.loads((folder / "card.json").read_text())["task"] != "another"
     assert [path.name for path in folder.parent.iterdir()] == ["entry"]
     ae_zoo.load(folder)
+
+
+def test_a_card_counts_the_cores_that_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
+    assert cards.hardware().startswith("1 core of ")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
+    assert cards.hardware().startswith("2 cores of ")

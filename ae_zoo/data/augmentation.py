@@ -2,10 +2,10 @@
 
 
 def random_flip(share=0.5):
-    """Images mirrored, left to right.
+    """Mirrors images left to right, each with probability `share`.
 
     Args:
-        share: Of the images that are mirrored.
+        share: Probability that an image is mirrored.
 
     Returns:
         A function of images, (batch, height, width, channels), and a seed for

@@ -68,15 +68,23 @@ class Denoising(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoiseLevels(Protocol):
-    """The PSNR of `Denoising` at several strengths of noise, by one model.
+    """The PSNR of `Denoising` at several noise levels, by one model.
 
-    Each stands beside the linear denoiser made for that strength alone.
+    Each stands beside the linear denoiser made for that level alone.
 
     Attributes:
-        stddevs: Of the noise, a row each.
+        stddevs: Of the noise, a row each; others than those of `Denoising` in the same
+            recipe.
     """
 
-    stddevs: tuple = (0.1, 0.25, 0.5, 1.0)
+    stddevs: tuple = (0.1, 0.25, 1.0)
+
+    def __post_init__(self):
+        if not isinstance(self.stddevs, tuple | list) or not self.stddevs:
+            raise ValueError(
+                "NoiseLevels takes a tuple of standard deviations, `stddevs`. "
+                f"Received: {self.stddevs!r}"
+            )
 
     def __call__(self, model, splits):
         return [
