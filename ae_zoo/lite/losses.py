@@ -3,8 +3,8 @@
 import numpy as np
 
 _EPSILON = 1e-7  # as in Keras: keeps the logarithms finite
-# An int8 zero stands for all of [0, 1/512]. On `denoising_mnist` this is within 0.3 %
-# of the float score, 1e-7 within 3 %.
+# An int8 zero stands for all of [0, 1/512]; at 1e-7 one pixel of it may cost 16 nats.
+# On clean digits `denoising_mnist` scores 2.4 % higher so than in float.
 _INT8_EPSILON = 1 / 1024
 
 
