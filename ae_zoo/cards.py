@@ -54,6 +54,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
             "command": command,
             "epochs": epochs,
             "batch_size": recipe.batch_size,
+            "initial_weights": recipe.initial_weights,
             "seed": recipe.seed,
             "seconds": round(seconds, 1),
             "hardware": hardware(),
@@ -107,8 +108,9 @@ Input {_shape(card["input_shape"])}{_range(card["input_range"])}, latent code \
 After {card["paper"]}
 
 ## Training
-`{command}`: {training["epochs"]} epochs of batch size {training["batch_size"]}, seed \
-{training["seed"]}, {_duration(training["seconds"])} on {training["hardware"]}, \
+`{command}`: {training["epochs"]} epochs of batch size {training["batch_size"]}\
+{_initial_weights(training)}, seed {training["seed"]}, \
+{_duration(training["seconds"])} on {training["hardware"]}, \
 {training["date"]}, commit `{training["commit"]}`, with \
 {", ".join(f"{name} {version}" for name, version in training["versions"].items())}.
 
@@ -248,6 +250,12 @@ def _deployment(card):
 Quality on {f"the first {samples:,}" if samples else "all"} test samples. Times and \
 memory of `reconstruct` by LiteRT on one thread of {deployment["hardware"]}.
 """
+
+
+def _initial_weights(training):
+    # Cards of earlier versions know of none.
+    name = training.get("initial_weights")
+    return f" from the weights of `{name}`" if name else ""
 
 
 def _classes(dataset):

@@ -75,7 +75,8 @@ def one_class(
     anomalies, told by the model's score.
 
     An `evaluation.AnomalyDetection` among the recipe's metrics that puts "ROC-AUC"
-    first gives the published mean; the recipe's own `classes` are replaced.
+    first gives the published mean; the recipe's own `classes` are replaced, and
+    training begins with fresh weights.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`.
@@ -187,7 +188,10 @@ def _of_class(recipe, protocol, label):
     protocol = dataclasses.replace(
         protocol, normal=(label,), anomalous=None, published=None, source=""
     )
-    return dataclasses.replace(recipe, classes=(label,), metrics=(protocol,))
+    # Nor may a model of one class begin with weights that have seen the others.
+    return dataclasses.replace(
+        recipe, classes=(label,), metrics=(protocol,), initial_weights=None
+    )
 
 
 def _number(value):

@@ -25,6 +25,8 @@ class Recipe:
             schedules can span the run.
         metrics: Protocols of `ae_zoo.evaluation`, the headline first.
         paper: The publication the entry follows.
+        initial_weights: A zoo model of the same network, or the path of a model folder,
+            whose weights the training begins with; None begins with fresh ones.
         seed: Of weights, shuffling and noise.
         binarize: As in `ae_zoo.data.load`, for the training split; the validation and
             test splits are then binarized once.
@@ -62,6 +64,7 @@ class Recipe:
     optimizer: Callable
     metrics: tuple
     paper: str
+    initial_weights: str | None = None
     seed: int = 0
     binarize: str | None = None
     augment: Callable | None = None

@@ -67,8 +67,9 @@ def train(
             with status 75.
         RuntimeError: Another worker was lost (`ae_zoo.distribution.WorkerLostError`),
             or did not start.
-        ValueError: Unknown recipe or strategy, a cluster that makes no sense, or a
-            batch that does not divide among the replicas.
+        ValueError: Unknown recipe or strategy, a cluster that makes no sense, a
+            batch that does not divide among the replicas, or initial weights of
+            another network.
 
     Example:
 
@@ -112,6 +113,8 @@ def train(
         model = compiled_model(
             dataclasses.replace(recipe, steps_per_execution=together), updates, epochs
         )
+    if recipe.initial_weights is not None:
+        _set_initial_weights(model, recipe.initial_weights)
     csv_logger = _csv_logger(output_dir, checkpoints.rows) if writes else None
     try:
         with explained_losses(strategy):
@@ -162,6 +165,29 @@ def compiled_model(recipe, steps, epochs):
         gradient_dtype=recipe.gradient_dtype,
     )
     return model
+
+
+def check_same_network(expected, received, explanation):
+    """Whether two models have weights of the same shapes, one by one."""
+    expected, received = (
+        [tuple(weight.shape) for weight in model.weights]
+        for model in (expected, received)
+    )
+    if expected != received:
+        raise ValueError(
+            f"{explanation} Expected weights of shapes {expected}; received {received}."
+        )
+
+
+def _set_initial_weights(model, name_or_folder):
+    source = zoo.load(name_or_folder)
+    check_same_network(
+        model,
+        source,
+        f"Recipe.initial_weights, {name_or_folder!r}, must be a model of the network "
+        "that the recipe builds.",
+    )
+    model.set_weights(source.get_weights())
 
 
 def _built(recipe, dtype_policy):

@@ -6,7 +6,7 @@ import tempfile
 
 from ae_zoo import cards, data, evaluation, zoo
 from ae_zoo.recipe import own_recipe
-from ae_zoo.training import train
+from ae_zoo.training import check_same_network, train
 from ae_zoo.validation import check_at_least
 
 
@@ -58,7 +58,12 @@ def transfer(
     check_at_least("epochs", epochs, 1)
     model = zoo.load(name_or_folder)
     own = own_recipe(model, recipe)
-    _check_network(model, own)
+    check_same_network(
+        model,
+        own.build(),
+        "The recipe must be the one the model was trained by: its network is trained "
+        "from fresh weights beside the model.",
+    )
     count = _check_data(own.dataset, dataset, samples)
     there = dataclasses.replace(
         own,
@@ -67,6 +72,7 @@ def transfer(
         callbacks=list,
         patience=None,
         classes=None,
+        initial_weights=None,
         dtype_policy="float32",  # as the model is kept
         **_batches(own, dataset, count, epochs, data_dir),
     )
@@ -88,18 +94,6 @@ def transfer(
     if write:
         _write(name_or_folder, facts)
     return facts
-
-
-def _check_network(model, recipe):
-    of_model, of_recipe = (
-        [tuple(weight.shape) for weight in m.weights] for m in (model, recipe.build())
-    )
-    if of_model != of_recipe:
-        raise ValueError(
-            "The recipe must be the one the model was trained by: its network is "
-            "trained from fresh weights beside the model. Expected weights of shapes "
-            f"{of_model}; received {of_recipe}."
-        )
 
 
 def _check_data(own, dataset, samples):

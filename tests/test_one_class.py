@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -52,6 +53,16 @@ def test_each_class_is_told_from_all_others(tmp_path):
         # A mean over the classes stands beside no single one.
         assert model.card["metrics"][0]["published"] is None
     assert (report.published, report.source) == (0.9, "a paper")
+
+
+def test_a_class_is_learned_from_fresh_weights(tmp_path):
+    """Weights of the zoo have seen the other classes."""
+    still = recipe(
+        initial_weights=NAME, optimizer=lambda steps: keras.optimizers.SGD(0.0)
+    )
+    one_class(still, [0], epochs=1, output_dir=tmp_path, verbose=0)
+    model, known = ae_zoo.load(tmp_path / "0" / "model"), ae_zoo.load(NAME)
+    assert np.abs(model.get_weights()[0] - known.get_weights()[0]).max() > 0.1
 
 
 def test_an_interrupted_evaluation_resumes(tmp_path, capsys):

@@ -97,6 +97,26 @@ def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
     assert kept.card["metrics"][0]["value"] == pytest.approx(error, rel=1e-5)
 
 
+def test_training_begins_with_the_weights_of_another_model(tmp_path):
+    still = recipe(
+        epochs=1,
+        initial_weights=NAME,
+        optimizer=lambda steps: keras.optimizers.SGD(0.0),
+    )
+    model = ae_zoo.train(still, output_dir=tmp_path / "run", verbose=0)
+    expected = ae_zoo.load(NAME).get_weights()
+    for a, b in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+    page = (tmp_path / "run" / "model" / "README.md").read_text("utf-8")
+    assert f"from the weights of `{NAME}`" in page
+
+
+def test_initial_weights_of_another_network_are_refused(tmp_path):
+    other = recipe(initial_weights="deep_digits")
+    with pytest.raises(ValueError, match="'deep_digits', must be .* of the network"):
+        ae_zoo.train(other, output_dir=tmp_path / "run", verbose=0)
+
+
 def test_training_repeats_itself(tmp_path):
     results = [
         ae_zoo.train(recipe(epochs=1), output_dir=tmp_path / run, verbose=0)

@@ -56,13 +56,15 @@ def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
     np.testing.assert_array_equal(skipped, batches[3])
 
 
-def test_both_runs_train_in_float32(tmp_path):
-    path = tmp_path / "half.py"
+def test_both_runs_train_in_float32_and_scratch_means_fresh_weights(tmp_path):
+    path = tmp_path / "other.py"
     path.write_text(
         "import dataclasses\n"
         "from ae_zoo.recipe import load_recipe\n"
         f"own = load_recipe('{NAME}')[1]\n"
-        "recipe = dataclasses.replace(own, dtype_policy='mixed_bfloat16')\n"
+        "recipe = dataclasses.replace(\n"
+        f"    own, dtype_policy='mixed_bfloat16', initial_weights='{NAME}'\n"
+        ")\n"
     )
     rows = [
         transfer(NAME, "digits", epochs=1, samples=100, recipe=recipe, verbose=0)

@@ -17,7 +17,8 @@ class VariationalAutoencoder(Autoencoder):
 
     Two dense heads on the encoder give the mean and log-variance of q, so any encoder
     fits any decoder. With `importance_samples` k > 1 the loss is the tighter bound
-    −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1).
+    −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1),
+    with the doubly reparameterized gradient of Tucker et al. 2019.
     `encode` and `predict` use the mean of q.
 
     Args:
@@ -99,24 +100,40 @@ class VariationalAutoencoder(Autoencoder):
             axis=1,
         )
         z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
-        reconstructions = self._decode_all(z, training)  # (k * batch, ...)
         kl = penalties.gaussian_kl(mean, log_var)
         beta = self.annealed("penalty_weight", training)
         if self.importance_samples == 1:
-            return reconstructions, kl, beta * kl
-        reconstruction = reconstructions[: ops.shape(mean)[0]]
-        bound = self._importance_weighted_bound(
-            y, z, reconstructions, noise, log_var, beta
+            return self._decode_all(z, training), kl, beta * kl
+        bound, reconstructions = self._importance_weighted_bound(
+            y, z, noise, log_var, beta, training
         )
+        reconstruction = reconstructions[: ops.shape(mean)[0]]
         # Keras counts ℓ of the first draw; what joins it here turns the sum into the
         # bound, in value and in gradient.
         first = self.reconstruction_loss.call(y, reconstruction)
         return reconstruction, kl, bound - first
 
-    def _importance_weighted_bound(self, y, z, reconstructions, noise, log_var, beta):
+    def _importance_weighted_bound(self, y, z, noise, log_var, beta, training):
+        """The bound, and the reconstructions of its draws, (k * batch, ...).
+
+        The gradient of q is that of Tucker et al. 2019, "Doubly reparameterized
+        gradient estimators", equation 8: of equal mean and less variance, which
+        vanishes where q is the true posterior. Draw i counts w̃ᵢ² in place of w̃ᵢ; for
+        any β, by the same derivation, w̃ᵢ (1 − β (1 − w̃ᵢ)).
+        """
+        factors = []
+        z = _with_gradient_times(factors, z)
+        reconstructions = self._decode_all(z, training)  # (k * batch, ...)
+        # As the density of q sees it: the value is ε, the gradient that of z alone.
+        log_var = ops.stop_gradient(log_var)
+        noise = noise + (z - ops.stop_gradient(z)) * ops.exp(-0.5 * log_var)
         log_ratio = _log_prior_over_posterior(z, noise, log_var)
         loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
-        return math.log(z.shape[0]) - ops.logsumexp(beta * log_ratio - loss, axis=0)
+        log_weight = beta * log_ratio - loss  # (k, batch)
+        share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
+        factors.append((1 - beta * (1 - share))[..., None])
+        bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
+        return bound, reconstructions
 
     def _decode_all(self, z, training=False):
         return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
@@ -249,6 +266,16 @@ def _standard_normal(mean, k, seed):
     shape = tf.concat([[k], tf.shape(mean)], axis=0)
     noise = tf.random.stateless_normal(shape, seed, dtype=mean.dtype)
     return tf.ensure_shape(noise, (k, *mean.shape))
+
+
+def _with_gradient_times(factors, z):
+    """The same z, whose gradient is multiplied by what `factors` then holds."""
+
+    @tf.custom_gradient
+    def identity(z):
+        return tf.identity(z), lambda gradient: gradient * factors[0]
+
+    return identity(z)
 
 
 def _log_prior_over_posterior(z, noise, log_var):
