@@ -44,13 +44,14 @@ class OneClassReport:
 
     def markdown(self):
         """A Markdown table: a row for each class, their mean, the published number."""
-        columns = [(metric, b) for metric in METRICS for b in (False, True)]
-        values = [self.values(*column) for column in columns]
         first, *_ = self.classes.values()
-        baseline = first["ROC-AUC"].baseline_name or "baseline"
+        baseline = first["ROC-AUC"].baseline_name
+        kinds = (False, True) if baseline else (False,)
+        columns = [(metric, kind) for metric in METRICS for kind in kinds]
+        values = [self.values(*column) for column in columns]
         header = ["class"]
-        for metric in METRICS:
-            header += [metric, f"{metric} of {baseline}"]
+        for metric, is_baseline in columns:
+            header.append(f"{metric} of {baseline}" if is_baseline else metric)
         cells = [map(_number, column) for column in values]
         rows = list(zip(map(str, self.classes), *cells, strict=True))
         rows.append(["mean ± standard deviation", *map(_mean_and_spread, values)])

@@ -16,7 +16,7 @@ def image_rows(rows, path, title=None):
 
     Args:
         rows: {name: (n, height, width, channels)} in [0, 1], the same n in each row;
-            a name of spaces is not shown.
+            or a list of such rows, without names.
         path: File to write; the suffix chooses the format.
         title: Above the picture.
 
@@ -27,9 +27,10 @@ def image_rows(rows, path, title=None):
 
     >>> image_rows({"clean": x[:8], "noisy": noisy[:8]}, "picture.png")
     """
-    rows = {name: np.asarray(images) for name, images in rows.items()}
-    columns = max(len(images) for images in rows.values())
-    margin = 1.1 if any(name.strip() for name in rows) else 0.1
+    names = list(rows) if isinstance(rows, dict) else []
+    rows = [np.asarray(images) for images in (rows.values() if names else rows)]
+    columns = max(map(len, rows))
+    margin = 1.1 if names else 0.1
     figure, axes = _figure().subplots(
         len(rows),
         columns,
@@ -39,7 +40,7 @@ def image_rows(rows, path, title=None):
         layout="constrained",
     )
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
+    for line, images in zip(axes, rows, strict=True):
         for axis, image in zip(line, images, strict=True):
             axis.imshow(
                 np.clip(image, 0, 1),
@@ -50,8 +51,9 @@ def image_rows(rows, path, title=None):
             )
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        line[0].set_ylabel(
-            name.strip(), rotation=0, ha="right", va="center", labelpad=8, color=_INK
+    for axis, name in zip(axes[:, 0], names, strict=False):
+        axis.set_ylabel(
+            name, rotation=0, ha="right", va="center", labelpad=8, color=_INK
         )
     if title:
         figure.suptitle(title, color=_INK, fontsize=11)
@@ -109,7 +111,7 @@ def manifold(model, x, path, steps=12):
         lines = [
             model.interpolate(a, b, steps) for a, b in zip(ends, ends[1:], strict=False)
         ]
-    image_rows({" " * row: line for row, line in enumerate(lines)}, path)
+    image_rows(lines, path)
 
 
 def series(model, x, path):

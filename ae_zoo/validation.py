@@ -70,6 +70,16 @@ def check_at_least(name, value, least, reason=""):
         raise ValueError(f"`{name}` must be ≥ {least}{reason}. Received: {value}")
 
 
+def check_share(name, value):
+    """Checks that a number lies in [0, 1].
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must be in [0, 1]. Received: {value}")
+
+
 def check_dataset(dataset, check_batch):
     """Checks the first batch of a `tf.data.Dataset`, leaving the dataset untouched.
 

@@ -20,6 +20,7 @@ import candidates
 import numpy as np
 
 import ae_zoo
+from ae_zoo import cards
 from ae_zoo.export import parity
 from ae_zoo.tables import text_table
 
@@ -86,13 +87,13 @@ quantized, RMS error ≤ {tolerances["float16"]:g} (float16), {tolerances["int8"
 
 def versions():
     """Python, processor and the packages that are there."""
-    texts = [f"Python {platform.python_version()}", platform.machine()]
+    texts = [f"Python {platform.python_version()}", cards.hardware()]
     for package in PACKAGES:
         try:
             texts.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return ", ".join([*texts, f"{os.cpu_count()} CPUs"])
+    return ", ".join(texts)
 
 
 def measure(model, batch_size, options):

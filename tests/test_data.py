@@ -491,6 +491,19 @@ def test_random_affine_of_nothing_is_the_identity():
     np.testing.assert_allclose(same, x, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "augmentation, options, name",
+    [
+        (data.random_flip, {"share": 1.5}, "share"),
+        (data.random_affine, {"share": -0.1}, "share"),
+        (data.random_affine, {"rotation": -0.1}, "rotation"),
+    ],
+)
+def test_augmentation_checks_its_options(augmentation, options, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        augmentation(**options)
+
+
 def test_random_affine_turns_about_the_centre():
     x = np.zeros((64, 9, 9, 1), "float32")
     x[:, 4, 4] = 1

@@ -611,6 +611,19 @@ def test_quick_evaluation_leaves_out_what_trains_networks():
     assert [row.metric for row in whole] == ["squared error", "fine-tuned error, %"]
 
 
+def test_what_two_protocols_measure_is_stated_once():
+    model = ae_zoo.load("denoising_digits")
+    _, recipe = load_recipe("denoising_digits")
+    denoising = evaluation.Denoising(stddev=0.5, published=0.3, source="a paper")
+    levels = evaluation.NoiseLevels(stddevs=(0.5, 0.1))
+    recipe = dataclasses.replace(recipe, metrics=(denoising, levels))
+    rows = evaluation.evaluate(model, recipe)
+    names = [row.metric for row in rows]
+    assert len(set(names)) == len(names)
+    assert names[-1] == "PSNR at noise 0.1, dB"
+    assert rows[0].published == 0.3
+
+
 def test_anomaly_detection_agrees_with_scikit_learn():
     random = np.random.default_rng(0)
     labels = np.repeat([1, 1, 1, 2, 5], 40)

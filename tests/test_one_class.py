@@ -120,7 +120,11 @@ def test_without_a_baseline():
     row = evaluation.Measurement("ROC-AUC", 0.9)
     overcomplete = OneClassReport({0: {"ROC-AUC": row, "PR-AUC": row}})
     assert overcomplete.mean(baseline=True) is None
-    assert "| 0 | 0.9000 | – | 0.9000 | – |" in overcomplete.markdown()
+    header, _, first, *_ = overcomplete.markdown().split("\n")
+    assert (header, first) == (
+        "| class | ROC-AUC | PR-AUC |",
+        "| 0 | 0.9000 | 0.9000 |",
+    )
 
 
 @pytest.mark.parametrize("classes", [[10], [], [0, 0.5]])

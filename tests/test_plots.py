@@ -19,6 +19,14 @@ def test_image_rows_draws_black_and_white(tmp_path):
     assert picture[3 * height // 4, 2 * width // 3] == 1
 
 
+def test_image_rows_without_names_have_no_margin(tmp_path):
+    rows = [np.zeros((3, 8, 8, 1)), np.zeros((3, 8, 8, 1))]
+    plots.image_rows(rows, tmp_path / "rows.png")
+    picture = image.imread(tmp_path / "rows.png")[..., :3].mean(axis=-1)
+    is_black = picture[picture.shape[0] // 4] == 0
+    assert is_black[: len(is_black) // 10].mean() > 0.6
+
+
 @pytest.mark.parametrize("latent_dim, rows", [(2, 5), (3, 8)])
 def test_manifold_draws_the_latent_space(tmp_path, monkeypatch, latent_dim, rows):
     shape = (4, 4, 1)
@@ -27,10 +35,10 @@ def test_manifold_draws_the_latent_space(tmp_path, monkeypatch, latent_dim, rows
         networks.dense_decoder(latent_dim, [], shape),
     )
     x = np.random.default_rng(0).random((20, *shape), dtype="float32")
-    drawn = {}
-    monkeypatch.setattr(plots, "image_rows", lambda rows, path: drawn.update(rows))
+    drawn = []
+    monkeypatch.setattr(plots, "image_rows", lambda rows, path: drawn.extend(rows))
     plots.manifold(model, x, tmp_path / "manifold.png", steps=5)
-    images = np.stack(list(drawn.values()))
+    images = np.stack(drawn)
     assert images.shape == (rows, 5, *shape)
     if latent_dim == 2:
         # An odd number of steps passes through the origin in the middle.

@@ -1,5 +1,7 @@
 """Augmentation of images inside the data pipeline."""
 
+from ae_zoo.validation import check_at_least, check_share
+
 
 def random_flip(share=0.5):
     """Mirrors images left to right, each with probability `share`.
@@ -12,11 +14,16 @@ def random_flip(share=0.5):
         stateless draws, (2,), to images of the same shape: for `augment=` of
         `ae_zoo.data.load` and of a recipe.
 
+    Raises:
+        ValueError: A share outside of [0, 1].
+
     Example:
         >>> images = tf.constant([[[[0.1], [0.9]]]])  # one row of two pixels
         >>> random_flip(share=1.0)(images, seed=(0, 0)).numpy().ravel()
         array([0.9, 0.1], dtype=float32)
     """
+    check_share("share", share)
+
     import tensorflow as tf
 
     def augment(images, seed):
@@ -44,9 +51,16 @@ def random_affine(rotation=0.1, shear=0.1, scale=0.05, share=0.75):
         stateless draws, (2,), to images of the same shape: for `augment=` of
         `ae_zoo.data.load` and of a recipe.
 
+    Raises:
+        ValueError: A share outside of [0, 1], or a negative standard deviation.
+
     Example:
         >>> train = load("digits", batch_size=64, augment=random_affine())
     """
+    check_share("share", share)
+    for name, stddev in {"rotation": rotation, "shear": shear, "scale": scale}.items():
+        check_at_least(name, stddev, 0)
+
     import tensorflow as tf
 
     def augment(images, seed):

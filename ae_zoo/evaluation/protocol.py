@@ -112,15 +112,16 @@ def evaluate(model, recipe, data_dir=None, samples=None, quick=False):
         quick: Leave out the protocols that train networks of their own.
 
     Returns:
-        A list of `Measurement`, the headline first.
+        A list of `Measurement`, the headline first. What two protocols measure, such
+        as the PSNR at one noise level, is there once, as the first of them states it.
     """
     splits = _splits(recipe.dataset, data_dir, samples)
-    return [
-        row
-        for protocol in recipe.metrics
-        if not (quick and protocol.is_slow)
-        for row in protocol(model, splits)
-    ]
+    rows = {}
+    for protocol in recipe.metrics:
+        if not (quick and protocol.is_slow):
+            for row in protocol(model, splits):
+                rows.setdefault(row.metric, row)
+    return list(rows.values())
 
 
 def measure_subset(model, recipe, data_dir=None, samples=None):

@@ -73,8 +73,7 @@ class NoiseLevels(Protocol):
     Each stands beside the linear denoiser made for that level alone.
 
     Attributes:
-        stddevs: Of the noise, a row each; others than those of `Denoising` in the same
-            recipe.
+        stddevs: Of the noise, a row each.
     """
 
     stddevs: tuple = (0.1, 0.25, 1.0)
