@@ -33,6 +33,7 @@ _MODULES = (
     "losses",
     "models",
     "networks",
+    "optimizers",
     "penalties",
     "plots",
 )

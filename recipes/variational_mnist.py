@@ -12,7 +12,7 @@ active units; the paper 86.76.
 
 import keras
 
-from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks
+from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
 LATENT_DIM = 50
@@ -26,12 +26,7 @@ def build():
 
 def optimizer(steps):
     schedule = keras.optimizers.schedules.ExponentialDecay(4e-3, steps, 1 / 40)
-    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
-        raise RuntimeError(
-            "The Muon of Keras before 3.13 does not train on TensorFlow. Upgrade Keras "
-            f"(on Python 3.11 or later). Received: Keras {keras.__version__}"
-        )
-    return keras.optimizers.Muon(schedule, weight_decay=0.0, adam_weight_decay=0.0)
+    return optimizers.muon(schedule)
 
 
 recipe = Recipe(

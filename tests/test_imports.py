@@ -19,6 +19,7 @@ ROOMS = [
     "validation",
     "lite",
     "networks",
+    "optimizers",
     "gradients",
     "on_device",
     "export",

@@ -1,0 +1,39 @@
+"""Muon as the recipes use it."""
+
+import keras
+import numpy as np
+import pytest
+
+from ae_zoo import optimizers
+
+
+def test_muon_decays_no_weight():
+    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
+        pytest.skip("Upgrade Keras")
+    layer = keras.layers.Dense(3, kernel_initializer="ones", bias_initializer="ones")
+    layer.build((None, 4))
+    optimizer = optimizers.muon(0.1)
+    optimizer.build(layer.trainable_variables)
+    still = [keras.ops.zeros_like(weight) for weight in layer.trainable_variables]
+    optimizer.apply(still)
+    for weight in layer.trainable_variables:
+        np.testing.assert_array_equal(weight, 1)
+
+
+def test_muon_leaves_chosen_layers_to_adam():
+    """Adam's first step is the learning rate in each weight, whatever the gradient."""
+    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
+        pytest.skip("Upgrade Keras")
+    layer = keras.layers.Dense(3, name="from_pixels", kernel_initializer="zeros")
+    layer.build((None, 4))
+    optimizer = optimizers.muon(0.1, exclude_layers=["pixels"])
+    optimizer.build(layer.trainable_variables)
+    gradient = np.arange(1, 13, dtype="float32").reshape(4, 3)
+    optimizer.apply([gradient, np.ones(3, "float32")])
+    np.testing.assert_allclose(layer.kernel, -0.1, rtol=1e-4)
+
+
+def test_old_keras_is_told_of(monkeypatch):
+    monkeypatch.setattr(keras, "__version__", "3.12.4")
+    with pytest.raises(RuntimeError, match="Upgrade Keras.*Received: Keras 3.12.4"):
+        optimizers.muon(1e-3)
