@@ -54,7 +54,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
             "command": command,
             "epochs": epochs,
             "batch_size": recipe.batch_size,
-            "initial_weights": recipe.initial_weights,
+            "initial_weights": recipe.initial_weights and str(recipe.initial_weights),
             "seed": recipe.seed,
             "seconds": round(seconds, 1),
             "hardware": hardware(),

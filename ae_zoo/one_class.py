@@ -45,8 +45,8 @@ class OneClassReport:
     def markdown(self):
         """A Markdown table: a row for each class, their mean, the published number."""
         first, *_ = self.classes.values()
-        baseline = first["ROC-AUC"].baseline_name
-        kinds = (False, True) if baseline else (False,)
+        baseline = first["ROC-AUC"].baseline_name or "baseline"
+        kinds = (False,) if first["ROC-AUC"].baseline is None else (False, True)
         columns = [(metric, kind) for metric in METRICS for kind in kinds]
         values = [self.values(*column) for column in columns]
         header = ["class"]

@@ -25,9 +25,9 @@ class Recipe:
             schedules can span the run.
         metrics: Protocols of `ae_zoo.evaluation`, the headline first.
         paper: The publication the entry follows.
-        initial_weights: A zoo model of the same network, or the path of a model folder,
-            whose weights the training begins with; None begins with fresh ones.
-        seed: Of weights, shuffling and noise.
+        initial_weights: A zoo model, or the path of a model folder, of the same
+            network: training begins with its weights. None begins with fresh ones.
+        seed: Of fresh weights, shuffling and noise.
         binarize: As in `ae_zoo.data.load`, for the training split; the validation and
             test splits are then binarized once.
         augment: As in `ae_zoo.data.load`, for the training split.

@@ -106,6 +106,9 @@ def train(
     if writes:
         callbacks += _boards(output_dir)
     checkpoints = Checkpoints(output_dir / "checkpoints", callbacks, keep)
+    initial = None
+    if recipe.initial_weights is not None and not checkpoints.steps_done:
+        initial = zoo.load(recipe.initial_weights)
     splits = _load_splits(recipe, data_dir, strategy, checkpoints.steps_done)
 
     keras.utils.set_random_seed(recipe.seed)
@@ -113,8 +116,14 @@ def train(
         model = compiled_model(
             dataclasses.replace(recipe, steps_per_execution=together), updates, epochs
         )
-    if recipe.initial_weights is not None:
-        _set_initial_weights(model, recipe.initial_weights)
+    if initial is not None:
+        check_same_network(
+            model,
+            initial,
+            f"Recipe.initial_weights, {str(recipe.initial_weights)!r}, must be a model "
+            "of the network that the recipe builds. Name another, or build the same.",
+        )
+        model.set_weights(initial.get_weights())
     csv_logger = _csv_logger(output_dir, checkpoints.rows) if writes else None
     try:
         with explained_losses(strategy):
@@ -168,7 +177,16 @@ def compiled_model(recipe, steps, epochs):
 
 
 def check_same_network(expected, received, explanation):
-    """Whether two models have weights of the same shapes, one by one."""
+    """Checks that two models have weights of the same shapes, one by one.
+
+    Args:
+        expected: A model.
+        received: Another.
+        explanation: What the error begins with.
+
+    Raises:
+        ValueError: They have not.
+    """
     expected, received = (
         [tuple(weight.shape) for weight in model.weights]
         for model in (expected, received)
@@ -177,17 +195,6 @@ def check_same_network(expected, received, explanation):
         raise ValueError(
             f"{explanation} Expected weights of shapes {expected}; received {received}."
         )
-
-
-def _set_initial_weights(model, name_or_folder):
-    source = zoo.load(name_or_folder)
-    check_same_network(
-        model,
-        source,
-        f"Recipe.initial_weights, {name_or_folder!r}, must be a model of the network "
-        "that the recipe builds.",
-    )
-    model.set_weights(source.get_weights())
 
 
 def _built(recipe, dtype_policy):

@@ -622,6 +622,11 @@ def test_what_two_protocols_measure_is_stated_once():
     assert len(set(names)) == len(names)
     assert names[-1] == "PSNR at noise 0.1, dB"
     assert rows[0].published == 0.3
+    other = evaluation.AnomalyDetection(normal=(1,), first="ROC-AUC")
+    again = dataclasses.replace(other, normal=(2,))
+    recipe = dataclasses.replace(recipe, metrics=(other, again))
+    with pytest.raises(ValueError, match="Two protocols .* 'ROC-AUC'"):
+        evaluation.evaluate(model, recipe)
 
 
 def test_anomaly_detection_agrees_with_scikit_learn():

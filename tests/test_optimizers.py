@@ -6,10 +6,14 @@ import pytest
 
 from ae_zoo import optimizers
 
+needs_muon = pytest.mark.skipif(
+    tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13),
+    reason="the Muon of Keras before 3.13 does not train on TensorFlow",
+)
 
+
+@needs_muon
 def test_muon_decays_no_weight():
-    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
-        pytest.skip("Upgrade Keras")
     layer = keras.layers.Dense(3, kernel_initializer="ones", bias_initializer="ones")
     layer.build((None, 4))
     optimizer = optimizers.muon(0.1)
@@ -20,10 +24,9 @@ def test_muon_decays_no_weight():
         np.testing.assert_array_equal(weight, 1)
 
 
+@needs_muon
 def test_muon_leaves_chosen_layers_to_adam():
     """Adam's first step is the learning rate in each weight, whatever the gradient."""
-    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
-        pytest.skip("Upgrade Keras")
     layer = keras.layers.Dense(3, name="from_pixels", kernel_initializer="zeros")
     layer.build((None, 4))
     optimizer = optimizers.muon(0.1, exclude_layers=["pixels"])
@@ -37,3 +40,9 @@ def test_old_keras_is_told_of(monkeypatch):
     monkeypatch.setattr(keras, "__version__", "3.12.4")
     with pytest.raises(RuntimeError, match="Upgrade Keras.*Received: Keras 3.12.4"):
         optimizers.muon(1e-3)
+
+
+def test_a_string_in_place_of_a_list_is_told_of():
+    """Keras would look for each of its letters."""
+    with pytest.raises(TypeError, match="must be a list of strings.*'pixels'"):
+        optimizers.muon(1e-3, exclude_layers="pixels")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import data
+from ae_zoo import data, training
 from ae_zoo.recipe import list_recipes, load_recipe
 
 NAME = "undercomplete_digits"
@@ -109,6 +109,14 @@ def test_training_begins_with_the_weights_of_another_model(tmp_path):
         np.testing.assert_array_equal(a, b)
     page = (tmp_path / "run" / "model" / "README.md").read_text("utf-8")
     assert f"from the weights of `{NAME}`" in page
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_initial_weights_fit_the_network(name):
+    _, recipe = load_recipe(name)
+    if recipe.initial_weights is not None:
+        source = ae_zoo.load(recipe.initial_weights)
+        training.check_same_network(recipe.build(), source, "")
 
 
 def test_initial_weights_of_another_network_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """What a protocol receives and returns, and how a recipe's protocols are run."""
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -113,14 +114,25 @@ def evaluate(model, recipe, data_dir=None, samples=None, quick=False):
 
     Returns:
         A list of `Measurement`, the headline first. What two protocols measure, such
-        as the PSNR at one noise level, is there once, as the first of them states it.
+        as the PSNR at one noise level, is there once.
+
+    Raises:
+        ValueError: Two protocols measured other values of equal name.
     """
     splits = _splits(recipe.dataset, data_dir, samples)
     rows = {}
     for protocol in recipe.metrics:
         if not (quick and protocol.is_slow):
             for row in protocol(model, splits):
-                rows.setdefault(row.metric, row)
+                known = rows.setdefault(row.metric, row)
+                if not math.isclose(known.value, row.value, rel_tol=1e-3):
+                    raise ValueError(
+                        f"Two protocols of the recipe measured {row.metric!r}, "
+                        f"{known.value:g} and {row.value:g}: a card can state one "
+                        "number by that name. Leave one of them out of Recipe.metrics."
+                    )
+                if known.published is None:
+                    rows[row.metric] = row
     return list(rows.values())
 
 

@@ -18,7 +18,8 @@ class VariationalAutoencoder(Autoencoder):
     Two dense heads on the encoder give the mean and log-variance of q, so any encoder
     fits any decoder. With `importance_samples` k > 1 the loss is the tighter bound
     −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1),
-    with the doubly reparameterized gradient of Tucker et al. 2019.
+    with the doubly reparameterized gradient of Tucker et al. 2019; the decoder must
+    then treat each sample alone, without batch normalization or a loss of its own.
     `encode` and `predict` use the mean of q.
 
     Args:
@@ -117,21 +118,24 @@ class VariationalAutoencoder(Autoencoder):
         """The bound, and the reconstructions of its draws, (k * batch, ...).
 
         The gradient of q is that of Tucker et al. 2019, "Doubly reparameterized
-        gradient estimators", equation 8: of equal mean and less variance, which
-        vanishes where q is the true posterior. Draw i counts w̃ᵢ² in place of w̃ᵢ; for
-        any β, by the same derivation, w̃ᵢ (1 − β (1 − w̃ᵢ)).
+        gradient estimators for Monte Carlo objectives": of equal mean, as a rule of
+        less variance, and at β = 1 zero where q is the true posterior. Draw i counts
+        w̃ᵢ² in place of w̃ᵢ; for any β, by the same derivation, w̃ᵢ (1 − β (1 − w̃ᵢ)).
         """
         factors = []
         z = _with_gradient_times(factors, z)
         reconstructions = self._decode_all(z, training)  # (k * batch, ...)
         # As the density of q sees it: the value is ε, the gradient that of z alone.
+        # A floor for σ, 5e-5, keeps that gradient finite.
         log_var = ops.stop_gradient(log_var)
-        noise = noise + (z - ops.stop_gradient(z)) * ops.exp(-0.5 * log_var)
+        precision = ops.exp(-0.5 * ops.maximum(log_var, -20.0))
+        noise = noise + (z - ops.stop_gradient(z)) * precision
         log_ratio = _log_prior_over_posterior(z, noise, log_var)
         loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
         log_weight = beta * log_ratio - loss  # (k, batch)
         share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
-        factors.append((1 - beta * (1 - share))[..., None])
+        factor = 1 - beta * (1 - share)
+        factors.append(ops.reshape(factor, (*z.shape[:1], -1, *[1] * (z.ndim - 2))))
         bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
         return bound, reconstructions
 
