@@ -97,13 +97,17 @@ def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
     assert kept.card["metrics"][0]["value"] == pytest.approx(error, rel=1e-5)
 
 
-def test_training_begins_with_the_weights_of_another_model(tmp_path):
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_training_begins_with_the_weights_of_another_model(
+    tmp_path, two_replicas, is_mirrored
+):
+    strategy = two_replicas if is_mirrored else "default"
     still = recipe(
         epochs=1,
         initial_weights=NAME,
         optimizer=lambda steps: keras.optimizers.SGD(0.0),
     )
-    model = ae_zoo.train(still, output_dir=tmp_path / "run", verbose=0)
+    model = ae_zoo.train(still, strategy, output_dir=tmp_path / "run", verbose=0)
     expected = ae_zoo.load(NAME).get_weights()
     for a, b in zip(model.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(a, b)
