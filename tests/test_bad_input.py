@@ -276,6 +276,10 @@ BUILDS = {
     ),
     "beta": (lambda: Variational(encoder(), decoder(), beta=-1), ["`beta`", "-1"]),
     "NaN beta": (lambda: Variational(encoder(), decoder(), beta=NAN), ["`beta`"]),
+    "importance_samples of 2.5": (
+        lambda: Variational(encoder(), decoder(), importance_samples=2.5),
+        ["`importance_samples`", "integer", "2.5"],
+    ),
     "importance_samples": (
         lambda: Variational(encoder(), decoder(), importance_samples=0),
         ["`importance_samples`", "0"],

@@ -16,22 +16,25 @@ class VariationalAutoencoder(Autoencoder):
     """−log p(x|z) + β KL(q(z|x) ‖ N(0, I)), z drawn from q (Kingma & Welling 2014).
 
     Two dense heads on the encoder give the mean and log-variance of q, so any encoder
-    fits any decoder. With `importance_samples` k > 1 the loss is the tighter bound
+    fits any decoder. `encode` and `predict` use the mean of q.
+
+    With `importance_samples` k > 1 the loss is the tighter bound
     −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1),
-    with the doubly reparameterized gradient of Tucker et al. 2019; the decoder must
-    then treat each sample alone, without batch normalization or a loss of its own.
-    `encode` and `predict` use the mean of q.
+    less than the logged `reconstruction` and β `kl` together. Its gradient is doubly
+    reparameterized (Tucker et al. 2019): the decoder must treat each sample alone,
+    without batch normalization or a loss of its own. `score` stays the negative ELBO.
 
     Args:
         encoder: See `Autoencoder`, as for all other arguments; any output size.
         decoder: From (batch, d); d is its input size.
         beta: β, the weight of the KL (Higgins et al. 2017). The metric `kl` shows the
             KL without it.
-        importance_samples: k.
+        importance_samples: k, how often a step decodes each sample.
         **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
 
     Raises:
-        ValueError: β < 0, k < 1, or a tied decoder, which has no place for the heads.
+        ValueError: β < 0, k no integer ≥ 1, or a tied decoder, which has no place for
+            the heads.
 
     Example:
 
@@ -46,7 +49,11 @@ class VariationalAutoencoder(Autoencoder):
 
     def __init__(self, encoder, decoder, beta=1.0, importance_samples=1, **kwargs):
         check_at_least("beta", beta, 0)
-        check_at_least("importance_samples", importance_samples, 1)
+        if not isinstance(importance_samples, int) or importance_samples < 1:
+            raise ValueError(
+                "`importance_samples` must be an integer ≥ 1. Received: "
+                f"{importance_samples!r}"
+            )
         if decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
