@@ -15,8 +15,10 @@ NAME = "undercomplete_digits"
 
 @pytest.fixture
 def folder(tmp_path):
-    """A copy of a small entry that a test may change."""
-    return shutil.copytree(zoo._find(NAME), tmp_path / "entry")
+    """A copy of a small entry that a test may change, of a single seed."""
+    entry = shutil.copytree(zoo._find(NAME), tmp_path / "entry")
+    alter(entry, mean=None, spread=None, seeds=1)
+    return entry
 
 
 def alter(folder, **fields):
