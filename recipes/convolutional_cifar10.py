@@ -8,9 +8,14 @@ Wall time: 37 min on 1 core of AMD EPYC, shared with other work.
 Expected: test squared error 13.85; PCA of as many components 15.61.
 """
 
-import keras
-
-from ae_zoo import ConvolutionalAutoencoder, Recipe, data, evaluation, networks
+from ae_zoo import (
+    ConvolutionalAutoencoder,
+    Recipe,
+    data,
+    evaluation,
+    networks,
+    optimizers,
+)
 
 INPUT_SHAPE = (32, 32, 3)
 FILTERS = [32, 128, 256]
@@ -24,11 +29,7 @@ def build():
 
 
 def optimizer(steps):
-    warmup = min(200, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        1e-5, steps, warmup_target=1.5e-3, warmup_steps=warmup
-    )
-    return keras.optimizers.Adam(schedule)
+    return optimizers.adam_with_warmup(steps, 1.5e-3)
 
 
 recipe = Recipe(

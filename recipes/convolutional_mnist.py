@@ -9,9 +9,14 @@ Wall time: 24 min on 2 cores of AMD EPYC.
 Expected: test squared error 2.286; undercomplete_mnist 3.179, PCA 13.19.
 """
 
-import keras
-
-from ae_zoo import ConvolutionalAutoencoder, Recipe, data, evaluation, networks
+from ae_zoo import (
+    ConvolutionalAutoencoder,
+    Recipe,
+    data,
+    evaluation,
+    networks,
+    optimizers,
+)
 
 INPUT_SHAPE = (28, 28, 1)
 FILTERS = [32, 64, 128]
@@ -29,11 +34,7 @@ def build():
 
 
 def optimizer(steps):
-    warmup = min(200, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        1e-5, steps, warmup_target=2e-3, warmup_steps=warmup
-    )
-    return keras.optimizers.Adam(schedule)
+    return optimizers.adam_with_warmup(steps, 2e-3)
 
 
 recipe = Recipe(

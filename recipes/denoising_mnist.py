@@ -11,9 +11,7 @@ denoiser made for that noise at every noise from 0.1 (30.25 dB, 27.44) to 1 (16.
 14.54).
 """
 
-import keras
-
-from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks
+from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks, optimizers
 from ae_zoo.corruptions import GaussianCorruption
 
 INPUT_SHAPE = (28, 28, 1)
@@ -28,11 +26,7 @@ def build():
 
 
 def optimizer(steps):
-    warmup = min(200, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        1e-5, steps, warmup_target=2e-3, warmup_steps=warmup
-    )
-    return keras.optimizers.Adam(schedule)
+    return optimizers.adam_with_warmup(steps, 2e-3)
 
 
 recipe = Recipe(

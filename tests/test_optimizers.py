@@ -1,4 +1,4 @@
-"""Muon as the recipes use it."""
+"""The optimizers that recipes share."""
 
 import keras
 import numpy as np
@@ -10,6 +10,21 @@ needs_muon = pytest.mark.skipif(
     tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13),
     reason="the Muon of Keras before 3.13 does not train on TensorFlow",
 )
+
+
+@pytest.mark.parametrize("steps, warmup", [(10_000, 200), (50, 5)])
+def test_the_warm_up_ends_at_the_peak_and_the_cosine_at_nothing(steps, warmup):
+    optimizer = optimizers.adam_with_warmup(steps, 2e-3)
+
+    def rate(step):
+        optimizer.iterations.assign(step)
+        return float(optimizer.learning_rate)
+
+    rates = [rate(step) for step in range(warmup + 2)]
+    assert rates[0] == pytest.approx(1e-5)
+    assert max(rates) == rates[warmup] == pytest.approx(2e-3)
+    # Keras counts the steps of the cosine from the end of the warm-up.
+    assert rate(warmup + steps) == pytest.approx(0, abs=1e-9)
 
 
 @needs_muon
