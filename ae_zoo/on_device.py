@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import gradients, penalties
+from ae_zoo.validation import check_count
 
 _TOLERANCE = 1e-3  # one wrong gradient moves far more than rounding does
 _ROUNDING = 1e-6  # of float32 weights, where a step is small beside them
@@ -83,8 +84,7 @@ def _check_arguments(model, filepath, batch_size):
         raise FileExistsError(
             f"'{filepath}' exists. Remove it first, or export to another path."
         )
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be an integer ≥ 1. Received: {batch_size}")
+    check_count("batch_size", batch_size)
     if model.compute_dtype != "float32":
         raise ValueError(
             "On-device training computes in float32, and this model in "

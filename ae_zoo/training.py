@@ -17,7 +17,7 @@ from ae_zoo.checkpoints import Checkpoints
 from ae_zoo.distribution import explained_losses, get_strategy, is_chief
 from ae_zoo.recipe import Recipe, load_recipe
 from ae_zoo.replicas import is_multi_worker
-from ae_zoo.validation import check_batch_size
+from ae_zoo.validation import check_batch_size, check_count
 
 
 def train(
@@ -75,8 +75,8 @@ def train(
 
     >>> model = ae_zoo.train("undercomplete_digits", epochs=1, verbose=0)
     """
-    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
-        raise ValueError(f"`epochs` must be an integer ≥ 1. Received: {epochs!r}")
+    if epochs is not None:
+        check_count("epochs", epochs)
     # Before anything else: devices are set up together with those of other workers.
     strategy = get_strategy(strategy)
     if isinstance(recipe, Recipe):

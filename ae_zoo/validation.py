@@ -70,6 +70,16 @@ def check_at_least(name, value, least, reason=""):
         raise ValueError(f"`{name}` must be ≥ {least}{reason}. Received: {value}")
 
 
+def check_count(name, value):
+    """Checks that a number counts something: an integer from 1.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"`{name}` must be an integer ≥ 1. Received: {value!r}")
+
+
 def check_share(name, value):
     """Checks that a number lies in [0, 1].
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ae_zoo.checkpoints import files
 from ae_zoo.distribution import is_chief
 from ae_zoo.replicas import is_multi_worker, sum_over_replicas
+from ae_zoo.validation import check_count
 
 # What Keras's callbacks learn while they train, and forget when the process ends.
 _MEMORY = {
@@ -86,8 +87,7 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def __init__(self, directory, callbacks=(), keep=3, save_freq="epoch"):
         super().__init__(list(callbacks))
-        if not isinstance(keep, int) or keep < 1:
-            raise ValueError(f"`keep` must be an integer ≥ 1. Received: {keep!r}")
+        check_count("keep", keep)
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ValueError(
                 "`save_freq` must be 'epoch' or a number of steps ≥ 1. Received: "

@@ -8,7 +8,7 @@ from keras import ops
 
 from ae_zoo import penalties, replicas
 from ae_zoo.models.autoencoder import Autoencoder
-from ae_zoo.validation import check_at_least
+from ae_zoo.validation import check_at_least, check_count
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -49,11 +49,7 @@ class VariationalAutoencoder(Autoencoder):
 
     def __init__(self, encoder, decoder, beta=1.0, importance_samples=1, **kwargs):
         check_at_least("beta", beta, 0)
-        if not isinstance(importance_samples, int) or importance_samples < 1:
-            raise ValueError(
-                "`importance_samples` must be an integer ≥ 1. Received: "
-                f"{importance_samples!r}"
-            )
+        check_count("importance_samples", importance_samples)
         if decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
@@ -142,7 +138,7 @@ class VariationalAutoencoder(Autoencoder):
         log_weight = beta * log_ratio - loss  # (k, batch)
         share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
         factor = 1 - beta * (1 - share)
-        factors.append(ops.reshape(factor, (*z.shape[:1], -1, *[1] * (z.ndim - 2))))
+        factors.append(ops.reshape(factor, (z.shape[0], -1, *[1] * (z.ndim - 2))))
         bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
         return bound, reconstructions
 
