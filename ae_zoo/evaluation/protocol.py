@@ -120,23 +120,12 @@ def evaluate(model, recipe, data_dir=None, samples=None, quick=False):
         ValueError: Two protocols measured other values of equal name.
     """
     splits = _splits(recipe.dataset, data_dir, samples)
-    rows = {}
-    for protocol in recipe.metrics:
-        if not (quick and protocol.is_slow):
-            for row in protocol(model, splits):
-                known = rows.setdefault(row.metric, row)
-                is_same = known is row or math.isclose(
-                    known.value, row.value, rel_tol=1e-3
-                )
-                if not is_same:
-                    raise ValueError(
-                        f"Two protocols of the recipe measured {row.metric!r}, "
-                        f"{known.value:g} and {row.value:g}: a card can state one "
-                        "number by that name. Leave one of them out of Recipe.metrics."
-                    )
-                if known.published is None:
-                    rows[row.metric] = row
-    return list(rows.values())
+    return _stated_once(
+        row
+        for protocol in recipe.metrics
+        if not (quick and protocol.is_slow)
+        for row in protocol(model, splits)
+    )
 
 
 def measure_subset(model, recipe, data_dir=None, samples=None):
@@ -162,6 +151,24 @@ def measure_subset(model, recipe, data_dir=None, samples=None):
         "metric": headline.metric,
         "value": headline.value,
     }
+
+
+def _stated_once(measurements):
+    """A list without repeated metrics; of two rows, one with a published number."""
+    rows = {}
+    for row in measurements:
+        known = rows.setdefault(row.metric, row)
+        if known is row:
+            continue
+        if not math.isclose(known.value, row.value, rel_tol=1e-3):
+            raise ValueError(
+                f"Two protocols of the recipe measured {row.metric!r}, "
+                f"{known.value:g} and {row.value:g}: a card can state one number by "
+                "that name. Leave one of them out of Recipe.metrics."
+            )
+        if known.published is None:
+            rows[row.metric] = row
+    return list(rows.values())
 
 
 def _splits(dataset, data_dir, samples):
