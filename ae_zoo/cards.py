@@ -10,6 +10,16 @@ from importlib import metadata
 
 from ae_zoo import __version__, data
 
+_CAPTIONS = {
+    "picture.png": "Samples of the test split, and what the model makes of them",
+    "manifold.png": "Row by row from the code of one test image to that of another",
+    "filters.png": "What single units look for, or add to the output",
+    "code_histogram.png": "The values of the code, and how often its units are used",
+    "scores.png": "How the scores of normal and of anomalous test samples lie",
+    "training.png": "The loss on training and validation data, epoch by epoch",
+}
+_PLANE = "The plane of both latent units, in equal steps of the prior's probability"
+
 
 def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds):
     """Gathers everything a card says; see `render` for how it reads.
@@ -150,13 +160,24 @@ def metrics_table(metrics):
         [
             [
                 row["metric"] + _arrow(row),
-                f"**{row['value']:.4g}**{_spread(row)}",
-                _number(row["baseline"], row["baseline_name"]),
-                _number(row["published"], row["source"]),
+                f"**{number(row['value'])}**{_spread(row)}",
+                _explained(row["baseline"], row["baseline_name"]),
+                _explained(row["published"], row["source"]),
             ]
             for row in metrics
         ],
     )
+
+
+def number(value):
+    """A measurement as tables show it: four digits, or two decimals from 100 on.
+
+    >>> number(0.078654), number(229.968), number(None)
+    ('0.07865', '229.97', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def deployment_rows(rows):
@@ -200,12 +221,12 @@ def transfer_rows(rows):
             row["dataset"],
             f"{row['samples']:,}",
             str(row["epochs"]),
-            f"{row['as_it_is']['value']:.4g}",
+            number(row["as_it_is"]["value"]),
             *(
-                f"{row[way]['value']:.4g} ({_duration(row[way]['seconds'])})"
+                f"{number(row[way]['value'])} ({_duration(row[way]['seconds'])})"
                 for way in ("fine_tuned", "from_scratch")
             ),
-            _number(row["baseline"], row["baseline_name"]),
+            _explained(row["baseline"], row["baseline_name"]),
         ]
         for row in rows
     ]
@@ -272,15 +293,22 @@ def _classes(dataset):
 def _spread(row):
     if row.get("spread") is None:
         return ""
-    return f" ({row['mean']:.4g} ± {row['spread']:.2g} over {row['seeds']} seeds)"
+    return f" ({number(row['mean'])} ± {row['spread']:.2g} over {row['seeds']} seeds)"
 
 
 def _pictures(card):
-    return "".join(f"\n![{name}]({name})\n" for name in card.get("pictures", []))
+    captions = dict(_CAPTIONS)
+    if card["latent_shape"] == [2]:
+        captions["manifold.png"] = _PLANE
+    return "".join(
+        f"\n![{caption}]({name})\n\n*{caption}.*\n"
+        for name in card.get("pictures", [])
+        for caption in [captions.get(name, name)]
+    )
 
 
-def _number(value, explanation):
-    return "–" if value is None else f"{value:.4g} ({explanation})"
+def _explained(value, explanation):
+    return number(value) + ("" if value is None else f" ({explanation})")
 
 
 def _architecture(model):

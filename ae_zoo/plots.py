@@ -174,10 +174,11 @@ def training_curve(training_csv, path):
         axes.plot(table["epoch"] + 1, table[column], label=label)
     # The first epochs would squeeze the rest of the curves flat.
     last = [table[column][len(table) // 10 :] for column in ("loss", "val_loss")]
+    margin = 0.05 * np.ptp(last) or 1.0
     axes.set(
         xlabel="epoch",
         ylabel="loss per sample",
-        ylim=(0.95 * np.min(last), 1.05 * np.max(last)),
+        ylim=(np.min(last) - margin, np.max(last) + margin),
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -58,9 +58,9 @@ def metrics_text(measurements):
         [
             [
                 row.metric,
-                _number(row.value),
-                _number(row.baseline),
-                _number(row.published),
+                cards.number(row.value),
+                cards.number(row.baseline),
+                cards.number(row.published),
             ]
             for row in measurements
         ],
@@ -74,8 +74,8 @@ def checks_text(checks):
         [
             [
                 check.metric,
-                _number(check.stated),
-                _number(check.measured),
+                cards.number(check.stated),
+                cards.number(check.measured),
                 f"{check.allowed:.2g}",
                 "yes" if check.holds else "NO",
             ]
@@ -92,9 +92,5 @@ def _row(card):
         card["dataset"]["name"],
         f"{card['parameters']:,}",
         headline["metric"],
-        *(_number(headline[column]) for column in ("value", "baseline", "published")),
+        *(cards.number(headline[column]) for column in ("value", "baseline", "published")),
     ]
-
-
-def _number(value):
-    return "–" if value is None else f"{value:.4g}"

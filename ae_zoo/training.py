@@ -156,6 +156,8 @@ def train(
         seconds=checkpoints.seconds,
     )
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
+    if verbose:
+        print(f"The model and its card are in '{output_dir / 'model'}'.")
     return model
 
 

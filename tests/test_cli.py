@@ -3,7 +3,7 @@
 import pytest
 
 import ae_zoo
-from ae_zoo import cli, tables
+from ae_zoo import cards, cli, tables
 
 NAME = "undercomplete_digits"
 
@@ -23,12 +23,13 @@ def test_info_prints_the_card(capsys):
 def test_evaluate_reproduces_the_card(capsys):
     assert cli.main(["evaluate", NAME]) == 0
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
-    assert f"{value:.4g}" in capsys.readouterr().out
+    assert cards.number(value) in capsys.readouterr().out
 
 
 def test_train_and_evaluate_a_folder(tmp_path, capsys):
     run = str(tmp_path / "run")
     assert cli.main(["train", NAME, "--epochs", "1", "--output-dir", run]) == 0
+    assert f"{run}/model" in capsys.readouterr().out
     assert cli.main(["evaluate", f"{run}/model"]) == 0
     assert cli.main(["train", NAME, "--epochs", "1", "--output-dir", run]) == 1
     assert "--resume" in capsys.readouterr().err

@@ -166,7 +166,8 @@ def test_redrawing_changes_the_pictures_alone(tmp_path):
     assert all((folder / name).is_file() for name in names)
     assert zoo.info(folder) == before | {"pictures": [*names, "training.png"]}
     ae_zoo.load(folder)  # the checksums are those of the new files
-    assert "](filters.png)" in (folder / "README.md").read_text("utf-8")
+    page = (folder / "README.md").read_text("utf-8")
+    assert "![What single units look for" in page and "](filters.png)" in page
 
 
 def test_series_and_scores(tmp_path):

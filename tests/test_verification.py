@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import ae_zoo
-from ae_zoo import cli, evaluation, verification, zoo
+from ae_zoo import cards, cli, evaluation, verification, zoo
 from ae_zoo.recipe import load_recipe
 
 NAME = "undercomplete_digits"
@@ -34,7 +34,7 @@ def test_a_shipped_card_holds(capsys):
     assert f"[1/1] {NAME}" in output and "All 1 cards hold" in output
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
     row = next(line for line in output.splitlines() if "squared error" in line)
-    assert row.split()[2:4] == [f"{value:.4g}"] * 2
+    assert row.split()[2:4] == [cards.number(value)] * 2
 
 
 def test_an_altered_card_fails(folder, capsys):
@@ -108,7 +108,7 @@ def test_rewriting_a_card_leaves_the_weights(folder):
     before = (folder / "model.keras").read_bytes()
     alter(folder, value=123.0)
     assert (folder / "model.keras").read_bytes() == before
-    assert "**123**" in (folder / "README.md").read_text("utf-8")
+    assert "**123.00**" in (folder / "README.md").read_text("utf-8")
     ae_zoo.load(folder)  # the checksums are those of the new files
 
 
