@@ -11,7 +11,7 @@ from ae_zoo.layers import TransposedDense
 
 
 def dense_encoder(input_shape, units, activation="relu", latent_activation="linear"):
-    """A stack of dense layers.
+    """A stack of dense layers, the first named "from_input".
 
     Args:
         input_shape: Shape of one sample, without the batch.
@@ -29,14 +29,17 @@ def dense_encoder(input_shape, units, activation="relu", latent_activation="line
     """
     inputs = keras.Input(input_shape)
     x = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
-    for width in units[:-1]:
-        x = _dense(width, activation)(x)
-    code = _dense(units[-1], latent_activation)(x)
-    return keras.Model(inputs, code, name="encoder")
+    for depth, width in enumerate(units, 1):
+        name = "from_input" if depth == 1 else None
+        is_latent = depth == len(units)
+        x = _dense(width, latent_activation if is_latent else activation, name)(x)
+    return keras.Model(inputs, x, name="encoder")
 
 
 def dense_decoder(latent_dim, units, output_shape, activation="relu", output="sigmoid"):
     """A stack of dense layers from the latent code to an image or a vector.
+
+    The last of them is named "to_output".
 
     Args:
         latent_dim: d.
@@ -58,7 +61,7 @@ def dense_decoder(latent_dim, units, output_shape, activation="relu", output="si
     x = inputs
     for width in units:
         x = _dense(width, activation)(x)
-    x = keras.layers.Dense(math.prod(output_shape))(x)
+    x = keras.layers.Dense(math.prod(output_shape), name="to_output")(x)
     return keras.Model(inputs, _reconstruction(x, output_shape, output), name="decoder")
 
 
@@ -285,9 +288,12 @@ def dense_chain(encoder):
     return layers if is_chain else []
 
 
-def _dense(units, activation):
+def _dense(units, activation, name=None):
     return keras.layers.Dense(
-        units, activation=activation, kernel_initializer=_initializer(activation)
+        units,
+        activation=activation,
+        kernel_initializer=_initializer(activation),
+        name=name,
     )
 
 

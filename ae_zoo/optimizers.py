@@ -50,7 +50,7 @@ def muon(learning_rate, exclude_layers=None):
 
     Example:
 
-    >>> optimizer = muon(1e-3, exclude_layers=["pixels"])  # doctest: +SKIP
+    >>> optimizer = muon(1e-3, ["from_input", "to_output"])  # doctest: +SKIP
     """
     if isinstance(exclude_layers, str):
         raise TypeError(

@@ -92,5 +92,8 @@ def _row(card):
         card["dataset"]["name"],
         f"{card['parameters']:,}",
         headline["metric"],
-        *(cards.number(headline[column]) for column in ("value", "baseline", "published")),
+        *(
+            cards.number(headline[column])
+            for column in ("value", "baseline", "published")
+        ),
     ]

@@ -27,6 +27,15 @@ def test_convolutions_of_any_size_return_to_it(shape, latent_dim, filters):
     assert encoder.output_shape == (None, *expected)
 
 
+def test_the_dense_layers_beside_the_data_have_names():
+    """By which `optimizers.muon` may leave out their large kernels."""
+    for units in [[5], [9, 7, 5]]:
+        encoder = networks.dense_encoder((4, 3), units)
+        decoder = networks.dense_decoder(5, units[-2::-1], (4, 3))
+        assert encoder.get_layer("from_input").kernel.shape == (12, units[0])
+        assert decoder.get_layer("to_output").kernel.shape == (units[0], 12)
+
+
 def test_convolutional_decoder_mirrors_the_filters():
     decoder = networks.convolutional_decoder((16, 16, 3), [4, 6, 8])
     kinds = keras.layers.Conv2DTranspose, keras.layers.Conv2D
