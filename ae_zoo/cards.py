@@ -172,12 +172,14 @@ def metrics_table(metrics):
 def number(value):
     """A measurement as tables show it: four digits, or two decimals from 100 on.
 
-    >>> number(0.078654), number(229.968), number(None)
-    ('0.07865', '229.97', '–')
+    >>> number(0.078654), number(229.968), number(784.0), number(None)
+    ('0.07865', '229.97', '784', '–')
     """
     if value is None:
         return "–"
-    return f"{value:.2f}" if abs(value) >= 100 else f"{value:.4g}"
+    if abs(value) < 100:
+        return f"{value:.4g}"
+    return f"{value:.0f}" if value == round(value) else f"{value:.2f}"
 
 
 def deployment_rows(rows):

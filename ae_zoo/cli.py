@@ -57,7 +57,7 @@ def _parser():
     )
     added.add_argument("--epochs", type=int, help="in place of the recipe's")
     added.add_argument("--seed", type=int, help="in place of the recipe's")
-    added.add_argument("--output-dir", help="default: runs/NAME")
+    added.add_argument("--output-dir", help="default: runs/NAME[-seedSEED]")
     added.add_argument("--data-dir", help="default: $TFDS_DATA_DIR")
     added.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint"
@@ -97,7 +97,7 @@ def _parser():
     )
     added = command("spread", _spread, "Put mean and spread over seeds on a card.")
     added.add_argument("model", help="name or folder")
-    added.add_argument("runs", nargs="+", metavar="RUN", help="folder of one seed")
+    added.add_argument("runs", nargs="+", metavar="RUN", help="folders of two seeds")
     added = command("transfer", _transfer, "Fine-tune on other data and from scratch.")
     added.add_argument("model", help="name or folder")
     added.add_argument("dataset", help="with samples of the same shape")

@@ -109,9 +109,9 @@ def train(
     initial = None
     if recipe.initial_weights is not None and not checkpoints.steps_done:
         initial = zoo.load(recipe.initial_weights)
-    splits = _load_splits(recipe, data_dir, strategy, checkpoints.steps_done)
-
+    # Before the data: an `augment` that takes no seed draws by TensorFlow's.
     keras.utils.set_random_seed(recipe.seed)
+    splits = _load_splits(recipe, data_dir, strategy, checkpoints.steps_done)
     with strategy.scope():
         model = compiled_model(
             dataclasses.replace(recipe, steps_per_execution=together), updates, epochs

@@ -1,7 +1,7 @@
 """A contractive autoencoder with a two-layer encoder on scikit-learn's digits.
 
 Source: Rifai et al. 2011; the Jacobian of both layers is exact.
-Command: ae-zoo train contractive_digits (no download; under a minute on two cores)
+Command: ae-zoo train contractive_digits (no download)
 Wall time: 74 s on 2 cores of AMD EPYC.
 Expected: test cross-entropy per pixel 0.2443.
 """

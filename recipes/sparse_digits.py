@@ -1,9 +1,9 @@
-"""A sparse autoencoder with 128 sigmoid units, 5 % active, on scikit-learn's digits.
+"""A sparse autoencoder of 128 sigmoid units, drawn to a mean of 5 %, on digits.
 
 Source: Ng 2011, "Sparse autoencoder".
 Command: ae-zoo train sparse_digits (no download; under a minute on two cores)
 Wall time: 49 s on 2 cores of AMD EPYC.
-Expected: test squared error 0.5293 with dead units 0 %.
+Expected: test squared error 0.5293; 29 units of a sample above 0.1; dead units 0 %.
 """
 
 import keras

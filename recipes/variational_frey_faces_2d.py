@@ -5,7 +5,7 @@ and figure 4. With the paper's tanh the whole plane decodes to faces; in that of
 network of GELU units there are holes. β = 0.03 is a few times the variance of a pixel
 about its reconstruction.
 Command: ae-zoo train variational_frey_faces_2d
-Wall time: 4 min on 2 cores of AMD EPYC, shared with other work.
+Wall time: 3 min on 2 cores of AMD EPYC, shared with other work.
 Expected: squared error of the last frames, unseen, 5.191; PCA of 2 components 6.133.
 """
 

@@ -50,10 +50,33 @@ def test_examples(name, names, capsys):
     assert not failed, capsys.readouterr().out
 
 
+def python_blocks(page):
+    text = (Path(__file__).parents[1] / page).read_text("utf-8")
+    return re.findall("```python\n(.*?)```", text, re.DOTALL)
+
+
 def test_guide(tmp_path, monkeypatch):
     """Every Python block of the guide runs, in its order."""
     monkeypatch.chdir(tmp_path)
-    guide = Path(__file__).parents[1] / "docs" / "deployment.md"
-    blocks = re.findall("```python\n(.*?)```", guide.read_text("utf-8"), re.DOTALL)
+    blocks = python_blocks("docs/deployment.md")
     assert blocks
     exec("\n".join(blocks), {})
+
+
+def test_the_variant_of_the_readme():
+    """Zero for units of unit variance without correlation, however large the batch."""
+    (block,) = [block for block in python_blocks("README.md") if "class " in block]
+    names = {"ae_zoo": ae_zoo, "keras": keras}
+    exec(block, names)
+    model = names["WhitenedAutoencoder"](
+        ae_zoo.networks.dense_encoder((4,), [3]),
+        ae_zoo.networks.dense_decoder(3, [], (4,), output="linear"),
+        reconstruction_loss="gaussian",
+    )
+    draws = np.random.default_rng(0).normal(size=(50, 3))
+    white = np.sqrt(50) * np.linalg.qr(draws - draws.mean(axis=0))[0]
+    equal = white[:, [0, 0, 0]]  # the 6 off-diagonal covariances of 9 are 1
+    for batch, expected in [(white, 0), (np.tile(white, (2, 1)), 0), (equal, 6 / 9)]:
+        code = tf.constant(batch, "float32")
+        penalty = model.penalty(None, code, None, True)
+        np.testing.assert_allclose(penalty, expected, atol=1e-6)

@@ -64,10 +64,10 @@ def load(
         augment: Function of a batch, (batch, *shape) to the same, run in the graph
             after scaling and before dynamic binarization. If it takes a second
             argument, that is a seed for stateless draws, (2,) int64, a function of
-            `seed`, pass, batch and shard. A Keras layer such as
+            `seed`, pass, batch and shard; without it what the function draws is its
+            own, and a resumed run goes on with other draws. A Keras layer such as
             `keras.layers.RandomTranslation(0.1, 0.1)` can be given as it is: called
-            outside a model it augments, as with training=True; but it counts its own
-            draws, so that a resumed run goes on with others.
+            outside a model it augments, as with training=True.
         pair: Function x -> (input, target) of a batch, applied last, for instance
             from colour to (grey, colour).
         data_dir: Folder of prepared data. By default $TFDS_DATA_DIR, then
