@@ -324,8 +324,9 @@ def _architecture(model):
 
 
 def _width(layer):
-    shape = getattr(layer, "output", None)
-    return "" if shape is None else "×".join(str(size) for size in shape.shape[1:])
+    output = getattr(layer, "output", None)
+    first = output[0] if isinstance(output, list | tuple) else output
+    return "" if first is None else "×".join(str(size) for size in first.shape[1:])
 
 
 def _shape(shape):

@@ -81,6 +81,7 @@ def _parser():
     added.add_argument(
         "--subset", action="store_true", help="the headline on few samples alone"
     )
+    added.add_argument("--recipe", help="name or file; default: the model's own name")
     added = command(
         "one-class", _one_class, "Train on each class alone and find all the others."
     )
@@ -210,11 +211,10 @@ def _train_locally(options):
 
 
 def _evaluate(options):
-    from ae_zoo import evaluation, tables, verification, zoo
-    from ae_zoo.recipe import own_recipe
+    from ae_zoo import evaluation, tables, verification
+    from ae_zoo.recipe import load_with_recipe
 
-    model = zoo.load(options.model)
-    recipe = own_recipe(model, options.recipe)
+    model, recipe = load_with_recipe(options.model, options.recipe)
     if options.write and (options.samples or options.quick):
         raise ValueError("--write takes the whole table: leave out --samples, --quick.")
     rows = evaluation.evaluate(
@@ -233,7 +233,9 @@ def _verify(options):
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name} …", flush=True)
         try:
-            checks = verification.verify(name, options.data_dir, options.subset)
+            checks = verification.verify(
+                name, options.data_dir, options.subset, options.recipe
+            )
         except (ValueError, OSError, ImportError) as error:
             print(f"ae-zoo: {error}", file=sys.stderr)
             failed.append(name)
@@ -287,7 +289,8 @@ def _transfer(options):
 
 
 def _export(options):
-    from ae_zoo import zoo
+    from ae_zoo import quantization, zoo
+    from ae_zoo.recipe import load_with_recipe
 
     suffixes = {".tflite": "litert", ".onnx": "onnx"}
     suffix = pathlib.Path(options.path).suffix
@@ -298,10 +301,14 @@ def _export(options):
             "that ends in .tflite."
         )
     size = options.batch_size
-    model = zoo.load(options.model)
-    calibration = None
-    if options.report or (options.quantization or "").startswith("int8"):
-        calibration = _calibration(options, model)
+    needs_data = options.report or (options.quantization or "").startswith("int8")
+    recipe = calibration = None
+    if needs_data or options.recipe:
+        model, recipe = load_with_recipe(options.model, options.recipe)
+    else:
+        model = zoo.load(options.model)
+    if needs_data:
+        calibration = quantization.calibration_data(model, recipe, options.data_dir)
     model.export(
         options.path,
         format=format,
@@ -313,22 +320,12 @@ def _export(options):
     )
     print(f"Wrote {options.path}")
     if options.report:
-        _report(options, model, calibration)
+        _report(options, model, recipe, calibration)
 
 
-def _calibration(options, model):
-    from ae_zoo import quantization
-    from ae_zoo.recipe import own_recipe
-
-    recipe = own_recipe(model, options.recipe)
-    return quantization.calibration_data(model, recipe, options.data_dir)
-
-
-def _report(options, model, calibration):
+def _report(options, model, recipe, calibration):
     from ae_zoo import cards, quantization, tables
-    from ae_zoo.recipe import own_recipe
 
-    recipe = own_recipe(model, options.recipe)
     kinds = dict.fromkeys([None, options.quantization])
     reports = [
         quantization.measure(

@@ -5,6 +5,7 @@ penalty beside them by a factor n. The losses here keep the units of the papers:
 per sample for the Bernoulli, half the squared error for the Gaussian.
 """
 
+import inspect
 import math
 
 import keras
@@ -14,6 +15,10 @@ from keras import ops
 
 class ReconstructionLoss(keras.losses.Loss):
     """Negative log-likelihood of the input under the reconstruction.
+
+    Registered with `keras.saving.register_keras_serializable`, and with an attribute of
+    the same name for each constructor argument, losses of your own are saved with the
+    model.
 
     Attributes:
         support: The closed interval a target may lie in, or None for all reals.
@@ -28,7 +33,12 @@ class ReconstructionLoss(keras.losses.Loss):
         return -self.call(x, mean)
 
     def get_config(self):
-        return {"name": self.name, "reduction": self.reduction}
+        own = {
+            name: getattr(self, name)
+            for name, parameter in inspect.signature(type(self)).parameters.items()
+            if parameter.kind is not parameter.VAR_KEYWORD
+        }
+        return {"name": self.name, "reduction": self.reduction} | own
 
 
 @keras.saving.register_keras_serializable("ae_zoo")

@@ -123,18 +123,15 @@ def one_class(
         if verbose != 0:
             print(f"[{number}/{len(labels)}] class {label} …", flush=True)
         folder = output_dir / str(label)
-        if (folder / "model").exists():
-            _check_same(folder, recipe, epochs, seed)
-        else:
-            train(
-                _of_class(recipe, protocol, label),
-                epochs=epochs,
-                seed=seed,
-                output_dir=folder,
-                resume=resume,
-                data_dir=data_dir,
-                verbose=verbose,
-            )
+        train(
+            _of_class(recipe, protocol, label),
+            epochs=epochs,
+            seed=seed,
+            output_dir=folder,
+            resume=resume,
+            data_dir=data_dir,
+            verbose=verbose,
+        )
         rows = zoo.info(folder / "model")["metrics"]
         measured[label] = {row["metric"]: evaluation.Measurement(**row) for row in rows}
     return OneClassReport(measured, protocol.published, protocol.source)
@@ -156,23 +153,6 @@ def _checked_classes(recipe, classes, data_dir):
             f"Received: {chosen}"
         )
     return chosen
-
-
-def _check_same(folder, recipe, epochs, seed):
-    """Whether a finished run is one of what is asked for now."""
-    training = zoo.info(folder / "model")["training"]
-    expected = {
-        "batch_size": recipe.batch_size,
-        "seed": recipe.seed if seed is None else seed,
-    }
-    if recipe.patience is None:  # else it may have stopped earlier
-        expected["epochs"] = epochs or recipe.epochs
-    received = {name: training[name] for name in expected}
-    if received != expected:
-        raise ValueError(
-            f"The run in '{folder}' is of {received}. Expected: {expected}. Ask for "
-            "the same again, or choose another output directory (--output-dir)."
-        )
 
 
 def _protocol(recipe):

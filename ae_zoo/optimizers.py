@@ -29,6 +29,50 @@ def adam_with_warmup(steps, learning_rate):
     return keras.optimizers.Adam(schedule)
 
 
+def accumulate_gradients(optimizer, parts):
+    """Lets an optimizer sum the gradients of so many parts of a batch for each step.
+
+    Keras hands a schedule the number of parts seen, in place of the number of steps;
+    here the rate is that of the step all the same.
+
+    Args:
+        optimizer: A Keras optimizer, not yet built. It is changed.
+        parts: Of a batch, 2 or more.
+
+    Example:
+
+    >>> optimizer = keras.optimizers.SGD(0.1)
+    >>> accumulate_gradients(optimizer, 4)
+    >>> optimizer.gradient_accumulation_steps
+    4
+    """
+    optimizer.gradient_accumulation_steps = parts
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        optimizer.learning_rate = _ScheduleOfSteps(schedule, parts)
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class _ScheduleOfSteps(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, schedule, parts):
+        self.schedule = schedule
+        self.parts = parts
+
+    def __call__(self, step):
+        return self.schedule(step // self.parts)
+
+    def get_config(self):
+        return {
+            "schedule": keras.saving.serialize_keras_object(self.schedule),
+            "parts": self.parts,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["parts"])
+
+
 def muon(learning_rate, exclude_layers=None):
     """Keras's Muon without weight decay: kernels by Muon, all else by Adam.
 

@@ -1,7 +1,7 @@
 """A model folder with its files for deployment, measured for the card."""
 
 from ae_zoo import archive, cards, quantization, zoo
-from ae_zoo.recipe import own_recipe
+from ae_zoo.recipe import load_with_recipe
 from ae_zoo.validation import check_at_least
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
@@ -40,8 +40,7 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
     """
     if samples is not None:
         check_at_least("samples", samples, 1)
-    model = zoo.load(name_or_folder)
-    recipe = own_recipe(model, recipe)
+    model, recipe = load_with_recipe(name_or_folder, recipe)
     calibration = quantization.calibration_data(model, recipe, data_dir)
     reports = []
     for kind in QUANTIZATIONS:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ae_zoo import data, networks, plots, zoo
 from ae_zoo.models import ContractiveAutoencoder, SparseAutoencoder
-from ae_zoo.recipe import own_recipe
+from ae_zoo.recipe import load_with_recipe
 
 # Drawn of a run's log, which a model folder does not hold.
 _TRAINING = "training.png"
@@ -68,8 +68,7 @@ def redraw(name_or_folder, recipe=None, data_dir=None):
 
     >>> redraw("sparse_digits")  # doctest: +SKIP
     """
-    model = zoo.load(name_or_folder)
-    recipe = own_recipe(model, recipe)
+    model, recipe = load_with_recipe(name_or_folder, recipe)
     old = set(model.card.get("pictures", [])) - {_TRAINING}
     zoo.amend(
         name_or_folder,

@@ -5,6 +5,7 @@ import importlib.util
 import pathlib
 from collections.abc import Callable
 
+from ae_zoo import zoo
 from ae_zoo.names import unknown_name
 
 _PACKAGE = pathlib.Path(__file__).parent
@@ -161,23 +162,32 @@ def load_recipe(name_or_file):
     return path.stem, recipe
 
 
-def own_recipe(model, recipe=None):
-    """The recipe of a loaded model: the one of its name, or the one given.
+def load_with_recipe(name_or_folder, recipe=None):
+    """A model and the recipe it was trained by: the one of its name, or the one given.
 
     Args:
-        model: From `ae_zoo.load`.
-        recipe: Name or file.
+        name_or_folder: As for `ae_zoo.load`.
+        recipe: Name or file. Classes of your own that a file registers with Keras, the
+            model may hold.
+
+    Returns:
+        (model, Recipe).
 
     Raises:
-        ValueError: There is none of the model's name.
+        ValueError: There is no recipe of the model's name; or as `ae_zoo.load`.
+        FileNotFoundError: As `ae_zoo.load`.
     """
-    name = model.card["name"]
+    import keras
+
+    name = zoo.info(name_or_folder)["name"]
     if recipe is None and name not in list_recipes():
         raise ValueError(
             f"The zoo has no recipe named {name!r}, as the model is. Pass the file it "
             "was trained from (--recipe FILE)."
         )
-    return load_recipe(recipe or name)[1]
+    _, found = load_recipe(recipe or name)
+    own_classes = None if recipe is None else keras.saving.get_custom_objects()
+    return zoo.load(name_or_folder, own_classes), found
 
 
 def _recipe_folder():

@@ -12,7 +12,7 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from ae_zoo import cards, data, evaluation, pictures, plots, zoo
+from ae_zoo import cards, data, evaluation, optimizers, pictures, plots, zoo
 from ae_zoo.checkpoints import Checkpoints
 from ae_zoo.distribution import explained_losses, get_strategy, is_chief
 from ae_zoo.recipe import Recipe, load_recipe
@@ -68,8 +68,8 @@ def train(
         RuntimeError: Another worker was lost (`ae_zoo.distribution.WorkerLostError`),
             or did not start.
         ValueError: Unknown recipe or strategy, a cluster that makes no sense, a
-            batch that does not divide among the replicas, or initial weights of
-            another network.
+            batch that does not divide among the replicas, initial weights of another
+            network, or a finished run of another recipe or other settings.
 
     Example:
 
@@ -90,15 +90,18 @@ def train(
     if seed is not None:
         recipe = dataclasses.replace(recipe, seed=seed)
     writes = is_chief(strategy)
+    epochs = epochs or recipe.epochs
     if resume and (output_dir / "model").exists():
-        if writes:
+        # The recipe has registered what classes of its own the model holds.
+        model = zoo.load(output_dir / "model", keras.saving.get_custom_objects())
+        _check_finished(model, recipe, epochs, output_dir)
+        if writes and verbose:
             print(f"The run in '{output_dir}' is finished; its model is loaded.")
-        return zoo.load(output_dir / "model")
+        return model
     if writes and not resume:
         _check_output_dir(output_dir)
     with strategy.scope():
         check_batch_size(_part(recipe))
-    epochs = epochs or recipe.epochs
     steps = recipe.steps_per_epoch or _batches(recipe, "train", _part(recipe), data_dir)
     updates = math.ceil(steps / recipe.gradient_accumulation_steps)
     together = _divisor(steps, min(recipe.steps_per_execution, updates))
@@ -168,7 +171,7 @@ def compiled_model(recipe, steps, epochs):
     if recipe.global_clipnorm is not None:
         optimizer.global_clipnorm = recipe.global_clipnorm
     if recipe.gradient_accumulation_steps > 1:
-        optimizer.gradient_accumulation_steps = recipe.gradient_accumulation_steps
+        optimizers.accumulate_gradients(optimizer, recipe.gradient_accumulation_steps)
     model.compile(
         optimizer,
         steps_per_execution=min(recipe.steps_per_execution, steps),
@@ -258,6 +261,38 @@ def _check_output_dir(output_dir):
             f"'{output_dir}' holds a run already. Resume it if it is unfinished "
             "(--resume), or choose another output directory (--output-dir)."
         )
+
+
+def _check_finished(model, recipe, epochs, output_dir):
+    """Whether a finished run is one of what is asked for now."""
+    data_set, training = model.card["dataset"], model.card["training"]
+    fields = ("batch_size", "seed", "epochs")
+    received = {field: training[field] for field in fields} | {
+        "dataset": data_set["name"],
+        # Cards of earlier versions know of no classes.
+        "classes": data_set.get("classes"),
+    }
+    expected = {
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        # With patience it may have stopped earlier.
+        "epochs": epochs if recipe.patience is None else received["epochs"],
+        "dataset": recipe.dataset,
+        "classes": list(recipe.classes or []) or None,
+    }
+    differing = [field for field in expected if expected[field] != received[field]]
+    advice = "Ask for the same again, or choose another output directory."
+    if differing:
+        raise ValueError(
+            f"The run in '{output_dir}' is finished, with "
+            f"{ {field: received[field] for field in differing} }. Expected: "
+            f"{ {field: expected[field] for field in differing} }. {advice}"
+        )
+    check_same_network(
+        _built(recipe, "float32"),
+        model,
+        f"The run in '{output_dir}' is finished, of another network. {advice}",
+    )
 
 
 def _part(recipe):

@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 from ae_zoo import cards, data, evaluation, zoo
-from ae_zoo.recipe import own_recipe
+from ae_zoo.recipe import load_with_recipe
 from ae_zoo.training import check_same_network, train
 from ae_zoo.validation import check_at_least
 
@@ -45,8 +45,8 @@ def transfer(
         A dict of what the card says of it; see `ae_zoo.cards.transfer_rows`.
 
     Raises:
-        ValueError: Samples of another shape, a number out of range, or a recipe of
-            another network.
+        ValueError: Samples of another shape, a number out of range, a recipe of
+            another network, or one of chosen classes.
         FileNotFoundError, ValueError: As `ae_zoo.load`; or the data are not prepared.
 
     Example:
@@ -56,8 +56,13 @@ def transfer(
     [True, True, True]
     """
     check_at_least("epochs", epochs, 1)
-    model = zoo.load(name_or_folder)
-    own = own_recipe(model, recipe)
+    model, own = load_with_recipe(name_or_folder, recipe)
+    if own.classes is not None:
+        raise ValueError(
+            "Transfer trains on all classes of the other data. Received a model of "
+            f"the classes {list(own.classes)} alone; `one_class` trains its network on "
+            "others."
+        )
     check_same_network(
         model,
         own.build(),
@@ -71,7 +76,6 @@ def transfer(
         metrics=own.metrics[:1],
         callbacks=list,
         patience=None,
-        classes=None,
         initial_weights=None,
         dtype_policy="float32",  # as the model is kept
         **_batches(own, dataset, count, epochs, data_dir),

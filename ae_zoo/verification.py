@@ -5,7 +5,7 @@ import pathlib
 import statistics
 
 from ae_zoo import evaluation, zoo
-from ae_zoo.recipe import load_recipe
+from ae_zoo.recipe import load_with_recipe
 
 # Weights, data and noise are fixed; what is left is the rounding of float32 sums on
 # another processor. Relative to the number on the card.
@@ -37,7 +37,7 @@ class Check:
         return abs(self.measured - self.stated) <= self.allowed
 
 
-def verify(name_or_folder, data_dir=None, subset=False):
+def verify(name_or_folder, data_dir=None, subset=False, recipe=None):
     """Measures a model again and compares with its card.
 
     Args:
@@ -45,12 +45,13 @@ def verify(name_or_folder, data_dir=None, subset=False):
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
         subset: Compare the card's headline alone, on the first test samples that its
             `subset` is of: seconds in place of minutes.
+        recipe: Name or file of the model's recipe; the default is that of its name.
 
     Returns:
         A list of `Check`.
 
     Raises:
-        ValueError: Unknown name, or a damaged folder.
+        ValueError: Unknown name or recipe, or a damaged folder.
         FileNotFoundError: The data set is not prepared.
 
     Example:
@@ -58,9 +59,8 @@ def verify(name_or_folder, data_dir=None, subset=False):
     >>> all(check.holds for check in verify("deep_digits"))
     True
     """
-    card = zoo.info(name_or_folder)
-    model = zoo.load(name_or_folder)
-    _, recipe = load_recipe(card["name"])
+    model, recipe = load_with_recipe(name_or_folder, recipe)
+    card = model.card
     if subset:
         return [_check_subset(card["subset"], model, recipe, data_dir)]
     rows = evaluation.evaluate(model, recipe, data_dir)

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import ae_zoo
 from ae_zoo import evaluation, losses, networks
 from ae_zoo.evaluation import Split, Splits
+from ae_zoo.evaluation.protocol import _stated_once
 from ae_zoo.recipe import load_recipe
 
 
@@ -347,6 +348,20 @@ def test_sparsity_counts_active_and_dead_units():
     assert error.value == 0.25
 
 
+def test_sparsity_counts_all_units_of_a_code_with_axes():
+    class Maps(Stub):
+        latent_dim = 8
+
+        def encode(self, x):
+            return _Tensor(np.asarray(x).reshape(len(x), 2, 2, 2))
+
+    x = np.zeros((4, 8), "float32")
+    x[:, :3] = 1
+    active, dead, _ = evaluation.Sparsity()(Maps(), split(x, x))
+    assert active.value == 3
+    assert dead.value == 100 * 5 / 8
+
+
 def test_active_units_vary_with_the_input(images):
     constant = images.copy()
     constant[:, 0, 0] = 0.5
@@ -622,6 +637,9 @@ def test_what_two_protocols_measure_is_stated_once():
     assert len(set(names)) == len(names)
     assert names[-1] == "PSNR at noise 0.1, dB"
     assert rows[0].published == 0.3
+    best = dataclasses.replace(rows[0], metric="PSNR", published=None)
+    weaker = dataclasses.replace(best, baseline=0.0)
+    assert _stated_once([best, weaker]) == [best]
     other = evaluation.AnomalyDetection(normal=(1,), first="ROC-AUC")
     again = dataclasses.replace(other, normal=(2,))
     recipe = dataclasses.replace(recipe, metrics=(other, again))

@@ -92,6 +92,23 @@ def test_losses_are_found_by_name_and_survive_their_config(name):
     assert again.reduction == loss.reduction
 
 
+def test_a_loss_of_ones_own_keeps_its_arguments():
+    @keras.saving.register_keras_serializable("tests")
+    class Laplace(losses.ReconstructionLoss):
+        def __init__(self, scale=1.0, name="laplace", **kwargs):
+            super().__init__(name=name, **kwargs)
+            self.scale = scale
+
+        def call(self, y_true, y_pred):
+            return keras.ops.sum(keras.ops.abs(y_true - y_pred), axis=-1) / self.scale
+
+    loss = Laplace(scale=0.1, reduction="sum")
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(loss)
+    )
+    assert (again.scale, again.name, again.reduction) == (0.1, "laplace", "sum")
+
+
 @pytest.mark.parametrize("loss", ["mse", None, keras.losses.MeanSquaredError()])
 def test_unknown_losses_are_named(loss):
     with pytest.raises(ValueError, match="'bernoulli'.*'gaussian'.*Received: "):

@@ -70,17 +70,25 @@ def test_the_model_sees_parts_of_a_batch():
     assert next(iter(splits["train"])).shape[0] == 16
 
 
-def test_a_schedule_counts_optimizer_steps():
-    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([4], [1.0, 0.0])
-    in_parts = recipe(
-        optimizer=lambda steps: keras.optimizers.SGD(schedule),
-        batch_size=4,
-        gradient_accumulation_steps=2,
-    )
+def test_a_schedule_counts_optimizer_steps(digits):
+    """The rate falls to nothing after three of eight steps, in parts as in whole."""
+
+    def scheduled(steps):
+        rates = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.01, 0.0])
+        return keras.optimizers.SGD(rates)
+
+    whole = recipe(batch_size=64, optimizer=scheduled)
+    in_parts = dataclasses.replace(whole, gradient_accumulation_steps=4)
+    still = dataclasses.replace(whole, optimizer=lambda _: keras.optimizers.SGD(0.0))
+    expected, _ = trained(whole, digits)
+    received, _ = trained(in_parts, digits)
+    assert_equal_weights(received, expected)
+    fresh, _ = trained(still, digits)
+    assert max(np.abs(a - b).max() for a, b in zip(fresh, expected, strict=True)) > 1e-3
     model = training.compiled_model(in_parts, STEPS, 1)
-    x = ae_zoo.data.arrays("digits", "train")[:16]
-    model.fit(x, batch_size=2, verbose=0)
-    assert int(model.optimizer.iterations) == 4
+    again = keras.optimizers.SGD.from_config(model.optimizer.get_config())
+    again.build(model.trainable_variables)
+    assert float(again.learning_rate) == pytest.approx(0.01)
 
 
 def test_clipping_bounds_the_step(digits):

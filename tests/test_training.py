@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import data, training
+from ae_zoo import cli, data, evaluation, training
 from ae_zoo.recipe import list_recipes, load_recipe
 
 NAME = "undercomplete_digits"
@@ -80,8 +80,13 @@ def test_training_writes_a_model_folder(tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
     with pytest.raises(FileExistsError, match="--resume"):
         ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
-    finished = ae_zoo.train(NAME, output_dir=tmp_path / "run", resume=True, verbose=0)
-    assert finished.card == card
+    again = {"output_dir": tmp_path / "run", "resume": True, "verbose": 0}
+    assert ae_zoo.train(NAME, epochs=2, **again).card == card
+    for other in ({"epochs": 3}, {"epochs": 2, "seed": 5}):
+        with pytest.raises(ValueError, match="finished, with.*another output dir"):
+            ae_zoo.train(NAME, **other, **again)
+    with pytest.raises(ValueError, match="finished"):
+        ae_zoo.train("deep_digits", epochs=2, **again)
 
 
 def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
@@ -175,6 +180,54 @@ def test_an_unbounded_set_trains_and_resumes(tmp_path):
         recipe(batches=batches)
     with pytest.raises(ValueError, match="steps_per_epoch must be an integer"):
         recipe(steps_per_epoch=0)
+
+
+OWN_VARIANT = """
+import dataclasses
+import keras
+import ae_zoo
+from ae_zoo.recipe import load_recipe
+
+@keras.saving.register_keras_serializable("tests")
+class Own(ae_zoo.models.Autoencoder):
+    pass
+
+def build():
+    inputs = keras.Input((8, 8, 1))
+    rows = keras.layers.Reshape((8, 8))(inputs)
+    code, *state = keras.layers.LSTM(4, return_state=True)(rows)
+    decoder = ae_zoo.networks.dense_decoder(4, [], (8, 8, 1), output="linear")
+    return Own(keras.Model(inputs, code), decoder, reconstruction_loss="gaussian")
+
+recipe = dataclasses.replace(load_recipe("undercomplete_digits")[1], build=build)
+"""
+
+
+def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
+    """With a layer of several outputs, of which the card states the first."""
+    path = tmp_path / "own.py"
+    path.write_text(OWN_VARIANT)
+    command = ["train", str(path), "--epochs", "1", "--output-dir", str(tmp_path / "r")]
+    assert cli.main(command) == 0
+    folder = str(tmp_path / "r" / "model")
+    assert "LSTM 4" in ae_zoo.info(folder)["architecture"]["encoder"]
+    assert cli.main([*command, "--resume"]) == 0
+    assert "is finished" in capsys.readouterr().out
+    for name in ("evaluate", "verify", "draw"):
+        assert cli.main([name, folder, "--recipe", str(path)]) == 0
+    with pytest.raises(ValueError, match="Own"):
+        ae_zoo.load(folder)  # no recipe vouches for the class
+
+
+def test_a_headline_of_anomalies_takes_all_test_samples(tmp_path):
+    """The first samples of ECG5000's test split are all normal; digits are mixed."""
+    anomalies = recipe(
+        epochs=1, metrics=(evaluation.AnomalyDetection(normal=(0, 1, 2)),)
+    )
+    ae_zoo.train(anomalies, output_dir=tmp_path / "run", verbose=0)
+    card = ae_zoo.info(tmp_path / "run" / "model")
+    assert card["subset"]["samples"] == len(data.arrays("digits", "test"))
+    assert card["subset"]["value"] == card["metrics"][0]["value"]
 
 
 def test_divergence_stops_with_a_clear_error(tmp_path):

@@ -106,5 +106,7 @@ def test_transfer_refuses_what_cannot_be(capsys):
             transfer(NAME, "digits", **wrong)
     with pytest.raises(ValueError, match="one the model was trained by"):
         transfer(NAME, "digits", recipe="deep_digits")
+    with pytest.raises(ValueError, match=r"of the classes \[1\] alone"):
+        transfer("anomaly_ecg5000", "ecg5000")
     assert cli.main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err

@@ -480,3 +480,16 @@ def test_interpolation_runs_between_the_reconstructions(variational, images):
         tf.reduce_mean(variational.encode(images[:2]), axis=0, keepdims=True)
     )
     np.testing.assert_allclose(path[2], middle[0], rtol=1e-5, atol=1e-6)
+
+
+def test_interpolation_in_mixed_precision(images):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = ae_zoo.VariationalAutoencoder(
+            networks.dense_encoder(images.shape[1:], [8], "tanh", "tanh"),
+            networks.dense_decoder(3, [8], images.shape[1:], "tanh"),
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    path = model.interpolate(images[0], images[1], steps=3)
+    assert path.shape == (3, *images.shape[1:])

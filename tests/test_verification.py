@@ -112,6 +112,16 @@ def test_rewriting_a_card_leaves_the_weights(folder):
     ae_zoo.load(folder)  # the checksums are those of the new files
 
 
+def test_a_card_cannot_name_a_program_to_run(folder, tmp_path):
+    program = tmp_path / "evil.py"
+    program.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    zoo.amend(folder, {"name": str(program)})
+    with pytest.raises(ValueError, match="Pass the file.*--recipe"):
+        verification.verify(folder)
+    assert not (tmp_path / "ran").exists()
+    assert cli.main(["verify", str(folder), "--recipe", NAME]) == 0
+
+
 def test_evaluate_writes_the_table(folder, capsys):
     value = zoo.info(folder)["metrics"][0]["value"]
     alter(folder, value=0.5 * value, mean=1.0, spread=1e-6, seeds=3)

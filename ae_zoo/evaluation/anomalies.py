@@ -33,6 +33,7 @@ class AnomalyDetection(Protocol):
     quantile: float = 0.99
     anomalous: tuple | None = None
     first: str = "F1"
+    needs_every_class = True
 
     def __post_init__(self):
         if self.first not in _MEASURES:

@@ -21,7 +21,7 @@ class Sparsity(Protocol):
 
     def __call__(self, model, splits):
         test = splits.test.x
-        active = np.abs(model.encode(test).numpy()) > self.threshold
+        active = np.abs(measures.flat(model.encode(test).numpy())) > self.threshold
         dead = 100 * (1 - active.any(axis=0).mean())
         neutral = {"higher_is_better": None}
         units = {"baseline": model.latent_dim, "baseline_name": "code size", **neutral}

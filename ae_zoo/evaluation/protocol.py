@@ -88,6 +88,8 @@ class Protocol:
     source: str = ""
     # Trains networks of its own, for minutes: `evaluate(quick=True)` leaves it out.
     is_slow = False
+    # Has no meaning on a few samples, which may be of one class alone.
+    needs_every_class = False
 
     def __call__(self, model, splits):
         raise TypeError(
@@ -135,15 +137,15 @@ def measure_subset(model, recipe, data_dir=None, samples=None):
         model: An `ae_zoo.models.Autoencoder`.
         recipe: Its `Recipe`.
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        samples: How many; by default 200, and all where the recipe trains on chosen
-            classes: the first samples may be of one class alone.
+        samples: How many; by default 200, and all where the headline tells classes
+            apart: the first samples may be of one class alone.
 
     Returns:
         A dict of samples, metric and value.
     """
     if samples is None:
         counts = data.info(recipe.dataset).counts
-        samples = 200 if recipe.classes is None else counts["test"]
+        samples = counts["test"] if recipe.metrics[0].needs_every_class else 200
     headline_only = dataclasses.replace(recipe, metrics=recipe.metrics[:1])
     headline = evaluate(model, headline_only, data_dir, samples)[0]
     return {
@@ -154,7 +156,7 @@ def measure_subset(model, recipe, data_dir=None, samples=None):
 
 
 def _stated_once(measurements):
-    """A list without repeated metrics; of two rows, one with a published number."""
+    """No metric twice: the row with a published number stays, or the first one."""
     rows = {}
     for row in measurements:
         known = rows.setdefault(row.metric, row)
@@ -166,7 +168,7 @@ def _stated_once(measurements):
                 f"{known.value:g} and {row.value:g}: a card can state one number by "
                 "that name. Leave one of them out of Recipe.metrics."
             )
-        if known.published is None:
+        if known.published is None and row.published is not None:
             rows[row.metric] = row
     return list(rows.values())
 

@@ -211,7 +211,7 @@ class VariationalAutoencoder(Autoencoder):
             (steps, ...), from the reconstruction of a to that of b.
         """
         check_at_least("steps", steps, 2, ", for the two ends")
-        start, end = self.encode(tf.stack([a, b]))
+        start, end = tf.cast(self.encode(tf.stack([a, b])), "float32")
         weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
         return self.decode((1 - weight) * start + weight * end)
 
