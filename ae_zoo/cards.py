@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import math
 import os
 import pathlib
 import platform
@@ -21,7 +22,9 @@ _CAPTIONS = {
 _PLANE = "The plane of both latent units, in equal steps of the prior's probability"
 
 
-def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds):
+def make_card(
+    *, name, model, recipe, metrics, subset, command, epochs, epochs_at_most, seconds
+):
     """Gathers everything a card says; see `render` for how it reads.
 
     Args:
@@ -33,6 +36,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
             `evaluation.measure_subset`.
         command: That trains the entry, or None.
         epochs: That were trained.
+        epochs_at_most: That were asked for; a callback may have stopped earlier.
         seconds: Wall time of the training.
 
     Returns:
@@ -63,6 +67,7 @@ def make_card(*, name, model, recipe, metrics, subset, command, epochs, seconds)
         "training": {
             "command": command,
             "epochs": epochs,
+            "epochs_at_most": epochs_at_most,
             "batch_size": recipe.batch_size,
             "initial_weights": recipe.initial_weights and str(recipe.initial_weights),
             "seed": recipe.seed,
@@ -172,12 +177,12 @@ def metrics_table(metrics):
 def number(value):
     """A measurement as tables show it: four digits, or two decimals from 100 on.
 
-    >>> number(0.078654), number(229.968), number(784.0), number(None)
-    ('0.07865', '229.97', '784', '–')
+    >>> number(0.078654), number(229.968), number(784.0), number(math.inf), number(None)
+    ('0.07865', '229.97', '784', 'inf', '–')
     """
     if value is None:
         return "–"
-    if abs(value) < 100:
+    if not 100 <= abs(value) < math.inf:
         return f"{value:.4g}"
     return f"{value:.0f}" if value == round(value) else f"{value:.2f}"
 

@@ -189,7 +189,9 @@ def _train(options):
     except WorkerLostError as error:
         # On a line of its own: the progress bar leaves one unfinished.
         print(f"\nae-zoo: {error}", file=sys.stderr, flush=True)
-        os._exit(1)  # an orderly end would wait for the lost worker
+        # An orderly end would wait for the lost worker. The status is that of a run
+        # that may be started again, as after SIGTERM.
+        os._exit(75)
 
 
 def _train_locally(options):

@@ -1,9 +1,9 @@
 """Random corruptions x → x̃ that a denoising autoencoder learns to undo."""
 
-import inspect
-
 import keras
 import tensorflow as tf
+
+from ae_zoo.names import argument_names
 
 
 class Corruption:
@@ -23,10 +23,8 @@ class Corruption:
         )
 
     def get_config(self):
-        return {
-            name: getattr(self, name)
-            for name in inspect.signature(type(self)).parameters
-        }
+        names = argument_names(type(self), Corruption)
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config):

@@ -5,12 +5,13 @@ penalty beside them by a factor n. The losses here keep the units of the papers:
 per sample for the Bernoulli, half the squared error for the Gaussian.
 """
 
-import inspect
 import math
 
 import keras
 import tensorflow as tf
 from keras import ops
+
+from ae_zoo.names import argument_names
 
 
 class ReconstructionLoss(keras.losses.Loss):
@@ -33,12 +34,8 @@ class ReconstructionLoss(keras.losses.Loss):
         return -self.call(x, mean)
 
     def get_config(self):
-        own = {
-            name: getattr(self, name)
-            for name, parameter in inspect.signature(type(self)).parameters.items()
-            if parameter.kind is not parameter.VAR_KEYWORD
-        }
-        return {"name": self.name, "reduction": self.reduction} | own
+        own = argument_names(type(self), ReconstructionLoss)
+        return {name: getattr(self, name) for name in ["name", "reduction", *own]}
 
 
 @keras.saving.register_keras_serializable("ae_zoo")

@@ -167,8 +167,7 @@ def load_with_recipe(name_or_folder, recipe=None):
 
     Args:
         name_or_folder: As for `ae_zoo.load`.
-        recipe: Name or file. Classes of your own that a file registers with Keras, the
-            model may hold.
+        recipe: Name or file.
 
     Returns:
         (model, Recipe).
@@ -177,8 +176,6 @@ def load_with_recipe(name_or_folder, recipe=None):
         ValueError: There is no recipe of the model's name; or as `ae_zoo.load`.
         FileNotFoundError: As `ae_zoo.load`.
     """
-    import keras
-
     name = zoo.info(name_or_folder)["name"]
     if recipe is None and name not in list_recipes():
         raise ValueError(
@@ -186,8 +183,25 @@ def load_with_recipe(name_or_folder, recipe=None):
             "was trained from (--recipe FILE)."
         )
     _, found = load_recipe(recipe or name)
-    own_classes = None if recipe is None else keras.saving.get_custom_objects()
-    return zoo.load(name_or_folder, own_classes), found
+    return zoo.load(name_or_folder, own_classes(recipe or name)), found
+
+
+def own_classes(recipe):
+    """Classes that the models of a recipe may hold beside those of any model folder.
+
+    Args:
+        recipe: A name of `list_recipes()`, whose models hold none; or the path of a
+            file that has been read, or a `Recipe`: a program of your own, which has
+            registered them with Keras.
+
+    Returns:
+        {name: class}, for `ae_zoo.load`.
+    """
+    if not isinstance(recipe, Recipe) and str(recipe) in list_recipes():
+        return {}
+    import keras
+
+    return dict(keras.saving.get_custom_objects())
 
 
 def _recipe_folder():

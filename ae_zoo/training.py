@@ -15,7 +15,7 @@ import tensorflow as tf
 from ae_zoo import cards, data, evaluation, optimizers, pictures, plots, zoo
 from ae_zoo.checkpoints import Checkpoints
 from ae_zoo.distribution import explained_losses, get_strategy, is_chief
-from ae_zoo.recipe import Recipe, load_recipe
+from ae_zoo.recipe import Recipe, load_recipe, own_classes
 from ae_zoo.replicas import is_multi_worker
 from ae_zoo.validation import check_batch_size, check_count
 
@@ -79,6 +79,7 @@ def train(
         check_count("epochs", epochs)
     # Before anything else: devices are set up together with those of other workers.
     strategy = get_strategy(strategy)
+    given = recipe
     if isinstance(recipe, Recipe):
         name, command = "model", None
     else:
@@ -92,8 +93,7 @@ def train(
     writes = is_chief(strategy)
     epochs = epochs or recipe.epochs
     if resume and (output_dir / "model").exists():
-        # The recipe has registered what classes of its own the model holds.
-        model = zoo.load(output_dir / "model", keras.saving.get_custom_objects())
+        model = zoo.load(output_dir / "model", own_classes(given))
         _check_finished(model, recipe, epochs, output_dir)
         if writes and verbose:
             print(f"The run in '{output_dir}' is finished; its model is loaded.")
@@ -111,10 +111,10 @@ def train(
     checkpoints = Checkpoints(output_dir / "checkpoints", callbacks, keep)
     initial = None
     if recipe.initial_weights is not None and not checkpoints.steps_done:
-        initial = zoo.load(recipe.initial_weights)
-    # Before the data: an `augment` that takes no seed draws by TensorFlow's.
-    keras.utils.set_random_seed(recipe.seed)
+        initial = zoo.load(recipe.initial_weights, own_classes(given))
     splits = _load_splits(recipe, data_dir, strategy, checkpoints.steps_done)
+
+    keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         model = compiled_model(
             dataclasses.replace(recipe, steps_per_execution=together), updates, epochs
@@ -156,6 +156,7 @@ def train(
         name=name,
         command=command,
         epochs=len(checkpoints.rows),
+        epochs_at_most=epochs,
         seconds=checkpoints.seconds,
     )
     shutil.rmtree(output_dir / "checkpoints", ignore_errors=True)
@@ -168,10 +169,12 @@ def compiled_model(recipe, steps, epochs):
     """The model of a recipe, for so many optimizer steps an epoch."""
     model = _built(recipe, recipe.dtype_policy)
     optimizer = recipe.optimizer(steps * epochs)
+    # A LossScaleOptimizer leaves both to the one it wraps.
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
     if recipe.global_clipnorm is not None:
-        optimizer.global_clipnorm = recipe.global_clipnorm
+        inner.global_clipnorm = recipe.global_clipnorm
     if recipe.gradient_accumulation_steps > 1:
-        optimizers.accumulate_gradients(optimizer, recipe.gradient_accumulation_steps)
+        optimizers.accumulate_gradients(inner, recipe.gradient_accumulation_steps)
     model.compile(
         optimizer,
         steps_per_execution=min(recipe.steps_per_execution, steps),
@@ -266,19 +269,20 @@ def _check_output_dir(output_dir):
 def _check_finished(model, recipe, epochs, output_dir):
     """Whether a finished run is one of what is asked for now."""
     data_set, training = model.card["dataset"], model.card["training"]
-    fields = ("batch_size", "seed", "epochs")
-    received = {field: training[field] for field in fields} | {
-        "dataset": data_set["name"],
-        # Cards of earlier versions know of no classes.
+    received = {
+        "batch_size": training["batch_size"],
+        "seed": training["seed"],
+        # Cards of earlier versions know neither of these two.
+        "epochs": training.get("epochs_at_most", epochs),
         "classes": data_set.get("classes"),
+        "dataset": data_set["name"],
     }
     expected = {
         "batch_size": recipe.batch_size,
         "seed": recipe.seed,
-        # With patience it may have stopped earlier.
-        "epochs": epochs if recipe.patience is None else received["epochs"],
-        "dataset": recipe.dataset,
+        "epochs": epochs,
         "classes": list(recipe.classes or []) or None,
+        "dataset": recipe.dataset,
     }
     differing = [field for field in expected if expected[field] != received[field]]
     advice = "Ask for the same again, or choose another output directory."

@@ -81,7 +81,9 @@ def transfer(
         **_batches(own, dataset, count, epochs, data_dir),
     )
     (headline,) = evaluation.evaluate(model, there, data_dir)[:1]
-    fine_tuning = dataclasses.replace(there, build=lambda: zoo.load(name_or_folder))
+    fine_tuning = dataclasses.replace(
+        there, build=lambda: load_with_recipe(name_or_folder, recipe)[0]
+    )
     facts = {
         "dataset": dataset,
         "samples": count,

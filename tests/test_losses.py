@@ -102,11 +102,18 @@ def test_a_loss_of_ones_own_keeps_its_arguments():
         def call(self, y_true, y_pred):
             return keras.ops.sum(keras.ops.abs(y_true - y_pred), axis=-1) / self.scale
 
-    loss = Laplace(scale=0.1, reduction="sum")
+    @keras.saving.register_keras_serializable("tests")
+    class Weighted(Laplace):
+        def __init__(self, weight=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.weight = weight
+
+    loss = Weighted(weight=2.0, scale=0.1, reduction="sum")
     again = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(loss)
     )
-    assert (again.scale, again.name, again.reduction) == (0.1, "laplace", "sum")
+    assert (again.scale, again.weight) == (0.1, 2.0)
+    assert (again.name, again.reduction) == ("laplace", "sum")
 
 
 @pytest.mark.parametrize("loss", ["mse", None, keras.losses.MeanSquaredError()])

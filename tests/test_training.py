@@ -213,10 +213,33 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
     assert "LSTM 4" in ae_zoo.info(folder)["architecture"]["encoder"]
     assert cli.main([*command, "--resume"]) == 0
     assert "is finished" in capsys.readouterr().out
-    for name in ("evaluate", "verify", "draw"):
-        assert cli.main([name, folder, "--recipe", str(path)]) == 0
+    for command in (["evaluate"], ["verify"], ["draw"], ["transfer", "--epochs", "1"]):
+        data_set = ["digits"] if command[0] == "transfer" else []
+        command = [command[0], folder, *data_set, *command[1:]]
+        assert cli.main([*command, "--recipe", str(path)]) == 0
     with pytest.raises(ValueError, match="Own"):
         ae_zoo.load(folder)  # no recipe vouches for the class
+
+
+def test_a_run_that_a_callback_stopped_is_finished(tmp_path):
+    class StopAtOnce(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    short = recipe(epochs=3, callbacks=lambda: [StopAtOnce()])
+    again = {"output_dir": tmp_path / "run", "resume": True, "verbose": 0}
+    ae_zoo.train(short, **again)
+    assert ae_zoo.train(short, **again).card["training"]["epochs"] == 1
+
+
+def test_a_protocol_need_not_inherit(tmp_path):
+    class Plain:
+        def __call__(self, model, splits):
+            return [evaluation.Measurement("samples", len(splits.test.x))]
+
+    measured = recipe(epochs=1, metrics=(Plain(),))
+    ae_zoo.train(measured, output_dir=tmp_path / "run", verbose=0)
+    assert ae_zoo.info(tmp_path / "run" / "model")["subset"]["value"] == 200
 
 
 def test_a_headline_of_anomalies_takes_all_test_samples(tmp_path):

@@ -125,7 +125,7 @@ def evaluate(model, recipe, data_dir=None, samples=None, quick=False):
     return _stated_once(
         row
         for protocol in recipe.metrics
-        if not (quick and protocol.is_slow)
+        if not (quick and getattr(protocol, "is_slow", False))
         for row in protocol(model, splits)
     )
 
@@ -145,7 +145,8 @@ def measure_subset(model, recipe, data_dir=None, samples=None):
     """
     if samples is None:
         counts = data.info(recipe.dataset).counts
-        samples = counts["test"] if recipe.metrics[0].needs_every_class else 200
+        needs_all = getattr(recipe.metrics[0], "needs_every_class", False)
+        samples = counts["test"] if needs_all else 200
     headline_only = dataclasses.replace(recipe, metrics=recipe.metrics[:1])
     headline = evaluate(model, headline_only, data_dir, samples)[0]
     return {

@@ -1,5 +1,6 @@
 """The seven variants, one short file each."""
 
+from ae_zoo import optimizers  # noqa: F401  (registers a schedule of saved models)
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.contractive import ContractiveAutoencoder
 from ae_zoo.models.convolutional import ConvolutionalAutoencoder

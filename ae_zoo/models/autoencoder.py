@@ -1,6 +1,5 @@
 """The base of every variant: one loss, one training step, small hooks."""
 
-import inspect
 import math
 
 import keras
@@ -11,7 +10,7 @@ from ae_zoo import losses, networks, replicas
 from ae_zoo.models.across_workers import leave_sums_to_the_step
 from ae_zoo.models.checked import CheckedModel
 from ae_zoo.models.endpoints import Endpoints
-from ae_zoo.names import unknown_name
+from ae_zoo.names import argument_names, unknown_name
 
 _GRADIENT_DTYPES = ("float32", "bfloat16")
 
@@ -303,15 +302,8 @@ class Autoencoder(Endpoints, CheckedModel):
     # Saving: one attribute for each constructor argument, of the same name.
 
     def get_config(self):
-        names = {
-            name
-            for cls in type(self).__mro__
-            if issubclass(cls, Autoencoder) and "__init__" in vars(cls)
-            for name, parameter in inspect.signature(cls.__init__).parameters.items()
-            if name != "self"
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        }
-        values = {name: getattr(self, name) for name in sorted(names)}
+        names = argument_names(type(self), Autoencoder)
+        values = {name: getattr(self, name) for name in names}
         if self.is_tied:
             values["decoder"] = "tied"
         values |= {"name": self.name, "trainable": self.trainable}
