@@ -173,7 +173,7 @@ def _info(options):
 def _train(options):
     if options.local_workers is not None:
         return _train_locally(options)
-    from ae_zoo.distribution import WorkerLostError
+    from ae_zoo.distribution import TRY_AGAIN, WorkerLostError
     from ae_zoo.training import train
 
     try:
@@ -189,9 +189,7 @@ def _train(options):
     except WorkerLostError as error:
         # On a line of its own: the progress bar leaves one unfinished.
         print(f"\nae-zoo: {error}", file=sys.stderr, flush=True)
-        # An orderly end would wait for the lost worker. The status is that of a run
-        # that may be started again, as after SIGTERM.
-        os._exit(75)
+        os._exit(TRY_AGAIN)  # an orderly end would wait for the lost worker
 
 
 def _train_locally(options):

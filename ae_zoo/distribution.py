@@ -16,6 +16,8 @@ NAMES = ("auto", "default", "one_device", "mirrored", "multi_worker", "tpu")
 # workers must have started.
 LOST_AFTER = 30
 START_WITHIN = 600
+# The exit status of a run that may be started again: EX_TEMPFAIL of sysexits.h.
+TRY_AGAIN = 75
 
 
 def get_strategy(strategy):

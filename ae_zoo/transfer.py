@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 from ae_zoo import cards, data, evaluation, zoo
-from ae_zoo.recipe import load_with_recipe
+from ae_zoo.recipe import load_with_recipe, own_classes
 from ae_zoo.training import check_same_network, train
 from ae_zoo.validation import check_at_least
 
@@ -81,8 +81,9 @@ def transfer(
         **_batches(own, dataset, count, epochs, data_dir),
     )
     (headline,) = evaluation.evaluate(model, there, data_dir)[:1]
+    own_of_recipe = own_classes(recipe or model.card["name"])
     fine_tuning = dataclasses.replace(
-        there, build=lambda: load_with_recipe(name_or_folder, recipe)[0]
+        there, build=lambda: zoo.load(name_or_folder, own_of_recipe)
     )
     facts = {
         "dataset": dataset,

@@ -86,6 +86,8 @@ def test_a_schedule_counts_optimizer_steps(digits):
     fresh, _ = trained(still, digits)
     assert max(np.abs(a - b).max() for a, b in zip(fresh, expected, strict=True)) > 1e-3
     model = training.compiled_model(in_parts, STEPS, 1)
+    model.fit(digits, batch_size=16, verbose=0)
+    assert int(model.optimizer.iterations) == 4
     again = keras.optimizers.SGD.from_config(model.optimizer.get_config())
     again.build(model.trainable_variables)
     again._iterations.assign(8)  # parts, of the third step

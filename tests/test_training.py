@@ -213,9 +213,12 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
     assert "LSTM 4" in ae_zoo.info(folder)["architecture"]["encoder"]
     assert cli.main([*command, "--resume"]) == 0
     assert "is finished" in capsys.readouterr().out
-    for command in (["evaluate"], ["verify"], ["draw"], ["transfer", "--epochs", "1"]):
-        data_set = ["digits"] if command[0] == "transfer" else []
-        command = [command[0], folder, *data_set, *command[1:]]
+    for command in (
+        ["evaluate", folder],
+        ["verify", folder],
+        ["draw", folder],
+        ["transfer", folder, "digits", "--epochs", "1"],
+    ):
         assert cli.main([*command, "--recipe", str(path)]) == 0
     with pytest.raises(ValueError, match="Own"):
         ae_zoo.load(folder)  # no recipe vouches for the class

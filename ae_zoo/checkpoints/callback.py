@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from ae_zoo.checkpoints import files
-from ae_zoo.distribution import is_chief
+from ae_zoo.distribution import TRY_AGAIN, is_chief
 from ae_zoo.replicas import is_multi_worker, sum_over_replicas
 from ae_zoo.validation import check_count
 
@@ -42,7 +42,7 @@ class Preempted(SystemExit):
     """
 
     def __init__(self):
-        super().__init__(75)
+        super().__init__(TRY_AGAIN)
 
 
 class Checkpoints(keras.callbacks.CallbackList):
