@@ -50,7 +50,8 @@ def run(output_dir="demo"):
 
     print("Exporting to TFLite and running the file …")
     path = output_dir / "denoiser.tflite"
-    path.unlink(missing_ok=True)
+    for old in (path, path.with_suffix(".json")):
+        old.unlink(missing_ok=True)
     model.export(path, format="litert")
     table.append(_litert_row(path, model, test, noisy))
 
