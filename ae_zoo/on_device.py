@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ae_zoo import gradients, penalties
+from ae_zoo import gradients
 from ae_zoo.validation import check_count
 
 _TOLERANCE = 1e-3  # one wrong gradient moves far more than rounding does
@@ -135,7 +135,7 @@ def _loss(model, x, y=None, eps=None):
     else:
         mean, log_var = model.posterior(x, training=True)
         z = mean + tf.exp(0.5 * log_var) * eps
-        penalty = penalties.gaussian_kl(mean, log_var)
+        penalty = model.kl(mean, log_var, z, eps)
     reconstruction = model.decoder(z, training=True)
     loss = model.reconstruction_loss.call(x if y is None else y, reconstruction)
     loss = tf.reduce_mean(loss) + sum(model.losses)

@@ -103,8 +103,9 @@ def manifold(model, x, path, steps=12):
 
     if model.latent_dim == 2:
         quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
-        z = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
-        images = np.asarray(model.decode(z.reshape(-1, 2).astype("float32")))
+        eps = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
+        eps = eps.reshape(-1, 2).astype("float32")
+        images = np.asarray(model.endpoints()["sample"](eps))
         lines = images.reshape(steps, steps, *images.shape[1:])
     else:
         ends = x[np.linspace(0, len(x) - 1, 9).astype(int)]

@@ -6,7 +6,7 @@ import tempfile
 
 import tensorflow as tf
 
-from ae_zoo import data, evaluation, latency, lite, penalties
+from ae_zoo import data, evaluation, latency, lite
 from ae_zoo.models import VariationalAutoencoder
 
 CALIBRATION_SAMPLES = 500
@@ -90,6 +90,8 @@ class LiteRTModel:
         self.latent_dim = model.latent_dim
         self.latent_shape = model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
+        self._model = model
+        self.prior = getattr(model, "prior", None)
 
     def reconstruct(self, x):
         return self._run("reconstruct", x=x)["reconstruction"]
@@ -124,7 +126,7 @@ class LiteRTModel:
         mean, log_var = self.posterior(x)
         eps = tf.random.stateless_normal(mean.shape, (seed, 0))
         z = mean + tf.exp(0.5 * log_var) * eps
-        kl = penalties.gaussian_kl(mean, log_var)
+        kl = self._model.kl(mean, log_var, z, eps)
         return kl + self.reconstruction_loss.call(x, self.decode(z))
 
     def _decode_all(self, z):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo import networks
+from ae_zoo import layers, networks
 
 NAN = float("nan")
 
@@ -232,6 +232,14 @@ BUILDS = {
         lambda: Sparse(encoder(), "tied", "kl", rho=1.0),
         ["`rho`", "between 0 and 1", "1.0"],
     ),
+    "prior of one unit": (
+        lambda: Variational(encoder((1,)), decoder(1), prior=layers.RealNVP()),
+        ["two units or more", "(None, 1)"],
+    ),
+    "couplings": (
+        lambda: layers.RealNVP(couplings=0),
+        ["`couplings`", "0"],
+    ),
     "L1 weight": (
         lambda: Sparse(encoder(), "tied", penalty_weight=-1),
         ["`penalty_weight`", "-1"],
@@ -335,6 +343,10 @@ def test_arguments_out_of_range(case):
         (lambda: Undercomplete("dense", decoder()), "`encoder`.*Keras model.*str"),
         (lambda: Undercomplete(encoder(), 3), '`decoder`.*Keras model or "tied".*int'),
         (lambda: Undercomplete(lambda x: x, "tied"), "`encoder`.*function"),
+        (
+            lambda: Variational(encoder(), decoder(), prior="real_nvp"),
+            r"`prior`.*`log_prob` and `from_normal`.*layers.RealNVP\(\).*str",
+        ),
         (lambda: Undercomplete(encoder(), "tied", seed=None), "`seed`.*None"),
         (lambda: Undercomplete(encoder(), "tied", seed=0.5), "`seed`.*0.5"),
     ],

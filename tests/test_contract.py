@@ -17,7 +17,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import ae_zoo
-from ae_zoo import corruptions, models, networks
+from ae_zoo import corruptions, layers, models, networks
 
 SHAPE = (8, 8, 1)
 # float32 sums over 64 pixels and 16 samples in another order: a few units of 6e-8
@@ -86,6 +86,12 @@ ENTRIES = {
     ),
     "variational": lambda noise: without_variance(
         noise, ae_zoo.VariationalAutoencoder(encoder(), decoder(4), 0.5, **COMMON)
+    ),
+    "learned_prior": lambda noise: without_variance(
+        noise,
+        ae_zoo.VariationalAutoencoder(
+            encoder(), decoder(4), prior=layers.RealNVP(2, 4), **COMMON
+        ),
     ),
     # At β = 0 the weights do not depend on the draws.
     "importance_weighted": lambda noise: without_variance(

@@ -9,7 +9,7 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 import ae_zoo
-from ae_zoo import networks
+from ae_zoo import layers, networks
 
 
 def normal(*shape, seed=0):
@@ -166,7 +166,7 @@ N, D = 5, 2
 class LinearGaussian:
     """x̂ = W z + b with the posterior N(A x + a, diag σ²), apart from the true one."""
 
-    def __init__(self, importance_samples=1, scale=1.0, beta=1.0, w=None):
+    def __init__(self, importance_samples=1, scale=1.0, beta=1.0, w=None, prior=None):
         keras.utils.set_random_seed(0)
         inputs = keras.Input((N,))
         encoder = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
@@ -176,6 +176,7 @@ class LinearGaussian:
             decoder,
             beta,
             importance_samples=importance_samples,
+            prior=prior,
             reconstruction_loss="gaussian",
         )
         self.w, self.b = 0.8 * normal(D, N) if w is None else w, normal(N, seed=1)
@@ -321,6 +322,118 @@ def test_the_importance_weighted_bound_of_a_code_with_axes():
     model.fit(normal(2, *shape), verbose=0)
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.isfinite(weight).all() and (weight.numpy() != old).any()
+
+
+def trained_prior(d, couplings=3):
+    """A RealNVP as training leaves it: far from N(0, I), by random weights."""
+    prior = layers.RealNVP(couplings, units=8)
+    prior.build((None, d))
+    for seed, weight in enumerate(prior.weights):
+        weight.assign(0.5 * normal(*weight.shape, seed=seed))
+    return prior
+
+
+@pytest.mark.parametrize("d", [2, 5])
+@pytest.mark.parametrize("couplings", [1, 4])
+def test_real_nvp_is_the_density_of_a_change_of_variables(d, couplings):
+    """log p(z) = log N(u) + log |det du/dz|, with the Jacobian by TensorFlow."""
+    prior, z = trained_prior(d, couplings), tf.constant(normal(7, d))
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        u = prior(z)
+    jacobian = tape.batch_jacobian(u, z).numpy()
+    expected = stats.norm.logpdf(u).sum(axis=1) + np.linalg.slogdet(jacobian)[1]
+    np.testing.assert_allclose(prior.log_prob(z), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(prior.from_normal(u), z, rtol=1e-4, atol=1e-5)
+    assert np.abs(u - z).max() > 0.5
+
+
+def test_real_nvp_begins_as_the_standard_normal():
+    prior, z = layers.RealNVP(), normal(4, 2, 3)
+    expected = stats.norm.logpdf(z).sum(axis=(1, 2))
+    prior.build(z.shape)
+    np.testing.assert_allclose(prior.log_prob(z), expected, rtol=1e-6)
+    np.testing.assert_array_equal(prior(z), z)
+
+
+def with_gaussian_prior(importance_samples=1):
+    """A `LinearGaussian` whose second latent is N(−2, ¼), and its exact log p(x).
+
+    One coupling with constant outputs carries it to N(0, 1): u = 2 z + 4.
+    """
+    prior = layers.RealNVP(couplings=1, units=4)
+    prior.build((None, D))
+    gaussian = LinearGaussian(importance_samples, scale=1.2, prior=prior)
+    *_, bias = prior.weights
+    bias.assign([2 * np.arctanh(0.5 * np.log(2)), 4.0])
+    mean = gaussian.b + np.array([0.0, -2.0]) @ gaussian.w
+    covariance = gaussian.w.T @ np.diag([1, 0.25]) @ gaussian.w + np.eye(N)
+    x = stats.multivariate_normal(mean, covariance, seed=5).rvs(6).astype("float32")
+    return gaussian, x, stats.multivariate_normal(mean, covariance).logpdf(x)
+
+
+def test_log_likelihood_under_a_learned_prior():
+    """Against the closed form, within standard errors of 20 estimates by other seeds.
+
+    The bias of an estimate is half the square of its relative error.
+    """
+    gaussian, x, expected = with_gaussian_prior()
+    estimates = [
+        gaussian.model.log_likelihood(x, samples=4000, seed=seed) for seed in range(20)
+    ]
+    deviation = np.std(estimates, axis=0)
+    assert (deviation < 0.1).all()
+    error = 4 * deviation / np.sqrt(20) + deviation**2
+    assert (np.abs(np.mean(estimates, axis=0) - expected) < error).all()
+
+
+def test_the_bounds_of_a_learned_prior():
+    """ELBO, score and the bound of 4 draws, of equal draws of z, by SciPy."""
+    for k in (1, 4):
+        gaussian, x, _ = with_gaussian_prior(k)
+        x = np.repeat(x, 2000, axis=0)
+        mean, deviation = (x - gaussian.b) @ gaussian.a, np.exp(gaussian.log_var / 2)
+        z = np.random.default_rng(3).normal(mean, deviation, (k, *mean.shape))
+        log_weight = (
+            stats.norm.logpdf(x, z @ gaussian.w + gaussian.b).sum(axis=-1)
+            + stats.norm.logpdf(z, [0, -2], [1, 0.5]).sum(axis=-1)
+            - stats.norm.logpdf(z, mean, deviation).sum(axis=-1)
+        )
+        bound = special.logsumexp(log_weight, axis=0) - np.log(k)
+        gaussian.model.compile()
+        logs = gaussian.model.evaluate(
+            x, batch_size=len(x), verbose=0, return_dict=True
+        )
+        error = np.sqrt(bound.reshape(6, -1).var(axis=1).mean() / len(x))
+        assert abs(logs["loss"] + CONSTANT + bound.mean()) < 4 * np.sqrt(2) * error
+        if k == 1:
+            score = gaussian.model.score(x).numpy().mean()
+            assert abs(score + CONSTANT + bound.mean()) < 4 * np.sqrt(2) * error
+        assert error < 0.1
+
+
+def test_samples_come_from_the_learned_prior():
+    gaussian, _, _ = with_gaussian_prior()
+    samples = gaussian.model.sample(4000, seed=1).numpy()
+    z = np.linalg.lstsq(gaussian.w.T, (samples - gaussian.b).T, rcond=None)[0].T
+    # Standard errors of mean and deviation: σ/√n and σ/√2n.
+    np.testing.assert_allclose(z.mean(axis=0), [0, -2], atol=4 / np.sqrt(4000))
+    np.testing.assert_allclose(z.std(axis=0), [1, 0.5], atol=4 / np.sqrt(8000))
+
+
+def test_a_prior_learns_the_aggregate_posterior():
+    """With encoder and decoder frozen the prior alone can lower the KL."""
+    prior = layers.RealNVP(couplings=2, units=8)
+    gaussian = LinearGaussian(prior=prior)
+    model, x = gaussian.model, repeated(gaussian, 50)
+    for weight in model.weights:
+        if "mean/bias" in weight.path:  # codes about (3, 3) away from N(0, I)
+            weight.assign_add([3.0] * D)
+    model.encoder.trainable = model.decoder.trainable = False
+    model._mean_head.trainable = model._log_var_head.trainable = False
+    model.compile(keras.optimizers.Adam(0.03))
+    kl = model.fit(x, epochs=20, batch_size=100, verbose=0).history["kl"]
+    assert kl[-1] < 0.5 * kl[0]
 
 
 @pytest.mark.parametrize("samples", [1, 49, 50, 51, 130])

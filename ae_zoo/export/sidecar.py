@@ -32,6 +32,7 @@ def write(model, file, filepath, quantization=None):
         "input_range": list(model.input_range or []) or None,
         "latent_shape": list(model.latent_shape),
         "reconstruction_loss": model.reconstruction_loss.name,
+        "prior": _prior_of(model),
         "signatures": file.signatures,
         "quantization": quantization,
         "licence": card.get("licence"),
@@ -39,3 +40,9 @@ def write(model, file, filepath, quantization=None):
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
     path(filepath).write_text(text, "utf-8")
+
+
+def _prior_of(model):
+    if not hasattr(model, "prior"):
+        return None
+    return "N(0, I)" if model.prior is None else type(model.prior).__name__

@@ -64,8 +64,8 @@ class LiteModel(Signatures):
 
         A file in full int8 has no such signature, because eight bits cannot hold its
         range. There the loss that the sidecar names is computed in float from
-        `reconstruct`; that of a variational model, with its KL, from `posterior` and
-        `decode`.
+        `reconstruct`; that of a variational model, with its KL to N(0, I), from
+        `posterior` and `decode`.
 
         Args:
             x: (batch, ...).
@@ -87,7 +87,7 @@ class LiteModel(Signatures):
         return self._run_for_one("score", **inputs)
 
     def sample(self, n, seed=None):
-        """Draws x̂ from a variational model: decodes n codes z ~ N(0, I).
+        """Draws x̂ from a variational model: decodes n codes of its prior.
 
         Args:
             n: How many.
@@ -100,19 +100,19 @@ class LiteModel(Signatures):
             ValueError: n < 1, the file cannot decode, or the model has no prior.
         """
         validation.check_at_least("n", n, 1)
-        if "decode" in self.signatures and "posterior" not in self.signatures:
+        if "decode" in self.signatures and "sample" not in self.signatures:
             raise ValueError(
                 "`sample` needs a variational model: the codes of others follow no "
-                "N(0, I). Decode codes of your own with `decode`."
+                "prior. Decode codes of your own with `decode`."
             )
-        self._check_has("decode")
-        return self.decode(self._draws((n,), seed))
+        return self._run_for_one("sample", eps=self._draws((n,), seed))
 
     def _score_in_float(self, x, seed):
         loss = losses.LOSSES.get(self.metadata.get("reconstruction_loss"))
         is_variational = self.metadata.get("variant") == "VariationalAutoencoder"
         needed = {"posterior", "decode"} if is_variational else {"reconstruct"}
-        if loss is None or not needed <= set(self.signatures):
+        has_learned_prior = self.metadata.get("prior") not in (None, "N(0, I)")
+        if loss is None or has_learned_prior or not needed <= set(self.signatures):
             self._check_has("score")
         support = self.metadata.get("input_range")
         validation.check_array(x, "x", self.input_shape[1:], support)

@@ -154,10 +154,10 @@ class Autoencoder(Endpoints, CheckedModel):
         own = getattr(self, name)
         return self._annealed.get(name, own) if training else own
 
-    def anneal(self, name, variable):
-        """Puts a variable in the place of an attribute until `fit` ends."""
-        self._annealed[name] = variable
-        self.make_train_function(force=True)  # traced with the variable
+    def anneal(self, name, value):
+        """Puts a variable or a number in the place of an attribute until `fit` ends."""
+        self._annealed[name] = value
+        self.make_train_function(force=True)  # traced with the value
 
     def end_annealing(self):
         """Gives the attributes back their own values."""

@@ -1,4 +1,4 @@
-"""The variational autoencoder: a posterior q(z|x), held to a prior by its KL."""
+"""The variational autoencoder: a posterior q(z|x), held to a prior p(z) by its KL."""
 
 import math
 
@@ -13,7 +13,7 @@ from ae_zoo.validation import check_at_least, check_count
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class VariationalAutoencoder(Autoencoder):
-    """−log p(x|z) + β KL(q(z|x) ‖ N(0, I)), z drawn from q (Kingma & Welling 2014).
+    """−log p(x|z) + β KL(q(z|x) ‖ p(z)), z drawn from q (Kingma & Welling 2014).
 
     Two dense heads on the encoder give the mean and log-variance of q, so any encoder
     fits any decoder. `encode` and `predict` use the mean of q.
@@ -24,15 +24,22 @@ class VariationalAutoencoder(Autoencoder):
     reparameterized (Tucker et al. 2019): the decoder must treat each sample alone,
     without batch normalization or a loss of its own. `score` stays the negative ELBO.
 
+    p(z) is N(0, I), or a density that learns with the rest: the best prior is the mean
+    of q over all data (Tomczak & Welling 2018, equation 8). The KL to a learned one has
+    no closed form; it is the mean of log q(z|x) − log p(z) over the draws.
+
     Args:
         encoder: See `Autoencoder`, as for all other arguments; any output size.
         decoder: From (batch, d); d is its input size.
         beta: β, the weight of the KL (Higgins et al. 2017). The metric `kl` shows the
             KL without it.
         importance_samples: k, how often a step decodes each sample.
+        prior: p(z): None for N(0, I), or a layer with `log_prob` and `from_normal`,
+            such as `ae_zoo.layers.RealNVP`.
         **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
 
     Raises:
+        TypeError: The prior is no such layer.
         ValueError: β < 0, k no integer ≥ 1, or a tied decoder, which has no place for
             the heads.
 
@@ -47,7 +54,9 @@ class VariationalAutoencoder(Autoencoder):
 
     penalty_name = "kl"
 
-    def __init__(self, encoder, decoder, beta=1.0, importance_samples=1, **kwargs):
+    def __init__(
+        self, encoder, decoder, beta=1.0, importance_samples=1, prior=None, **kwargs
+    ):
         check_at_least("beta", beta, 0)
         check_count("importance_samples", importance_samples)
         if decoder == "tied":
@@ -55,6 +64,8 @@ class VariationalAutoencoder(Autoencoder):
                 "A variational autoencoder puts two heads between encoder and decoder, "
                 "so decoder='tied' has no meaning here. Pass a decoder model."
             )
+        _check_prior(prior)
+        self.prior = prior  # before Keras builds the model and takes no more layers
         super().__init__(encoder, decoder, **kwargs)
         self.beta = beta
         self.importance_samples = importance_samples
@@ -66,6 +77,8 @@ class VariationalAutoencoder(Autoencoder):
         self._log_var_head = keras.layers.Dense(
             self.latent_shape[-1], name="log_var", dtype=self.dtype_policy
         )
+        if self.prior is not None and not self.prior.built:
+            self.prior.build((None, *self.latent_shape))
         super().build(input_shape)
 
     def _check_code(self, code_shape):
@@ -97,28 +110,47 @@ class VariationalAutoencoder(Autoencoder):
 
     def forward(self, x, y, sample_weight, training):
         mean, log_var = self.posterior(x, training)
+        k = self.annealed("importance_samples", training)
         seed = self.next_seed(training, shared=True)
         noise = replicas.of_global_batch(
-            lambda mean: _standard_normal(mean, self.importance_samples, seed),
+            lambda mean: _standard_normal(mean, k, seed),
             mean,
             axis=1,
         )
         z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
-        kl = penalties.gaussian_kl(mean, log_var)
         beta = self.annealed("penalty_weight", training)
-        if self.importance_samples == 1:
+        if k == 1:
+            kl = self.kl(mean, log_var, z[0], noise[0])
             return self._decode_all(z, training), kl, beta * kl
-        bound, reconstructions = self._importance_weighted_bound(
+        bound, reconstructions, kl = self._importance_weighted_bound(
             y, z, noise, log_var, beta, training
         )
+        if self.prior is None:
+            kl = penalties.gaussian_kl(mean, log_var)
         reconstruction = reconstructions[: ops.shape(mean)[0]]
         # Keras counts ℓ of the first draw; what joins it here turns the sum into the
         # bound, in value and in gradient.
         first = self.reconstruction_loss.call(y, reconstruction)
         return reconstruction, kl, bound - first
 
+    def kl(self, mean, log_var, z, noise):
+        """KL(q(z|x) ‖ p(z)) of each sample: in closed form, or by one draw of z.
+
+        Args:
+            mean: μ, (batch, ...), as all others.
+            log_var: log σ².
+            z: μ + σ · noise.
+            noise: The draw of N(0, I).
+
+        Returns:
+            (batch,), in nats.
+        """
+        if self.prior is None:
+            return penalties.gaussian_kl(mean, log_var)
+        return -_log_prior_over_posterior(self.prior, z[None], noise[None], log_var)[0]
+
     def _importance_weighted_bound(self, y, z, noise, log_var, beta, training):
-        """The bound, and the reconstructions of its draws, (k * batch, ...).
+        """The bound, the reconstructions of its draws, (k * batch, ...), and their KL.
 
         The gradient of q is that of Tucker et al. 2019, "Doubly reparameterized
         gradient estimators for Monte Carlo objectives": of equal mean, as a rule of
@@ -133,14 +165,14 @@ class VariationalAutoencoder(Autoencoder):
         log_var = ops.stop_gradient(log_var)
         precision = ops.exp(-0.5 * ops.maximum(log_var, -20.0))
         noise = noise + (z - ops.stop_gradient(z)) * precision
-        log_ratio = _log_prior_over_posterior(z, noise, log_var)
+        log_ratio = _log_prior_over_posterior(self.prior, z, noise, log_var)
         loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
         log_weight = beta * log_ratio - loss  # (k, batch)
         share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
         factor = 1 - beta * (1 - share)
         factors.append(ops.reshape(factor, (z.shape[0], -1, *[1] * (z.ndim - 2))))
         bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
-        return bound, reconstructions
+        return bound, reconstructions, -ops.mean(log_ratio, axis=0)
 
     def _decode_all(self, z, training=False):
         return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
@@ -148,14 +180,13 @@ class VariationalAutoencoder(Autoencoder):
     def endpoints(self):
         return super().endpoints() | {
             "posterior": lambda x: self.posterior(x),
-            "sample": lambda eps: self.decoder(eps, training=False),
+            "sample": self._sample,
         }
 
     def random_endpoints(self):
         def sample(n, seed):
             shape = [n, *self.latent_shape]
-            z = tf.random.stateless_normal(shape, tf.stack([seed, 0]))
-            return self.decoder(z, training=False)
+            return self._sample(tf.random.stateless_normal(shape, tf.stack([seed, 0])))
 
         def log_likelihood(x, samples, seed):
             estimate = tf.function(self._log_likelihood)
@@ -163,11 +194,15 @@ class VariationalAutoencoder(Autoencoder):
 
         return {"sample": sample, "log_likelihood": log_likelihood}
 
+    def _sample(self, eps):
+        z = eps if self.prior is None else self.prior.from_normal(eps)
+        return self.decoder(z, training=False)
+
     def _score(self, x, eps):  # the negative ELBO
         mean, log_var = self.posterior(x)
-        reconstruction = self.decoder(mean + ops.exp(0.5 * log_var) * eps)
-        kl = penalties.gaussian_kl(mean, log_var)
-        return kl + self.reconstruction_loss.call(x, reconstruction)
+        z = mean + ops.exp(0.5 * log_var) * eps
+        kl = self.kl(mean, log_var, z, eps)
+        return kl + self.reconstruction_loss.call(x, self.decoder(z))
 
     def score(self, x, batch_size=256, seed=0):
         """The negative ELBO of each sample at β = 1, from one draw of z.
@@ -186,7 +221,7 @@ class VariationalAutoencoder(Autoencoder):
         return self._run("score", (x, eps), batch_size)
 
     def sample(self, n, seed=None):
-        """Draws x̂ from the prior: the decoder's mean for n latent codes z ~ N(0, I).
+        """Draws x̂ from the prior: the decoder's mean for n latent codes z ~ p(z).
 
         Args:
             n: How many.
@@ -196,8 +231,8 @@ class VariationalAutoencoder(Autoencoder):
             (n, ...).
         """
         check_at_least("n", n, 1)
-        z = keras.random.normal((n, *self.latent_shape), seed=seed)
-        return self.decode(z)
+        eps = keras.random.normal((n, *self.latent_shape), seed=seed)
+        return self._run("sample", (eps,), batch_size=256)
 
     def interpolate(self, a, b, steps=10):
         """Decodes the straight line between the codes of two inputs.
@@ -259,7 +294,7 @@ class VariationalAutoencoder(Autoencoder):
             z = mean + ops.exp(0.5 * log_var) * noise
             log_weight = _per_draw(
                 self.reconstruction_loss.log_prob, x, self._decode_all(z), chunk
-            ) + _log_prior_over_posterior(z, noise, log_var)
+            ) + _log_prior_over_posterior(self.prior, z, noise, log_var)
             is_wanted = tf.range(first, first + chunk) < samples
             log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
             total = tf.reduce_logsumexp(
@@ -285,17 +320,36 @@ def _with_gradient_times(factors, z):
     return identity(z)
 
 
-def _log_prior_over_posterior(z, noise, log_var):
+def _log_prior_over_posterior(prior, z, noise, log_var):
     """log p(z) − log q(z|x) of z = μ + σε: (k, batch, d) to (k, batch).
 
     The density of q is one of ε and not of (z − μ)/σ, which for a small σ is 0/0.
     """
     z, noise, log_var = (ops.cast(value, "float32") for value in (z, noise, log_var))
-    log_ratio = 0.5 * (log_var + ops.square(noise) - ops.square(z))
-    return ops.sum(log_ratio, axis=tuple(range(2, len(z.shape))))
+    log_ratio = 0.5 * (log_var + ops.square(noise))  # + ½ d log 2π
+    if prior is None:
+        return _sum_over_units(log_ratio - 0.5 * ops.square(z))
+    log_posterior = -_sum_over_units(log_ratio + 0.5 * math.log(2 * math.pi))
+    codes = ops.reshape(z, (-1, *z.shape[2:]))
+    return ops.reshape(prior.log_prob(codes), (z.shape[0], -1)) - log_posterior
+
+
+def _sum_over_units(values):
+    return ops.sum(values, axis=tuple(range(2, len(values.shape))))
 
 
 def _per_draw(loss, x, reconstructions, k):
     """Applies a per-sample loss to (k * batch, ...) reconstructions: (k, batch)."""
     repeats = [k, *[1] * (len(x.shape) - 1)]
     return ops.reshape(loss(ops.tile(x, repeats), reconstructions), (k, -1))
+
+
+def _check_prior(prior):
+    is_layer = isinstance(prior, keras.layers.Layer)
+    needed = ("log_prob", "from_normal")
+    if prior is not None and not (is_layer and all(hasattr(prior, n) for n in needed)):
+        raise TypeError(
+            "`prior` must be None, for N(0, I), or a Keras layer with `log_prob` and "
+            "`from_normal`, such as ae_zoo.layers.RealNVP(). Received: "
+            f"{type(prior).__name__}"
+        )
