@@ -224,6 +224,94 @@ def pixel_decoder(code_shape, channels, kernel_size=3, output="sigmoid"):
     return keras.Model(inputs, _reconstruction(x, shape, output), name="decoder")
 
 
+def residual_encoder(
+    input_shape, patch_size, channels, blocks, units, activation="silu"
+):
+    """Convolutions that add to their input, on a grid of patches of the image.
+
+    One convolution makes the grid, so that the others are cheap; a dense layer, named
+    "from_grid", ends it.
+
+    Args:
+        input_shape: (height, width, channels), of any size.
+        patch_size: s, pixels from one patch to the next; a patch is half as wide again.
+        channels: Of the grid.
+        blocks: How many convolutions x + f(W * x) follow (He et al. 2016).
+        units: d, width of the dense layer.
+        activation: f, of all layers.
+
+    Returns:
+        A model (batch, height, width, channels) to (batch, d).
+
+    Example:
+
+    >>> residual_encoder((28, 28, 1), 4, channels=32, blocks=3, units=256).output_shape
+    (None, 256)
+    """
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(
+        channels,
+        patch_size + patch_size // 2,
+        strides=patch_size,
+        padding="same",
+        activation=activation,
+        kernel_initializer=_initializer(activation),
+    )(inputs)
+    x = _residual_convolutions(x, blocks, activation)
+    x = keras.layers.Flatten()(x)
+    x = _dense(units, activation, "from_grid")(x)
+    return keras.Model(inputs, x, name="encoder")
+
+
+def residual_decoder(
+    latent_dim,
+    units,
+    output_shape,
+    patch_size,
+    channels,
+    blocks,
+    activation="silu",
+    output="sigmoid",
+):
+    """The mirror image of `residual_encoder`, with a dense layer named "to_grid".
+
+    The last convolution makes the pixels of a patch as its channels, which are then
+    laid out as an image (Shi et al. 2016, equation 4): a transposed convolution of
+    three patches' width, but faster on CPUs.
+
+    Args:
+        latent_dim: d.
+        units: Width of the first dense layer.
+        output_shape: (height, width, channels), of any size.
+        patch_size: As given to the encoder, as the arguments below.
+        channels: Of the grid.
+        blocks: How many convolutions add to their input.
+        activation: Of the hidden layers.
+        output: As for `convolutional_decoder`.
+
+    Returns:
+        A model (batch, d) to (batch, *output_shape).
+
+    Example:
+
+    >>> residual_decoder(40, 256, (28, 28, 1), 4, channels=32, blocks=3).output_shape
+    (None, 28, 28, 1)
+    """
+    height, width, colours = output_shape
+    grid = (math.ceil(height / patch_size), math.ceil(width / patch_size), channels)
+    inputs = keras.Input((latent_dim,))
+    x = _dense(units, activation)(inputs)
+    x = _dense(math.prod(grid), activation, "to_grid")(x)
+    x = _residual_convolutions(keras.layers.Reshape(grid)(x), blocks, activation)
+    x = keras.layers.Conv2D(patch_size**2 * colours, 3, padding="same")(x)
+    rows, columns = grid[0] * patch_size, grid[1] * patch_size
+    x = keras.layers.Reshape((*grid[:2], patch_size, patch_size * colours))(x)
+    x = keras.layers.Permute((1, 3, 2, 4))(x)
+    x = keras.layers.Reshape((rows, columns, colours))(x)
+    x = _crop_to(x, (height, width))
+    return keras.Model(inputs, _reconstruction(x, output_shape, output), name="decoder")
+
+
 def tied_decoder(encoder, output):
     """The transpose of a chain of dense layers, sharing their kernels.
 
@@ -301,6 +389,19 @@ def _initializer(activation):
     # He's variance for half-dead rectifiers, Glorot's for the others.
     rectifiers = ("relu", "leaky_relu", "elu", "gelu", "silu", "swish", "selu")
     return "he_normal" if activation in rectifiers else "glorot_uniform"
+
+
+def _residual_convolutions(x, blocks, activation):
+    for _ in range(blocks):
+        change = keras.layers.Conv2D(
+            x.shape[-1],
+            3,
+            padding="same",
+            activation=activation,
+            kernel_initializer=_initializer(activation),
+        )(x)
+        x = keras.layers.Add()([x, change])
+    return x
 
 
 def _crop_to(x, size):

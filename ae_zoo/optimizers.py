@@ -1,6 +1,9 @@
 """Optimizers of Keras as several recipes set them up."""
 
+import re
+
 import keras
+from keras import ops
 
 
 def adam_with_warmup(steps, learning_rate):
@@ -77,8 +80,9 @@ def muon(learning_rate, exclude_layers=None):
     """Keras's Muon without weight decay: kernels by Muon, all else by Adam.
 
     Muon makes steps of equal length in all directions of a kernel (Jordan et al. 2024,
-    "Muon: an optimizer for hidden layers in neural networks"). Kernels of
-    convolutions, which are no matrices, are left to Adam.
+    "Muon: an optimizer for hidden layers in neural networks"). The kernel of a
+    convolution, which Keras's own leaves to Adam, counts as the matrix from a patch to
+    the filters.
 
     Args:
         learning_rate: Float or schedule, of both.
@@ -86,7 +90,7 @@ def muon(learning_rate, exclude_layers=None):
             left to Adam. A step of Muon costs much where kernels are large.
 
     Returns:
-        A `keras.optimizers.Muon`.
+        A `keras.optimizers.Muon`, of a subclass.
 
     Raises:
         TypeError: `exclude_layers` is a string.
@@ -105,9 +109,26 @@ def muon(learning_rate, exclude_layers=None):
             "The Muon of Keras before 3.13 does not train on TensorFlow. Upgrade Keras "
             f"(on Python 3.11 or later). Received: Keras {keras.__version__}"
         )
-    return keras.optimizers.Muon(
+    return ConvolutionalMuon(
         learning_rate,
         weight_decay=0.0,
         adam_weight_decay=0.0,
         exclude_layers=exclude_layers,
     )
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class ConvolutionalMuon(keras.optimizers.Muon):
+    def _should_use_adamw(self, variable):
+        if len(variable.shape) <= 2:
+            return super()._should_use_adamw(variable)
+        return any(re.search(name, variable.path) for name in self.exclude_layers)
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        matrix = ops.reshape(x, (-1, x.shape[-1]))
+        update = super().zeropower_via_newtonschulz5(matrix, steps)
+        return ops.reshape(update, x.shape)
+
+    def lr_adjust(self, x):
+        matrix = super().lr_adjust(ops.reshape(x, (-1, x.shape[-1])))
+        return ops.reshape(matrix, x.shape)
