@@ -99,8 +99,37 @@ def test_an_interrupted_fit_is_not_annealed_any_more(images):
     assert model.annealed("k", training=True) == 4
 
 
+def test_importance_samples_rise_to_the_models_own(images):
+    """Epoch by epoch, what models of 1, 2 and 3 samples make of the same weights."""
+    model = ae_zoo.VariationalAutoencoder(
+        networks.dense_encoder(SHAPE, [16], "relu", "relu"),
+        networks.dense_decoder(3, [16], SHAPE),
+        importance_samples=3,
+    )
+    model.compile(keras.optimizers.SGD(1e-3))
+    values, seen = watch(model, "importance_samples")
+    start = model.get_weights()
+    annealing = Anneal("importance_samples", start=1, epochs=2)
+    losses = model.fit(images, epochs=4, callbacks=[annealing, seen], verbose=0)
+    assert values == [1, 2, 3, 3]
+    assert model.annealed("importance_samples", training=True) == 3
+    # The same draws: the generator of a new model begins anew.
+    other = ae_zoo.VariationalAutoencoder(model.encoder, model.decoder)
+    other.set_weights(start)
+    other.compile(keras.optimizers.SGD(1e-3))
+    expected = other.fit(images, verbose=0).history["loss"]
+    assert losses.history["loss"][0] == pytest.approx(expected[0], rel=1e-6)
+
+
 @pytest.mark.parametrize(
-    ("name", "start"), [("k", 0), ("k", 2.5), ("penalty_weight", -1.0)]
+    ("name", "start"),
+    [
+        ("k", 0),
+        ("k", 2.5),
+        ("importance_samples", 0),
+        ("importance_samples", 1.5),
+        ("penalty_weight", -1.0),
+    ],
 )
 def test_a_start_that_makes_no_sense(name, start):
     with pytest.raises(ValueError, match="`start`"):

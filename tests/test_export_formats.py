@@ -172,6 +172,7 @@ def test_the_description_beside_a_litert_file(lite_path):
         "input_range": [0.0, 1.0],
         "latent_shape": [3],
         "reconstruction_loss": "bernoulli",
+        "prior": "N(0, I)",
         "quantization": None,
         "licence": None,
     }

@@ -69,6 +69,50 @@ def test_a_u_net_sees_far_through_its_coarse_scales():
     assert reach[3] > 15
 
 
+@pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (3, 5, 2)])
+@pytest.mark.parametrize("patch_size", [1, 4])
+def test_residual_networks_of_any_size_return_to_it(shape, patch_size):
+    grid = {"patch_size": patch_size, "channels": 4, "blocks": 2}
+    encoder = networks.residual_encoder(shape, units=7, **grid)
+    decoder = networks.residual_decoder(3, 7, shape, **grid)
+    assert encoder.output_shape == (None, 7)
+    assert decoder.output_shape == (None, *shape)
+    cells = -(-shape[0] // patch_size) * -(-shape[1] // patch_size)
+    # By which `optimizers.muon` may leave out their large kernels.
+    assert encoder.get_layer("from_grid").kernel.shape == (4 * cells, 7)
+    assert decoder.get_layer("to_grid").kernel.shape == (7, 4 * cells)
+
+
+def test_a_residual_decoder_lays_out_its_patches():
+    """Its last convolution is a transposed one whose stride is the patch."""
+    shape, size = (8, 12, 2), 4
+    decoder = networks.residual_decoder(3, 5, shape, size, channels=6, blocks=1)
+    patches = [layer for layer in decoder.layers if hasattr(layer, "filters")][-1]
+    kernel = normal(*patches.kernel.shape)  # (3, 3, 6, size² · 2)
+    patches.set_weights([kernel, np.zeros(patches.filters, "float32")])
+    grid = keras.Model(decoder.input, patches.input)(normal(4, 3))
+    # Cell (i, j) of the convolution reads cell (i + u − 1, j + v − 1) by kernel[u, v].
+    kernel = kernel[::-1, ::-1].reshape(3, 3, 6, size, size, 2)
+    kernel = kernel.transpose(0, 3, 1, 4, 5, 2).reshape(3 * size, 3 * size, 2, 6)
+    logits = tf.nn.conv2d_transpose(grid, kernel, (4, *shape), size, "SAME")
+    expected = tf.sigmoid(logits)
+    np.testing.assert_allclose(decoder(normal(4, 3)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_residual_blocks_add_to_their_input():
+    shape = (8, 8, 1)
+    encoder = networks.residual_encoder(shape, 2, channels=3, blocks=2, units=4)
+    first, *others = [layer for layer in encoder.layers if hasattr(layer, "filters")]
+    for layer in others:  # silu(0) = 0
+        layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+    x = normal(2, *shape)
+    features = keras.Model(encoder.input, encoder.get_layer("from_grid").input)(x)
+    expected = tf.nn.silu(tf.nn.conv2d(x, first.kernel, 2, "SAME") + first.bias)
+    np.testing.assert_allclose(
+        features, tf.reshape(expected, (2, -1)), rtol=1e-5, atol=1e-6
+    )
+
+
 def test_dense_stacks():
     encoder = networks.dense_encoder((4, 4, 3), [20, 10, 5], "relu", "sigmoid")
     decoder = networks.dense_decoder(5, [10, 20], (4, 4, 3), "relu", "linear")

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import ae_zoo
-from ae_zoo import models, networks, on_device
+from ae_zoo import layers, models, networks, on_device
 
 STEPS = 20
 BATCH = 3
@@ -90,6 +90,14 @@ def variational():
     )
 
 
+def learned_prior():
+    return models.VariationalAutoencoder(
+        networks.residual_encoder(IMAGE, 4, channels=4, blocks=1, units=8),
+        networks.residual_decoder(4, 8, IMAGE, 4, channels=4, blocks=1),
+        prior=layers.RealNVP(couplings=2, units=4),
+    )
+
+
 MODELS = {
     "dense": dense,
     "linear": lambda: dense("linear", reconstruction_loss="gaussian"),
@@ -98,6 +106,7 @@ MODELS = {
     "denoising": denoising,
     "u_net": u_net,
     "variational": variational,
+    "learned_prior": learned_prior,
     "sparse_l1": lambda: sparse("l1"),
     "sparse_kl": lambda: sparse("kl"),
     "sparse_k": lambda: sparse("k"),

@@ -51,6 +51,27 @@ def test_muon_leaves_chosen_layers_to_adam():
     np.testing.assert_allclose(layer.kernel, -0.1, rtol=1e-4)
 
 
+@needs_muon
+def test_muon_takes_the_kernel_of_a_convolution_for_a_matrix():
+    """The first step of a dense layer on patches, of the same kernel and gradient."""
+    convolution, dense = keras.layers.Conv2D(5, 3), keras.layers.Dense(5)
+    convolution.build((None, 7, 7, 2))
+    dense.build((None, 18))
+    gradient = np.random.default_rng(0).normal(size=(3, 3, 2, 5)).astype("float32")
+    steps = []
+    for layer in (convolution, dense):
+        before = layer.kernel.numpy()
+        optimizer = optimizers.muon(0.1)
+        optimizer.build(layer.trainable_variables)
+        shaped = np.reshape(gradient, before.shape)
+        optimizer.apply([shaped, np.ones(5, "float32")])
+        steps.append((before - layer.kernel.numpy()).reshape(18, 5))
+    np.testing.assert_allclose(steps[0], steps[1], rtol=1e-4, atol=1e-6)
+    # Newton and Schulz bring every singular value near 1, times 0.1 · 0.2 √18.
+    values = np.linalg.svd(steps[0], compute_uv=False) / (0.02 * np.sqrt(18))
+    assert (np.abs(values - 1) < 0.4).all()
+
+
 def test_old_keras_is_told_of(monkeypatch):
     monkeypatch.setattr(keras, "__version__", "3.12.4")
     with pytest.raises(RuntimeError, match="Upgrade Keras.*Received: Keras 3.12.4"):
