@@ -126,7 +126,7 @@ class LiteRTModel:
         mean, log_var = self.posterior(x)
         eps = tf.random.stateless_normal(mean.shape, (seed, 0))
         z = mean + tf.exp(0.5 * log_var) * eps
-        kl = self._model.kl(mean, log_var, z, eps)
+        kl = self._model.kl(mean, log_var, z)
         return kl + self.reconstruction_loss.call(x, self.decode(z))
 
     def _decode_all(self, z):

@@ -26,7 +26,7 @@ class VariationalAutoencoder(Autoencoder):
 
     p(z) is N(0, I), or a density that learns with the rest: the best prior is the mean
     of q over all data (Tomczak & Welling 2018, equation 8). The KL to a learned one has
-    no closed form; it is the mean of log q(z|x) − log p(z) over the draws.
+    no closed form, and is estimated by the draws of a step.
 
     Args:
         encoder: See `Autoencoder`, as for all other arguments; any output size.
@@ -120,8 +120,9 @@ class VariationalAutoencoder(Autoencoder):
         z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
         beta = self.annealed("penalty_weight", training)
         if k == 1:
-            kl = self.kl(mean, log_var, z[0], noise[0])
-            return self._decode_all(z, training), kl, beta * kl
+            z = ops.squeeze(z, axis=0)
+            kl = self.kl(mean, log_var, z)
+            return self.decoder(z, training=training), kl, beta * kl
         bound, reconstructions, kl = self._importance_weighted_bound(
             y, z, noise, log_var, beta, training
         )
@@ -133,21 +134,24 @@ class VariationalAutoencoder(Autoencoder):
         first = self.reconstruction_loss.call(y, reconstruction)
         return reconstruction, kl, bound - first
 
-    def kl(self, mean, log_var, z, noise):
-        """KL(q(z|x) ‖ p(z)) of each sample: in closed form, or by one draw of z.
+    def kl(self, mean, log_var, z):
+        """KL(q(z|x) ‖ p(z)) of each sample; under a learned prior by one draw.
+
+        That is −H(q) − log p(z), with the entropy of q in closed form.
 
         Args:
             mean: μ, (batch, ...), as all others.
             log_var: log σ².
-            z: μ + σ · noise.
-            noise: The draw of N(0, I).
+            z: A draw of q.
 
         Returns:
             (batch,), in nats.
         """
         if self.prior is None:
             return penalties.gaussian_kl(mean, log_var)
-        return -_log_prior_over_posterior(self.prior, z[None], noise[None], log_var)[0]
+        entropy = 0.5 * (log_var + 1 + math.log(2 * math.pi))
+        entropy = ops.sum(entropy, axis=tuple(range(1, len(entropy.shape))))
+        return -entropy - self.prior.log_prob(z)
 
     def _importance_weighted_bound(self, y, z, noise, log_var, beta, training):
         """The bound, the reconstructions of its draws, (k * batch, ...), and their KL.
@@ -201,7 +205,7 @@ class VariationalAutoencoder(Autoencoder):
     def _score(self, x, eps):  # the negative ELBO
         mean, log_var = self.posterior(x)
         z = mean + ops.exp(0.5 * log_var) * eps
-        kl = self.kl(mean, log_var, z, eps)
+        kl = self.kl(mean, log_var, z)
         return kl + self.reconstruction_loss.call(x, self.decoder(z))
 
     def score(self, x, batch_size=256, seed=0):
