@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo import lite, penalties
+from ae_zoo import layers, lite, penalties
 
 BATCH = 4
 PLAIN, VARIATIONAL = "contractive_digits", "variational_digits"
@@ -209,6 +209,36 @@ def test_sample_of_full_int8(models, variational_int8):
     z = np.random.default_rng(1).standard_normal((5, 8), "float32")
     sample = lite.load(variational_int8).sample(5, seed=1)
     np.testing.assert_allclose(sample, models[VARIATIONAL].decode(z), atol=0.1)
+
+
+@pytest.fixture(scope="module")
+def learned_prior(models):
+    """The zoo's digits model with a prior that is far from N(0, I)."""
+    model, prior = models[VARIATIONAL], layers.RealNVP(couplings=2, units=4)
+    changed = ae_zoo.VariationalAutoencoder(model.encoder, model.decoder, prior=prior)
+    for seed, weight in enumerate(prior.weights):
+        random = np.random.default_rng(seed)
+        weight.assign(0.5 * random.normal(size=weight.shape))
+    return changed
+
+
+def test_sample_of_a_learned_prior(learned_prior, tmp_path):
+    learned_prior.export(tmp_path / "m.tflite", format="litert")
+    eps = np.random.default_rng(1).standard_normal((5, 8), "float32")
+    expected = learned_prior.decode(learned_prior.prior.from_normal(eps))
+    light = lite.load(tmp_path / "m.tflite")
+    np.testing.assert_allclose(light.sample(5, seed=1), expected, atol=TOLERANCE)
+    assert np.abs(learned_prior.decode(eps) - expected).max() > 0.1
+
+
+def test_full_int8_has_no_score_under_a_learned_prior(learned_prior, tmp_path, x):
+    calibration = ae_zoo.data.arrays("digits", "train")[:200]
+    path = tmp_path / "m.tflite"
+    learned_prior.export(
+        path, format="litert", quantization="int8", calibration=calibration
+    )
+    with pytest.raises(ValueError, match="no signature 'score'"):
+        lite.load(path).score(x)
 
 
 def test_gaussian_score_without_its_signature(models, folder, tmp_path, x):
