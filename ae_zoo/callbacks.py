@@ -28,8 +28,9 @@ class Anneal(keras.callbacks.Callback):
         epochs: After how many epochs the model's own value is reached.
 
     Raises:
-        ValueError: `epochs` < 1, a `start` that counts no unit or is negative, or the
-            model has nothing of that name to anneal.
+        ValueError: `epochs` < 1, a `start` that counts nothing or is negative, the
+            model has nothing of that name to anneal, or it is to draw several
+            importance samples under a loss of the caller's.
 
     Example:
 
@@ -62,8 +63,9 @@ class Anneal(keras.callbacks.Callback):
                 f"Available: {[name for name, is_used in uses.items() if is_used]}"
             )
         self._end = getattr(self.model, self._name)
-        if self._name == "importance_samples":
-            return  # the number of decodings is part of the graph
+        if self._name == "importance_samples":  # the number of decodings of a graph
+            self.model.check_bound(max(self._start, self._end), self.model.loss)
+            return
         with self.model.distribute_strategy.scope():
             variable = tf.Variable(
                 self._start,

@@ -95,6 +95,9 @@ def render(card):
     checksums = "".join(
         f"\n- `{file}` sha256 `{digest}`" for file, digest in dataset["sha256"].items()
     )
+    parts = "\n".join(
+        f"| {part} | {layers} |" for part, layers in card["architecture"].items()
+    )
     command = training["command"] or "(a recipe of your own)"
     return f"""# {card["name"]}
 
@@ -117,8 +120,7 @@ Input {_shape(card["input_shape"])}{_range(card["input_range"])}, latent code \
 
 | part | layers |
 |---|---|
-| encoder | {card["architecture"]["encoder"]} |
-| decoder | {card["architecture"]["decoder"]} |
+{parts}
 
 After {card["paper"]}
 
@@ -319,13 +321,23 @@ def _explained(value, explanation):
 
 
 def _architecture(model):
-    return {
+    parts = {
         part: " → ".join(
             f"{type(layer).__name__} {_width(layer)}".strip()
             for layer in getattr(network, "layers", [network])
         )
         for part, network in (("encoder", model.encoder), ("decoder", model.decoder))
     }
+    prior = getattr(model, "prior", None)
+    if prior is not None:
+        of_any_layer = ("name", "trainable", "dtype")
+        own = ", ".join(
+            f"{name} {value}"
+            for name, value in prior.get_config().items()
+            if name not in of_any_layer
+        )
+        parts["prior"] = f"{type(prior).__name__} ({own})"
+    return parts
 
 
 def _width(layer):

@@ -83,14 +83,16 @@ class RealNVP(keras.layers.Layer):
     the model does.
 
     As the prior of a variational autoencoder it learns the shape of the aggregate
-    posterior, which N(0, I) would hold back.
+    posterior, which N(0, I) would hold back. The halves are those of a code's last
+    axis; places along the others share the networks and are independent.
 
     Args:
-        couplings: How many.
+        couplings: How many; one alone would leave the first half N(0, I).
         units: Width of the two hidden layers of each network.
 
     Raises:
-        TypeError, ValueError: `couplings` or `units` is no integer ≥ 1.
+        ValueError: `couplings` or `units` is no integer ≥ 1, or the last axis of the
+            codes has a single unit.
 
     Example:
 

@@ -135,7 +135,7 @@ def _loss(model, x, y=None, eps=None):
     else:
         mean, log_var = model.posterior(x, training=True)
         z = mean + tf.exp(0.5 * log_var) * eps
-        penalty = model.kl(mean, log_var, z)
+        penalty = model.kl(mean, log_var, tf.expand_dims(z, axis=0))
     reconstruction = model.decoder(z, training=True)
     loss = model.reconstruction_loss.call(x if y is None else y, reconstruction)
     loss = tf.reduce_mean(loss) + sum(model.losses)

@@ -82,7 +82,7 @@ def muon(learning_rate, exclude_layers=None):
     Muon makes steps of equal length in all directions of a kernel (Jordan et al. 2024,
     "Muon: an optimizer for hidden layers in neural networks"). The kernel of a
     convolution, which Keras's own leaves to Adam, counts as the matrix from a patch to
-    the filters.
+    the filters, if there are several; depthwise ones so stay with Adam.
 
     Args:
         learning_rate: Float or schedule, of both.
@@ -90,7 +90,7 @@ def muon(learning_rate, exclude_layers=None):
             left to Adam. A step of Muon costs much where kernels are large.
 
     Returns:
-        A `keras.optimizers.Muon`, of a subclass.
+        A `keras.optimizers.Muon` that takes convolutions too.
 
     Raises:
         TypeError: `exclude_layers` is a string.
@@ -119,10 +119,18 @@ def muon(learning_rate, exclude_layers=None):
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class ConvolutionalMuon(keras.optimizers.Muon):
+    """Muon, also for the kernels of convolutions; see `muon`, which makes it.
+
+    It overrides what Keras 3.13 to 3.15 ask for each variable and each step.
+    """
+
     def _should_use_adamw(self, variable):
         if len(variable.shape) <= 2:
             return super()._should_use_adamw(variable)
-        return any(re.search(name, variable.path) for name in self.exclude_layers)
+        is_kernel = variable.path.endswith("/kernel") and variable.shape[-1] > 1
+        return not is_kernel or any(
+            re.search(name, variable.path) for name in self.exclude_layers
+        )
 
     def zeropower_via_newtonschulz5(self, x, steps):
         matrix = ops.reshape(x, (-1, x.shape[-1]))

@@ -90,8 +90,8 @@ class LiteRTModel:
         self.latent_dim = model.latent_dim
         self.latent_shape = model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
-        self._model = model
         self.prior = getattr(model, "prior", None)
+        self.kl = getattr(model, "kl", None)
 
     def reconstruct(self, x):
         return self._run("reconstruct", x=x)["reconstruction"]
@@ -126,7 +126,7 @@ class LiteRTModel:
         mean, log_var = self.posterior(x)
         eps = tf.random.stateless_normal(mean.shape, (seed, 0))
         z = mean + tf.exp(0.5 * log_var) * eps
-        kl = self._model.kl(mean, log_var, z)
+        kl = self.kl(mean, log_var, z[tf.newaxis])
         return kl + self.reconstruction_loss.call(x, self.decode(z))
 
     def _decode_all(self, z):

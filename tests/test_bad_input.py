@@ -211,6 +211,12 @@ def two_inputs():
     return keras.Model(inputs, keras.layers.Add()(inputs))
 
 
+def built_prior(d):
+    prior = layers.RealNVP()
+    prior.build((None, d))
+    return prior
+
+
 BUILDS = {
     "d = n": (
         lambda: Undercomplete(encoder((16,)), "tied"),
@@ -235,6 +241,10 @@ BUILDS = {
     "prior of one unit": (
         lambda: Variational(encoder((1,)), decoder(1), prior=layers.RealNVP()),
         ["two units or more", "(None, 1)"],
+    ),
+    "prior of another model": (
+        lambda: Variational(encoder(), decoder(), prior=built_prior(5)),
+        ["codes of shape (5,)", "are (3,)"],
     ),
     "couplings": (
         lambda: layers.RealNVP(couplings=0),

@@ -91,7 +91,11 @@ ENTRIES = {
     "learned_prior": lambda noise: without_variance(
         noise,
         ae_zoo.VariationalAutoencoder(
-            encoder(), decoder(4), prior=layers.RealNVP(2, 4), **COMMON
+            encoder(),
+            decoder(4),
+            importance_samples=2 if noise else 1,
+            prior=layers.RealNVP(2, 4),
+            **COMMON,
         ),
     ),
     # At β = 0 the weights do not depend on the draws.

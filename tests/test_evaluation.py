@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 import ae_zoo
-from ae_zoo import evaluation, losses, networks
+from ae_zoo import evaluation, layers, losses, networks
 from ae_zoo.evaluation import Split, Splits
 from ae_zoo.evaluation.protocol import _stated_once
 from ae_zoo.recipe import load_recipe
@@ -367,6 +367,21 @@ def test_active_units_vary_with_the_input(images):
     constant[:, 0, 0] = 0.5
     assert evaluation.active_units(Stub(), images) == 2
     assert evaluation.active_units(Stub(), constant) == 1
+
+
+def test_active_units_are_counted_under_the_standard_normal_alone(images):
+    """A learned prior leaves the scale of a code open, and so a threshold's sense."""
+    for prior, names in (
+        (None, ["NLL (5 samples), nats", "negative ELBO, nats", "active units"]),
+        (layers.RealNVP(1, 4), ["NLL (5 samples), nats", "negative ELBO, nats"]),
+    ):
+        model = ae_zoo.VariationalAutoencoder(
+            networks.dense_encoder(images.shape[1:], [4]),
+            networks.dense_decoder(2, [], images.shape[1:]),
+            prior=prior,
+        )
+        rows = evaluation.Likelihood(samples=5)(model, split(images, images))
+        assert [row.metric for row in rows] == names
 
 
 def contractive(units, latent_activation="sigmoid"):

@@ -14,7 +14,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import ae_zoo
-from ae_zoo import lite, networks
+from ae_zoo import layers, lite, networks
 from ae_zoo.export import FORMATS
 
 SHAPE = (4, 4, 1)
@@ -25,11 +25,15 @@ COMMON = {"reconstruct", "encode", "decode", "score"}
 
 @pytest.fixture(scope="module")
 def model():
-    """A variational model, which has every signature there is."""
+    """A variational model, which has every signature there is, of a learned prior."""
     keras.utils.set_random_seed(0)
-    return ae_zoo.VariationalAutoencoder(
-        networks.dense_encoder(SHAPE, [5]), networks.dense_decoder(3, [5], SHAPE)
-    )
+    prior = layers.RealNVP(couplings=2, units=4)
+    encoder = networks.dense_encoder(SHAPE, [5])
+    decoder = networks.dense_decoder(3, [5], SHAPE)
+    model = ae_zoo.VariationalAutoencoder(encoder, decoder, prior=prior)
+    for weight in prior.weights:
+        weight.assign(0.5 * keras.random.normal(weight.shape))
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +129,8 @@ def test_signatures_of_a_litert_file(model, lite_path, x):
     assert set(file.signatures["score"]["inputs"]) == {"x", "eps"}
     eps = np.random.default_rng(1).normal(size=(1, 3)).astype("float32")
     sample = file.run("sample", eps=eps)["reconstruction"]
-    np.testing.assert_allclose(sample, model.decode(eps), **SAME)
+    expected = model.decode(model.prior.from_normal(eps))
+    np.testing.assert_allclose(sample, expected, **SAME)
 
 
 def test_a_dynamic_batch_takes_any_size(model, x, tmp_path):
@@ -172,7 +177,7 @@ def test_the_description_beside_a_litert_file(lite_path):
         "input_range": [0.0, 1.0],
         "latent_shape": [3],
         "reconstruction_loss": "bernoulli",
-        "prior": "N(0, I)",
+        "prior": "RealNVP",
         "quantization": None,
         "licence": None,
     }

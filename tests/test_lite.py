@@ -237,7 +237,7 @@ def test_full_int8_has_no_score_under_a_learned_prior(learned_prior, tmp_path, x
     learned_prior.export(
         path, format="litert", quantization="int8", calibration=calibration
     )
-    with pytest.raises(ValueError, match="no signature 'score'"):
+    with pytest.raises(ValueError, match="learned prior, RealNVP here.*float32"):
         lite.load(path).score(x)
 
 
@@ -255,6 +255,8 @@ def test_score_that_cannot_be_computed(folder, tmp_path, x):
     (tmp_path / "alone.tflite").write_bytes(content)
     with pytest.raises(ValueError, match=r"(?s)'score'.*\['reconstruct'\].*sidecar"):
         lite.load(tmp_path / "alone.tflite").score(x)
+    with pytest.raises(ValueError, match="no signature 'sample'"):
+        lite.load(tmp_path / "alone.tflite").sample(3)
     path = tmp_path / "m.tflite"
     with_sidecar(path, content, variant="VariationalAutoencoder")
     with pytest.raises(ValueError, match="no signature 'score'"):

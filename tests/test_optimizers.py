@@ -72,6 +72,29 @@ def test_muon_takes_the_kernel_of_a_convolution_for_a_matrix():
     assert (np.abs(values - 1) < 0.4).all()
 
 
+@needs_muon
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.PReLU(alpha_initializer="zeros"),
+        keras.layers.DepthwiseConv2D(3, depthwise_initializer="zeros", use_bias=False),
+        keras.layers.Conv2D(
+            4, 3, name="excluded", kernel_initializer="zeros", use_bias=False
+        ),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_muon_leaves_what_is_no_matrix_to_adam(layer):
+    """Adam's first step is the learning rate in each weight, whatever the gradient."""
+    layer.build((None, 7, 7, 3))
+    (weight,) = layer.trainable_variables
+    optimizer = optimizers.muon(0.1, exclude_layers=["excluded"])
+    optimizer.build([weight])
+    gradient = np.random.default_rng(0).normal(size=weight.shape).astype("float32")
+    optimizer.apply([gradient])
+    np.testing.assert_allclose(weight, -0.1 * np.sign(gradient), rtol=1e-3)
+
+
 def test_old_keras_is_told_of(monkeypatch):
     monkeypatch.setattr(keras, "__version__", "3.12.4")
     with pytest.raises(RuntimeError, match="Upgrade Keras.*Received: Keras 3.12.4"):

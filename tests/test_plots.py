@@ -7,7 +7,7 @@ import pytest
 from matplotlib import image
 
 import ae_zoo
-from ae_zoo import data, networks, pictures, plots, zoo
+from ae_zoo import data, layers, networks, pictures, plots, zoo
 
 
 def test_image_rows_draws_black_and_white(tmp_path):
@@ -27,12 +27,26 @@ def test_image_rows_without_names_have_no_margin(tmp_path):
     assert is_black[: len(is_black) // 10].mean() > 0.6
 
 
-@pytest.mark.parametrize("latent_dim, rows", [(2, 5), (3, 8)])
-def test_manifold_draws_the_latent_space(tmp_path, monkeypatch, latent_dim, rows):
+def shifted_prior():
+    """Whose median is (0, 3), not the origin."""
+    prior = layers.RealNVP(couplings=1, units=4)
+    prior.build((None, 2))
+    prior.weights[-1].assign([0.0, -3.0])
+    return prior
+
+
+@pytest.mark.parametrize(
+    "latent_dim, rows, prior, centre",
+    [(2, 5, None, [0, 0]), (2, 5, shifted_prior, [0, 3]), (3, 8, None, None)],
+)
+def test_manifold_draws_the_latent_space(
+    tmp_path, monkeypatch, latent_dim, rows, prior, centre
+):
     shape = (4, 4, 1)
     model = ae_zoo.VariationalAutoencoder(
         networks.dense_encoder(shape, [8]),
         networks.dense_decoder(latent_dim, [], shape),
+        prior=prior and prior(),
     )
     x = np.random.default_rng(0).random((20, *shape), dtype="float32")
     drawn = []
@@ -41,8 +55,8 @@ def test_manifold_draws_the_latent_space(tmp_path, monkeypatch, latent_dim, rows
     images = np.stack(drawn)
     assert images.shape == (rows, 5, *shape)
     if latent_dim == 2:
-        # An odd number of steps passes through the origin in the middle.
-        expected = model.decode(np.zeros((1, 2), "float32"))[0]
+        # An odd number of steps passes through the median in the middle.
+        expected = model.decode(np.array([centre], "float32"))[0]
         received = images[2, 2]
     else:
         expected, received = model.reconstruct(x[-1:])[0], images[-1, -1]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import cards, evaluation, latency, lite, networks, quantization
+from ae_zoo import cards, evaluation, latency, layers, lite, networks, quantization
 from ae_zoo.export import litert, parity
 from ae_zoo.recipe import load_recipe
 
@@ -141,8 +141,13 @@ def test_files_of_two_batch_sizes_compute_the_same(model, x, tmp_path):
     np.testing.assert_array_equal(*outputs)
 
 
-def test_protocols_run_on_a_file(tmp_path):
+@pytest.mark.parametrize("prior", [None, layers.RealNVP(couplings=2, units=4)])
+def test_protocols_run_on_a_file(tmp_path, prior):
     model = ae_zoo.load(NAME)
+    if prior is not None:
+        model = ae_zoo.VariationalAutoencoder(model.encoder, model.decoder, prior=prior)
+        for weight in prior.weights:
+            weight.assign(0.2 * keras.random.normal(weight.shape, seed=1))
     model.export(tmp_path / "m.tflite", format="litert", batch_size=16)
     exported = quantization.LiteRTModel(tmp_path / "m.tflite", model)
     _, recipe = load_recipe(NAME)

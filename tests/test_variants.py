@@ -412,6 +412,33 @@ def test_the_bounds_of_a_learned_prior():
         assert error < 0.1
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_gradient_of_a_learned_prior(k):
+    """Against central differences of the loss, of equal draws."""
+    gaussian = LinearGaussian(k, scale=1.3, beta=0.7, prior=trained_prior(D))
+    model, prior = gaussian.model, gaussian.model.prior
+    start = [weight.numpy() for weight in prior.weights]
+    direction = [0.1 * normal(*w.shape, seed=s) for s, w in enumerate(start)]
+
+    def loss(step):
+        for weight, value, change in zip(prior.weights, start, direction, strict=True):
+            weight.assign(value + step * change)
+        model.compile(keras.optimizers.SGD(1.0))
+        # The mean over many draws, so that float32 resolves the difference.
+        x = repeated(gaussian, 500)
+        return model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)["loss"]
+
+    expected = (loss(0.05) - loss(-0.05)) / 0.1
+    loss(0.0)
+    model._training_seeds.state.assign([model.seed, 0])  # where evaluation begins
+    x = repeated(gaussian, 500)
+    model.fit(x, batch_size=len(x), shuffle=False, verbose=0)
+    gradient = [a - b.numpy() for a, b in zip(start, prior.weights, strict=True)]
+    slope = sum((g * c).sum() for g, c in zip(gradient, direction, strict=True))
+    assert abs(expected) > 0.01
+    assert slope == pytest.approx(expected, rel=0.01)
+
+
 def test_samples_come_from_the_learned_prior():
     gaussian, _, _ = with_gaussian_prior()
     samples = gaussian.model.sample(4000, seed=1).numpy()

@@ -100,20 +100,26 @@ class LiteModel(Signatures):
             ValueError: n < 1, the file cannot decode, or the model has no prior.
         """
         validation.check_at_least("n", n, 1)
-        if "decode" in self.signatures and "sample" not in self.signatures:
+        if "decode" in self.signatures and "posterior" not in self.signatures:
             raise ValueError(
                 "`sample` needs a variational model: the codes of others follow no "
                 "prior. Decode codes of your own with `decode`."
             )
+        self._check_has("sample")
         return self._run_for_one("sample", eps=self._draws((n,), seed))
 
     def _score_in_float(self, x, seed):
         loss = losses.LOSSES.get(self.metadata.get("reconstruction_loss"))
         is_variational = self.metadata.get("variant") == "VariationalAutoencoder"
         needed = {"posterior", "decode"} if is_variational else {"reconstruct"}
-        has_learned_prior = self.metadata.get("prior") not in (None, "N(0, I)")
-        if loss is None or has_learned_prior or not needed <= set(self.signatures):
+        if loss is None or not needed <= set(self.signatures):
             self._check_has("score")
+        if self.metadata.get("prior") not in (None, "N(0, I)"):
+            raise ValueError(
+                "The file has no signature 'score', and the KL to a learned prior, "
+                f"{self.metadata['prior']} here, cannot be computed without it. Export "
+                "the model in float32, or with quantization='float16' or 'dynamic'."
+            )
         support = self.metadata.get("input_range")
         validation.check_array(x, "x", self.input_shape[1:], support)
         x = np.asarray(x, "float32")

@@ -34,14 +34,15 @@ class VariationalAutoencoder(Autoencoder):
         beta: β, the weight of the KL (Higgins et al. 2017). The metric `kl` shows the
             KL without it.
         importance_samples: k, how often a step decodes each sample.
-        prior: p(z): None for N(0, I), or a layer with `log_prob` and `from_normal`,
-            such as `ae_zoo.layers.RealNVP`.
+        prior: p(z): None for N(0, I), or a layer such as `ae_zoo.layers.RealNVP`, with
+            the methods `log_prob`, codes (batch, ...) to (batch,) in float32, and
+            `from_normal`, draws of N(0, I) to codes of the same shape.
         **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
 
     Raises:
         TypeError: The prior is no such layer.
-        ValueError: β < 0, k no integer ≥ 1, or a tied decoder, which has no place for
-            the heads.
+        ValueError: β < 0, k no integer ≥ 1, a prior that was built for codes of another
+            shape, or a tied decoder, which has no place for the heads.
 
     Example:
 
@@ -77,8 +78,8 @@ class VariationalAutoencoder(Autoencoder):
         self._log_var_head = keras.layers.Dense(
             self.latent_shape[-1], name="log_var", dtype=self.dtype_policy
         )
-        if self.prior is not None and not self.prior.built:
-            self.prior.build((None, *self.latent_shape))
+        if self.prior is not None:
+            _build_prior(self.prior, self.latent_shape)
         super().build(input_shape)
 
     def _check_code(self, code_shape):
@@ -91,13 +92,17 @@ class VariationalAutoencoder(Autoencoder):
         return self.beta
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
+        self.check_bound(self.importance_samples, loss)
+        super().compile(optimizer, loss, **kwargs)
+
+    def check_bound(self, importance_samples, loss):
+        """Refuses a loss of which no bound of so many samples can be made."""
         is_own = loss is None or type(loss) is type(self.reconstruction_loss)
-        if self.importance_samples > 1 and not is_own:
+        if importance_samples > 1 and not is_own:
             raise ValueError(
                 "The importance-weighted bound is made of the model's own likelihood. "
                 "Compile without a loss, or set importance_samples=1."
             )
-        super().compile(optimizer, loss, **kwargs)
 
     def bottleneck(self, code, training=False):
         return self._mean_head(code)
@@ -119,15 +124,12 @@ class VariationalAutoencoder(Autoencoder):
         )
         z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
         beta = self.annealed("penalty_weight", training)
+        kl = self.kl(mean, log_var, z)
         if k == 1:
-            z = ops.squeeze(z, axis=0)
-            kl = self.kl(mean, log_var, z)
-            return self.decoder(z, training=training), kl, beta * kl
-        bound, reconstructions, kl = self._importance_weighted_bound(
+            return self._decode_all(z, training), kl, beta * kl
+        bound, reconstructions = self._importance_weighted_bound(
             y, z, noise, log_var, beta, training
         )
-        if self.prior is None:
-            kl = penalties.gaussian_kl(mean, log_var)
         reconstruction = reconstructions[: ops.shape(mean)[0]]
         # Keras counts ℓ of the first draw; what joins it here turns the sum into the
         # bound, in value and in gradient.
@@ -135,14 +137,14 @@ class VariationalAutoencoder(Autoencoder):
         return reconstruction, kl, bound - first
 
     def kl(self, mean, log_var, z):
-        """KL(q(z|x) ‖ p(z)) of each sample; under a learned prior by one draw.
+        """KL(q(z|x) ‖ p(z)) of each sample; under a learned prior by draws of q.
 
-        That is −H(q) − log p(z), with the entropy of q in closed form.
+        That is −H(q) − E log p(z), with the entropy of q in closed form.
 
         Args:
-            mean: μ, (batch, ...), as all others.
-            log_var: log σ².
-            z: A draw of q.
+            mean: μ, (batch, ...).
+            log_var: log σ², (batch, ...).
+            z: k draws of q, (k, batch, ...).
 
         Returns:
             (batch,), in nats.
@@ -151,10 +153,10 @@ class VariationalAutoencoder(Autoencoder):
             return penalties.gaussian_kl(mean, log_var)
         entropy = 0.5 * (log_var + 1 + math.log(2 * math.pi))
         entropy = ops.sum(entropy, axis=tuple(range(1, len(entropy.shape))))
-        return -entropy - self.prior.log_prob(z)
+        return -entropy - ops.mean(_log_prior(self.prior, z), axis=0)
 
     def _importance_weighted_bound(self, y, z, noise, log_var, beta, training):
-        """The bound, the reconstructions of its draws, (k * batch, ...), and their KL.
+        """The bound, and the reconstructions of its draws, (k * batch, ...).
 
         The gradient of q is that of Tucker et al. 2019, "Doubly reparameterized
         gradient estimators for Monte Carlo objectives": of equal mean, as a rule of
@@ -169,14 +171,14 @@ class VariationalAutoencoder(Autoencoder):
         log_var = ops.stop_gradient(log_var)
         precision = ops.exp(-0.5 * ops.maximum(log_var, -20.0))
         noise = noise + (z - ops.stop_gradient(z)) * precision
-        log_ratio = _log_prior_over_posterior(self.prior, z, noise, log_var)
+        log_ratio = _log_prior(self.prior, z) - _log_posterior(noise, log_var)
         loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
         log_weight = beta * log_ratio - loss  # (k, batch)
         share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
         factor = 1 - beta * (1 - share)
         factors.append(ops.reshape(factor, (z.shape[0], -1, *[1] * (z.ndim - 2))))
         bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
-        return bound, reconstructions, -ops.mean(log_ratio, axis=0)
+        return bound, reconstructions
 
     def _decode_all(self, z, training=False):
         return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
@@ -205,7 +207,7 @@ class VariationalAutoencoder(Autoencoder):
     def _score(self, x, eps):  # the negative ELBO
         mean, log_var = self.posterior(x)
         z = mean + ops.exp(0.5 * log_var) * eps
-        kl = self.kl(mean, log_var, z)
+        kl = self.kl(mean, log_var, ops.expand_dims(z, axis=0))
         return kl + self.reconstruction_loss.call(x, self.decoder(z))
 
     def score(self, x, batch_size=256, seed=0):
@@ -298,7 +300,8 @@ class VariationalAutoencoder(Autoencoder):
             z = mean + ops.exp(0.5 * log_var) * noise
             log_weight = _per_draw(
                 self.reconstruction_loss.log_prob, x, self._decode_all(z), chunk
-            ) + _log_prior_over_posterior(self.prior, z, noise, log_var)
+            )
+            log_weight += _log_prior(self.prior, z) - _log_posterior(noise, log_var)
             is_wanted = tf.range(first, first + chunk) < samples
             log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
             total = tf.reduce_logsumexp(
@@ -324,18 +327,22 @@ def _with_gradient_times(factors, z):
     return identity(z)
 
 
-def _log_prior_over_posterior(prior, z, noise, log_var):
-    """log p(z) − log q(z|x) of z = μ + σε: (k, batch, d) to (k, batch).
-
-    The density of q is one of ε and not of (z − μ)/σ, which for a small σ is 0/0.
-    """
-    z, noise, log_var = (ops.cast(value, "float32") for value in (z, noise, log_var))
-    log_ratio = 0.5 * (log_var + ops.square(noise))  # + ½ d log 2π
+def _log_prior(prior, z):
+    """log p(z): (k, batch, ...) to (k, batch)."""
+    z = ops.cast(z, "float32")
     if prior is None:
-        return _sum_over_units(log_ratio - 0.5 * ops.square(z))
-    log_posterior = -_sum_over_units(log_ratio + 0.5 * math.log(2 * math.pi))
-    codes = ops.reshape(z, (-1, *z.shape[2:]))
-    return ops.reshape(prior.log_prob(codes), (z.shape[0], -1)) - log_posterior
+        return -0.5 * _sum_over_units(ops.square(z) + math.log(2 * math.pi))
+    log_prob = prior.log_prob(ops.reshape(z, (-1, *z.shape[2:])))
+    return ops.reshape(log_prob, (z.shape[0], -1))
+
+
+def _log_posterior(noise, log_var):
+    """log q(z|x) of z = μ + σε: (k, batch, ...) to (k, batch).
+
+    A density of ε and not of (z − μ)/σ, which for a small σ is 0/0.
+    """
+    noise, log_var = ops.cast(noise, "float32"), ops.cast(log_var, "float32")
+    return -0.5 * _sum_over_units(ops.square(noise) + log_var + math.log(2 * math.pi))
 
 
 def _sum_over_units(values):
@@ -356,4 +363,15 @@ def _check_prior(prior):
             "`prior` must be None, for N(0, I), or a Keras layer with `log_prob` and "
             "`from_normal`, such as ae_zoo.layers.RealNVP(). Received: "
             f"{type(prior).__name__}"
+        )
+
+
+def _build_prior(prior, latent_shape):
+    if not prior.built:
+        prior.build((None, *latent_shape))
+    shape = (prior.get_build_config() or {}).get("input_shape", (None, *latent_shape))
+    if tuple(shape[1:]) != tuple(latent_shape):
+        raise ValueError(
+            f"The prior was built for codes of shape {tuple(shape[1:])}, and those of "
+            f"this model are {tuple(latent_shape)}. Give it a new layer."
         )
