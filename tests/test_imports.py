@@ -11,12 +11,12 @@ PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 # From the ground up: a room may use the rooms before it and its own.
 ROOMS = [
     "names",
+    "validation",
     "corruptions",
     "layers",
     "losses",
     "replicas",
     "penalties",
-    "validation",
     "lite",
     "networks",
     "optimizers",
