@@ -63,6 +63,6 @@ recipe = Recipe(
     paper="Kingma & Welling 2014, ICLR",
     limits="The prior is learned, where the published network has N(0, I) and a second "
     "level. Trained by an importance-weighted bound of one draw at first and of six at "
-    "the end, which `fit` goes on with. The likelihood is one of binarized images: draw "
-    "each pixel from Bernoulli(x) first.",
+    "the end, which `fit` goes on with. The likelihood is one of binarized images: "
+    "draw each pixel from Bernoulli(x) first.",
 )
