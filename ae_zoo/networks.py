@@ -89,14 +89,7 @@ def convolutional_encoder(
     inputs = keras.Input(input_shape)
     x = inputs
     for channels in filters:
-        x = keras.layers.Conv2D(
-            channels,
-            kernel_size,
-            strides=2,
-            padding="same",
-            activation=activation,
-            kernel_initializer=_initializer(activation),
-        )(x)
+        x = _convolution(channels, kernel_size, activation, strides=2)(x)
     if latent_dim is not None:
         x = keras.layers.Dense(latent_dim)(keras.layers.Flatten()(x))
     return keras.Model(inputs, x, name="encoder")
@@ -178,14 +171,7 @@ def u_net_encoder(input_shape, filters, activation="relu"):
     """
 
     def convolution(x, channels, strides=1):
-        return keras.layers.Conv2D(
-            channels,
-            3,
-            strides,
-            padding="same",
-            activation=activation,
-            kernel_initializer=_initializer(activation),
-        )(x)
+        return _convolution(channels, 3, activation, strides)(x)
 
     inputs = keras.Input(input_shape)
     x = convolution(inputs, filters[0])
@@ -249,14 +235,8 @@ def residual_encoder(
     (None, 256)
     """
     inputs = keras.Input(input_shape)
-    x = keras.layers.Conv2D(
-        channels,
-        patch_size + patch_size // 2,
-        strides=patch_size,
-        padding="same",
-        activation=activation,
-        kernel_initializer=_initializer(activation),
-    )(inputs)
+    width = patch_size + patch_size // 2
+    x = _convolution(channels, width, activation, strides=patch_size)(inputs)
     x = _residual_convolutions(x, blocks, activation)
     x = keras.layers.Flatten()(x)
     x = _dense(units, activation, "from_grid")(x)
@@ -385,6 +365,17 @@ def _dense(units, activation, name=None):
     )
 
 
+def _convolution(channels, kernel_size, activation, strides=1):
+    return keras.layers.Conv2D(
+        channels,
+        kernel_size,
+        strides,
+        padding="same",
+        activation=activation,
+        kernel_initializer=_initializer(activation),
+    )
+
+
 def _initializer(activation):
     # He's variance for half-dead rectifiers, Glorot's for the others.
     rectifiers = ("relu", "leaky_relu", "elu", "gelu", "silu", "swish", "selu")
@@ -393,13 +384,7 @@ def _initializer(activation):
 
 def _residual_convolutions(x, blocks, activation):
     for _ in range(blocks):
-        change = keras.layers.Conv2D(
-            x.shape[-1],
-            3,
-            padding="same",
-            activation=activation,
-            kernel_initializer=_initializer(activation),
-        )(x)
+        change = _convolution(x.shape[-1], 3, activation)(x)
         x = keras.layers.Add()([x, change])
     return x
 
