@@ -62,6 +62,12 @@ def gaussian_kl(mean, log_var):
     return 0.5 * _sum_over_units(ops.square(mean) + ops.exp(log_var) - log_var - 1.0)
 
 
+def gaussian_entropy(log_var):
+    """H(N(μ, diag σ²)) = ½ Σⱼ (1 + log 2π + log σⱼ²): (batch, ...) to (batch,)."""
+    log_var = ops.cast(log_var, "float32")
+    return 0.5 * _sum_over_units(log_var + 1.0 + math.log(2 * math.pi))
+
+
 def jacobian_closed_form(dense, code):
     """‖J_f(x)‖²_F of a one-layer encoder z = f(Wᵀx + b).
 

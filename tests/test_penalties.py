@@ -58,6 +58,12 @@ def test_gaussian_kl_by_hand():
     np.testing.assert_allclose(penalties.gaussian_kl(mean, log_var), expected, **CLOSE)
 
 
+def test_gaussian_entropy_by_scipy():
+    log_var = np.array([[0.3, -2.0, 4.0], [0.0, 1.0, -9.0]], "float32")
+    expected = stats.norm(0, np.exp(log_var / 2)).entropy().sum(axis=1)
+    np.testing.assert_allclose(penalties.gaussian_entropy(log_var), expected, **CLOSE)
+
+
 def test_gaussian_kl_is_the_mean_log_ratio_of_its_draws():
     mean, log_var = normal(1, 3), normal(1, 3, seed=1)
     deviation = np.exp(log_var / 2)

@@ -151,9 +151,8 @@ class VariationalAutoencoder(Autoencoder):
         """
         if self.prior is None:
             return penalties.gaussian_kl(mean, log_var)
-        entropy = 0.5 * (log_var + 1 + math.log(2 * math.pi))
-        entropy = ops.sum(entropy, axis=tuple(range(1, len(entropy.shape))))
-        return -entropy - ops.mean(_log_prior(self.prior, z), axis=0)
+        log_prior = ops.mean(_log_prior(self.prior, z), axis=0)
+        return -penalties.gaussian_entropy(log_var) - log_prior
 
     def _importance_weighted_bound(self, y, z, noise, log_var, beta, training):
         """The bound, and the reconstructions of its draws, (k * batch, ...).
