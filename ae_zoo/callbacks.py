@@ -86,12 +86,15 @@ class Anneal(keras.callbacks.Callback):
 
 
 class ReviveUnits(keras.callbacks.Callback):
-    """Gives units that no sample activates a new kernel: what the model misses most.
+    """Gives units that no sample activates new weights: what the model misses most.
 
     Before an epoch, the kernel of each dead unit becomes the reconstruction error of a
     sample, drawn with a probability that grows with the error, as long as the kernels
     of living units are; dictionary learning replaces unused atoms so (Aharon et al.
-    2006, "K-SVD"). For a `SparseAutoencoder` whose encoder is one dense layer.
+    2006, "K-SVD"). Behind other layers, the kernel is the error as they show it: their
+    output for the sample less that for its reconstruction. A decoder of one `Dense`
+    layer gets the error itself as the unit's atom. For a `SparseAutoencoder`
+    whose encoder ends in a `Dense` layer.
 
     Args:
         samples: () → training samples, (samples, ...), called when training begins.
@@ -120,31 +123,46 @@ class ReviveUnits(keras.callbacks.Callback):
                 "ReviveUnits looks for units that are exactly 0, which only those of a "
                 f"SparseAutoencoder are. Received: {type(self.model).__name__}"
             )
-        chain = networks.dense_chain(self.model.encoder)
-        if len(chain) != 1 or not chain[0].use_bias:
+        encoder = self.model.encoder
+        last = encoder.layers[-1]
+        if type(last) is not keras.layers.Dense or not last.use_bias:
             raise ValueError(
-                "ReviveUnits needs an encoder of one Dense layer with a bias, whose "
-                "kernels look like samples. Received the encoder "
-                f"{self.model.encoder.name!r}, a chain of {len(chain)} Dense layers."
+                "ReviveUnits needs an encoder that ends in a Dense layer with a bias. "
+                f"Received the encoder {encoder.name!r}, which ends in {last!r}."
             )
-        self._dense = chain[0]
+        self._dense = last
+        self._features = keras.Model(encoder.inputs, last.input)
+        self._dictionary = networks.dictionary(self.model.decoder)
         self._x = np.asarray(self._samples(), "float32")
 
     def on_epoch_begin(self, epoch, logs=None):
         if not 1 <= epoch <= self._epochs:
             return
         alive = (self.model.encode(self._x).numpy() != 0).any(axis=0)
-        dead = np.flatnonzero(~alive)
-        if not dead.size or not alive.any():
+        if alive.all() or not alive.any():
             return
-        missed = self._x - self.model.reconstruct(self._x).numpy()
-        missed = missed.reshape(len(missed), -1)
-        norms = np.linalg.norm(missed, axis=1)
+        reconstructions = self.model.reconstruct(self._x).numpy()
+        missed = (self._x - reconstructions).reshape(len(self._x), -1)
+        energy = np.square(missed).sum(axis=1)
         # The same draw on every worker, and in a run that was interrupted.
         random = np.random.default_rng(epoch)
-        rows = random.choice(len(missed), dead.size, p=norms**2 / np.sum(norms**2))
+        dead = np.count_nonzero(~alive)
+        rows = random.choice(len(missed), dead, p=energy / energy.sum())
+        seen = self._seen(self._x[rows]) - self._seen(reconstructions[rows])
         kernel, bias = (weight.numpy() for weight in self._dense.weights)
-        length = np.median(np.linalg.norm(kernel[:, alive], axis=0))
-        kernel[:, dead] = (missed[rows] * (length / norms[rows, None])).T
-        bias[dead] = np.median(bias[alive])
+        kernel[:, ~alive] = _as_long_as(kernel[:, alive].T, seen).T
+        bias[~alive] = np.median(bias[alive])
         self._dense.set_weights([kernel, bias])
+        if self._dictionary is not None:
+            atoms, *bias = (weight.numpy() for weight in self._dictionary.weights)
+            atoms[~alive] = _as_long_as(atoms[alive], missed[rows])
+            self._dictionary.set_weights([atoms, *bias])
+
+    def _seen(self, x):
+        return self._features(x, training=False).numpy().astype("float32")
+
+
+def _as_long_as(rows, others):
+    """`others`, each of the median length of `rows`."""
+    length = np.median(np.linalg.norm(rows, axis=1))
+    return others * (length / np.linalg.norm(others, axis=1, keepdims=True))

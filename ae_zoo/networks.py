@@ -356,6 +356,20 @@ def dense_chain(encoder):
     return layers if is_chain else []
 
 
+def dictionary(decoder):
+    """The `Dense` layer of a decoder that has no other with weights: x̂ = f(W z + b).
+
+    Returns:
+        The layer, whose kernel holds an atom of the size of a sample for each unit of
+        the code; None where the decoder is anything else.
+    """
+    layers = [layer for layer in decoder.layers if layer.weights]
+    if len(layers) != 1 or type(layers[0]) is not keras.layers.Dense:
+        return None
+    size = (decoder.input_shape[1:], decoder.output_shape[1:])
+    return layers[0] if layers[0].kernel.shape == tuple(map(math.prod, size)) else None
+
+
 def _dense(units, activation, name=None):
     return keras.layers.Dense(
         units,

@@ -236,20 +236,15 @@ def filters(model, path, most=100):
 def _unit_weights(model):
     height, width, *channels = (*model.input_shape[1:], 0)[:4]
     encoder = networks.dense_chain(model.encoder)
-    decoder = [
-        layer for layer in model.decoder.layers if isinstance(layer, keras.layers.Dense)
-    ]
-    if channels[:1] != [1] or not encoder:
+    dictionary = networks.dictionary(model.decoder)
+    if channels[:1] != [1] or not (encoder or dictionary):
         raise ValueError(
-            "Filters are drawn of a dense encoder of grey images, (height, width, 1). "
-            f"Received a {type(model).__name__} of inputs {model.input_shape[1:]} with "
-            f"the encoder {model.encoder.name!r}"
+            "Filters are drawn of grey images, (height, width, 1), and a dense encoder "
+            f"or a decoder of one dense layer. Received a {type(model).__name__} of "
+            f"inputs {model.input_shape[1:]} with the encoder {model.encoder.name!r}"
         )
-    if len(encoder) == len(decoder) == 1:
-        weights = np.asarray(decoder[0].kernel)  # (units, n)
-    else:
-        weights = np.asarray(encoder[0].kernel).T
-    return weights.reshape(-1, height, width)
+    weights = encoder[0].kernel.numpy().T if dictionary is None else dictionary.kernel
+    return np.asarray(weights).reshape(-1, height, width)
 
 
 def _grid(count):

@@ -1,35 +1,46 @@
-"""A k-sparse autoencoder on MNIST: 1000 tied linear units, the 25 largest kept.
+"""A k-sparse autoencoder on MNIST: 1000 units, the 25 largest kept.
 
 Source: Makhzani & Frey 2013, "k-Sparse autoencoders", section 4; at test time 75 units
 are kept, as the paper advises (α = 3), and k falls from 100 in the first half of the
-training. Beyond the paper, kernels begin small, so that what is left of their noise
-does not disturb the codes; a share of the inputs is dropped, which spreads the work
-over more units (and makes the result depend on the number of replicas); and dead units
-are revived.
+training. The paper's units look at pixels, and are tied; these look at how much of
+each of 64 learned strokes a sixteenth of the image holds, which a digit moved by a
+pixel hardly changes. The decoder stays the paper's: a linear dictionary. Pooled values
+are compressed by a root, so that thick strokes do not outweigh thin ones, and
+normalized (which makes the result depend on the number of replicas); kernels begin
+small, so that what is left of their noise does not disturb the codes; digits are
+turned, sheared and scaled a little; and dead units are revived.
 Command: ae-zoo train sparse_mnist
-Wall time: 8 min on 2 cores of AMD EPYC, shared with other work.
-Expected: 75 active units per sample, dead units 0.9 %, test squared error 6.992,
-linear-probe error 1.95 %; the paper 1.35 %, raw inputs 7.36 %.
 """
 
 import keras
+from keras import layers
 
 from ae_zoo import Recipe, SparseAutoencoder, callbacks, data, evaluation
 
 INPUT_SHAPE = (28, 28, 1)
 UNITS = 1000
-EPOCHS = 40
+EPOCHS = 20
+
+
+def dense(units, name):
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    return layers.Dense(units, kernel_initializer=small, name=name)
 
 
 def build():
-    inputs = keras.Input(INPUT_SHAPE)
-    x = keras.layers.Flatten()(inputs)
-    x = keras.layers.Dropout(0.3)(x)
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    code = keras.layers.Dense(UNITS, kernel_initializer=small)(x)
+    image = keras.Input(INPUT_SHAPE)
+    x = layers.Conv2D(64, 7, padding="same", activation="relu")(image)
+    x = layers.AveragePooling2D(9, strides=7, padding="same")(x)
+    x = (x + 1e-3) ** 0.5  # the slope of a root at 0 is infinite
+    x = layers.Flatten()(x)
+    x = layers.BatchNormalization(center=False, scale=False)(x)
+    code = dense(UNITS, "code")(x)
+
+    kept = keras.Input((UNITS,))
+    reconstruction = layers.Reshape(INPUT_SHAPE)(dense(28 * 28, "dictionary")(kept))
     return SparseAutoencoder(
-        keras.Model(inputs, code, name="encoder"),
-        "tied",
+        keras.Model(image, code, name="encoder"),
+        keras.Model(kept, reconstruction, name="decoder"),
         sparsity="k",
         k=25,
         k_inference=75,
@@ -49,7 +60,7 @@ def some_digits():
 def training_callbacks():
     return [
         callbacks.Anneal("k", start=100, epochs=EPOCHS // 2),
-        callbacks.ReviveUnits(some_digits, epochs=EPOCHS - 10),
+        callbacks.ReviveUnits(some_digits, epochs=EPOCHS - 5),
     ]
 
 
@@ -58,7 +69,8 @@ recipe = Recipe(
     dataset="mnist",
     task="Describe MNIST digits by a few of 1000 learned strokes.",
     epochs=EPOCHS,
-    batch_size=128,
+    batch_size=250,
+    augment=data.random_affine(share=1.0),
     optimizer=optimizer,
     callbacks=training_callbacks,
     metrics=(
@@ -68,7 +80,7 @@ recipe = Recipe(
             inverse_regularizations=(0.01, 0.03, 0.1),
             iterations=150,
             published=1.35,
-            source="Makhzani & Frey 2013",
+            source="Makhzani & Frey 2013, one dense layer",
         ),
     ),
     paper="Makhzani & Frey 2013, arXiv:1312.5663",
