@@ -124,14 +124,14 @@ class ReviveUnits(keras.callbacks.Callback):
                 f"SparseAutoencoder are. Received: {type(self.model).__name__}"
             )
         encoder = self.model.encoder
-        last = encoder.layers[-1]
-        if type(last) is not keras.layers.Dense or not last.use_bias:
+        self._dense = networks.code_layer(encoder)
+        if self._dense is None or not self._dense.use_bias:
             raise ValueError(
                 "ReviveUnits needs an encoder that ends in a Dense layer with a bias. "
-                f"Received the encoder {encoder.name!r}, which ends in {last!r}."
+                f"Received the encoder {encoder.name!r} of the layers "
+                f"{[type(layer).__name__ for layer in encoder.layers]}"
             )
-        self._dense = last
-        self._features = keras.Model(encoder.inputs, last.input)
+        self._features = keras.Model(encoder.input, self._dense.input)
         self._dictionary = networks.dictionary(self.model.decoder)
         self._x = np.asarray(self._samples(), "float32")
 

@@ -345,8 +345,7 @@ def dense_chain(encoder):
         keras.layers.Reshape,
         keras.layers.Dropout,
     )
-    # Only these two classes compute what their list of layers says.
-    if type(encoder).__name__ not in ("Functional", "Sequential"):
+    if not _lists_its_layers(encoder):
         return []
     layers = [layer for layer in encoder.layers if not isinstance(layer, shape_only)]
     is_chain = all(type(layer) is keras.layers.Dense for layer in layers) and all(
@@ -356,18 +355,34 @@ def dense_chain(encoder):
     return layers if is_chain else []
 
 
+def code_layer(encoder):
+    """The `Dense` layer whose output is the code; None where another layer's is."""
+    if not _lists_its_layers(encoder):
+        return None
+    last = encoder.layers[-1]
+    is_code = type(last) is keras.layers.Dense and last.output is encoder.outputs[0]
+    return last if is_code else None
+
+
 def dictionary(decoder):
-    """The `Dense` layer of a decoder that has no other with weights: x̂ = f(W z + b).
+    """The `Dense` layer of a decoder that learns nothing else: x̂ = f(W z + b).
 
     Returns:
         The layer, whose kernel holds an atom of the size of a sample for each unit of
         the code; None where the decoder is anything else.
     """
+    if not _lists_its_layers(decoder):
+        return None
     layers = [layer for layer in decoder.layers if layer.weights]
     if len(layers) != 1 or type(layers[0]) is not keras.layers.Dense:
         return None
-    size = (decoder.input_shape[1:], decoder.output_shape[1:])
-    return layers[0] if layers[0].kernel.shape == tuple(map(math.prod, size)) else None
+    sizes = math.prod(decoder.input_shape[1:]), math.prod(decoder.output_shape[1:])
+    return layers[0] if layers[0].kernel.shape == sizes else None
+
+
+def _lists_its_layers(model):
+    # Only these two classes compute what their list of layers says.
+    return type(model).__name__ in ("Functional", "Sequential")
 
 
 def _dense(units, activation, name=None):

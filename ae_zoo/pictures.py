@@ -81,5 +81,6 @@ def redraw(name_or_folder, recipe=None, data_dir=None):
 
 def _has_filters(model):
     # Deeper layers undo what the first one does: its weights alone look like noise.
+    is_shallow = len(networks.dense_chain(model.encoder)) == 1
     is_grey = model.input_shape[-1] == 1
-    return is_grey and len(networks.dense_chain(model.encoder)) == 1
+    return is_grey and (is_shallow or networks.dictionary(model.decoder) is not None)

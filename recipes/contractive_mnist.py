@@ -5,9 +5,9 @@ Command: ae-zoo train contractive_mnist
 Wall time: 3 min on 2 cores of AMD EPYC; 15 min to measure it, on cores that other work
 shared, because the twin without the penalty and two classifiers are trained for that.
 Expected: test binary cross-entropy per pixel 0.07165; Jacobian norm 9.141, the twin's
-19.96; saturated units 46.7 %, the twin's 10.9 %; fine-tuned error 1.08 % (1.11 ± 0.04 over
-three seeds) where the digits are turned, sheared and scaled a little, 1.26 % trained
-from scratch in the same way. The paper's 1.14 % is one without augmentation.
+19.96; saturated units 46.7 %, the twin's 10.9 %; fine-tuned error 1.08 % (1.11 ± 0.04
+over three seeds) where the digits are turned, sheared and scaled a little, 1.26 %
+trained from scratch in the same way. The paper's 1.14 % is without augmentation.
 """
 
 import keras

@@ -207,11 +207,67 @@ def test_units_are_revived_before_the_given_epochs_alone(images):
     np.testing.assert_array_equal(first[0], model.encoder.get_weights()[0])
 
 
-def test_deep_encoders_are_not_revived(images):
-    encoder = networks.dense_encoder(SHAPE, [20, 40])
-    model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=4)
+def test_behind_other_layers_a_dead_unit_becomes_what_they_show_of_a_sample(images):
+    encoder = networks.convolutional_encoder(SHAPE, [3], latent_dim=30)
+    decoder = networks.dense_decoder(30, [], SHAPE, output="linear")
+    model = ae_zoo.SparseAutoencoder(
+        encoder, decoder, sparsity="k", k=4, reconstruction_loss="gaussian"
+    )
     model.compile("sgd")
-    with pytest.raises(ValueError, match="a chain of 2 Dense layers"):
+    code, dictionary = encoder.layers[-1], decoder.get_layer("to_output")
+    code.bias.assign(np.where(np.arange(30) == 7, -1000, code.bias))
+    dictionary.bias.assign(np.linspace(-1, 1, 64))
+    alive = (model.encode(images).numpy() != 0).any(axis=0)
+    before = [code.kernel.numpy(), dictionary.kernel.numpy()]
+    reconstructions = model.reconstruct(images).numpy()
+    features = keras.Sequential(encoder.layers[:-1])
+    missed = (images - reconstructions).reshape(len(images), -1)
+    seen = features(images).numpy() - features(reconstructions).numpy()
+
+    reviving = ReviveUnits(lambda: images, epochs=1)
+    reviving.set_model(model)
+    reviving.on_train_begin()
+    reviving.on_epoch_begin(1)
+
+    kernel, atoms = code.kernel.numpy().T, dictionary.kernel.numpy()
+    np.testing.assert_array_equal(kernel[alive], before[0].T[alive])
+    np.testing.assert_array_equal(atoms[alive], before[1][alive])
+    np.testing.assert_array_equal(dictionary.bias, np.linspace(-1, 1, 64, dtype="f"))
+    length = np.median(np.linalg.norm(before[1][alive], axis=1))
+    atom = missed * (length / np.linalg.norm(missed, axis=1, keepdims=True))
+    sample = np.abs(atom - atoms[7]).max(axis=1).argmin()
+    np.testing.assert_allclose(atoms[7], atom[sample], rtol=1e-4, atol=1e-6)
+    length = np.median(np.linalg.norm(before[0][:, alive], axis=0))
+    expected = seen[sample] * (length / np.linalg.norm(seen[sample]))
+    np.testing.assert_allclose(kernel[7], expected, rtol=1e-4, atol=1e-6)
+    assert code.bias[7] == np.median(code.bias.numpy()[alive])
+
+
+def test_units_of_a_deep_decoder_are_revived_in_the_encoder_alone(images):
+    model = ae_zoo.SparseAutoencoder(
+        networks.dense_encoder(SHAPE, [40]),
+        networks.dense_decoder(40, [30], SHAPE),
+        sparsity="k",
+        k=4,
+    )
+    model.compile(keras.optimizers.SGD(0.0))
+    model.encoder.layers[-1].bias.assign(np.where(np.arange(40) == 3, -1000.0, 0))
+    before = model.decoder.get_weights()
+    model.fit(images, epochs=2, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
+    assert model.encoder.layers[-1].bias[3] > -1000
+    for weights, unchanged in zip(model.decoder.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, unchanged)
+
+
+def test_only_units_of_a_dense_layer_are_revived(images):
+    model = ae_zoo.SparseAutoencoder(
+        networks.convolutional_encoder(SHAPE, [4]),
+        networks.convolutional_decoder(SHAPE, [4]),
+        sparsity="k",
+        k=4,
+    )
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="ends in a Dense layer.*Conv2D"):
         model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
 
 

@@ -207,3 +207,31 @@ def test_only_chains_of_dense_layers_can_be_tied(encoder):
     assert networks.dense_chain(encoder()) == []
     with pytest.raises(ValueError, match="'tied' needs.*chain of Dense.*Received"):
         networks.tied_decoder(encoder(), "sigmoid")
+
+
+def test_the_layer_of_the_code_and_the_dictionary():
+    encoder = networks.convolutional_encoder((8, 8, 1), [4], 5)
+    decoder = networks.dense_decoder(5, [], (8, 8, 1))
+    assert networks.code_layer(encoder) is encoder.layers[-1]
+    assert networks.dictionary(decoder) is decoder.get_layer("to_output")
+
+
+@pytest.mark.parametrize("model", [parallel, normalized, subclassed])
+def test_a_code_that_no_dense_layer_gives(model):
+    assert networks.code_layer(model()) is None
+    assert networks.dictionary(model()) is None
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        lambda: networks.dense_decoder(5, [4], (8,)),
+        lambda: networks.convolutional_decoder((8, 8, 1), [4], 5),
+        lambda: networks.tied_decoder(networks.dense_encoder((8,), [5]), "linear"),
+        lambda: keras.Sequential(
+            [keras.Input((4, 2)), keras.layers.Dense(4), keras.layers.Reshape((4, 4))]
+        ),
+    ],
+)
+def test_decoders_without_a_dictionary_of_their_own(decoder):
+    assert networks.dictionary(decoder()) is None

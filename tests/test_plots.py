@@ -110,7 +110,19 @@ def test_filters_of_a_decoder_of_its_own(tmp_path, monkeypatch, hidden):
     np.testing.assert_allclose(drawn.reshape(-1, 16), expected[order], atol=1e-6)
 
 
-def test_filters_need_a_dense_encoder_of_grey_images(tmp_path):
+def test_the_dictionary_of_a_convolutional_encoder_is_drawn(tmp_path, monkeypatch):
+    shape = (4, 4, 1)
+    model = ae_zoo.SparseAutoencoder(
+        networks.convolutional_encoder(shape, [2], latent_dim=3),
+        networks.dense_decoder(3, [], shape),
+    )
+    atoms = np.asarray(model.decoder.get_layer("to_output").kernel)
+    drawn = mosaic_of(model, monkeypatch, tmp_path / "filters.png")
+    order = np.argsort(-np.linalg.norm(atoms, axis=1))
+    np.testing.assert_array_equal(drawn.reshape(-1, 16), atoms[order])
+
+
+def test_filters_need_grey_images_and_a_dense_encoder_or_dictionary(tmp_path):
     coloured = dense_model([3], (2, 2, 3))
     shape = (4, 4, 1)
     convolutional = ae_zoo.ConvolutionalAutoencoder(
@@ -118,7 +130,7 @@ def test_filters_need_a_dense_encoder_of_grey_images(tmp_path):
         networks.convolutional_decoder(shape, [2]),
     )
     for model in (coloured, convolutional):
-        with pytest.raises(ValueError, match="dense encoder of grey images"):
+        with pytest.raises(ValueError, match="a dense encoder or a decoder of one"):
             plots.filters(model, tmp_path / "filters.png")
 
 
