@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 import ae_zoo
-from ae_zoo import evaluation, layers, losses, networks
+from ae_zoo import evaluation, layers, losses, models, networks
 from ae_zoo.evaluation import Split, Splits
 from ae_zoo.evaluation.protocol import _stated_once
 from ae_zoo.recipe import load_recipe
@@ -536,6 +536,32 @@ def test_linear_probe_of_codes_that_are_mostly_zero():
     compact = evaluation.classification._compact
     assert scipy.sparse.issparse(compact(x)) and compact(x + 1).shape == (400, 20)
     assert not scipy.sparse.issparse(compact(x + 1))
+
+
+def test_linear_probe_of_more_units_than_the_model_keeps(two_classes):
+    encoder = networks.dense_encoder((4,), [8])
+    model = models.SparseAutoencoder(encoder, "tied", sparsity="k", k=1)
+    more = models.SparseAutoencoder(encoder, "tied", sparsity="k", k=3)
+    protocol = evaluation.LinearProbe(inverse_regularizations=(1.0,))
+    own, expected = (protocol(m, two_classes)[0] for m in (model, more))
+    (row,) = dataclasses.replace(protocol, k=3)(model, two_classes)
+    assert row.value == expected.value != own.value
+    assert row.metric == "linear-probe error, 3 units kept, %"
+    assert np.count_nonzero(model.encode(two_classes.test.x)[0]) == 1
+
+
+def test_linear_probe_of_more_units_needs_a_k_sparse_model(two_classes):
+    encoder = networks.dense_encoder((4,), [8])
+    protocol = evaluation.LinearProbe(k=3)
+    for model in (
+        models.SparseAutoencoder(encoder, "tied", sparsity="l1"),
+        models.DeepAutoencoder(encoder, networks.dense_decoder(8, [], (4,))),
+    ):
+        with pytest.raises(ValueError, match="sparsity='k'.*Received"):
+            protocol(model, two_classes)
+    model = models.SparseAutoencoder(encoder, "tied", sparsity="k", k=1)
+    with pytest.raises(ValueError, match="the 8 units of the code. Received: 9"):
+        evaluation.LinearProbe(k=9)(model, two_classes)
 
 
 def test_linear_probe_may_stop_early(two_classes):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ae_zoo.evaluation.measures import flat
 from ae_zoo.evaluation.protocol import Protocol
+from ae_zoo.models import SparseAutoencoder
 
 # Test samples that may change sides on other hardware, of ten thousand.
 _UNDECIDED = 5
@@ -27,22 +28,38 @@ class LinearProbe(Protocol):
             square of 1.
         iterations: At most so many of L-BFGS; the last ones change little but the
             duration, most of all on raw inputs.
+        k: Units that the codes of a k-sparse model keep, in place of the model's own
+            number; more tell more (Makhzani & Frey 2013, section 2.1, keep αk). None
+            leaves the codes alone.
     """
 
     inverse_regularizations: tuple = (0.01, 0.1, 1.0, 10.0)
     iterations: int = 2000
+    k: int | None = None
 
     def __call__(self, model, splits):
+        name = "linear-probe error, %"
+        if self.k is not None:
+            name = f"linear-probe error, {self.k} units kept, %"
+            model = self._keeping_k(model)
         codes = [flat(model.encode(split.x).numpy()) for split in splits]
         return [
             self.headline(
-                "linear-probe error, %",
+                name,
                 self._error(codes, splits),
                 baseline=self._error([flat(split.x) for split in splits], splits),
                 baseline_name="raw inputs",
                 tolerance=100 * _UNDECIDED / 10_000,
             )
         ]
+
+    def _keeping_k(self, model):
+        if not isinstance(model, SparseAutoencoder) or model.sparsity != "k":
+            raise ValueError(
+                "LinearProbe(k=...) is for a SparseAutoencoder of sparsity='k'. "
+                f"Received: {type(model).__name__}"
+            )
+        return SparseAutoencoder(model.encoder, model.decoder, sparsity="k", k=self.k)
 
     def _error(self, features, splits):
         from sklearn.exceptions import ConvergenceWarning
