@@ -555,7 +555,7 @@ def test_linear_probe_of_more_units_needs_a_k_sparse_model(two_classes):
     protocol = evaluation.LinearProbe(k=3)
     for model in (
         models.SparseAutoencoder(encoder, "tied", sparsity="l1"),
-        models.DeepAutoencoder(encoder, networks.dense_decoder(8, [], (4,))),
+        models.ContractiveAutoencoder(encoder, "tied"),
     ):
         with pytest.raises(ValueError, match="sparsity='k'.*Received"):
             protocol(model, two_classes)
