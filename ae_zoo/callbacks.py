@@ -88,6 +88,7 @@ class Anneal(keras.callbacks.Callback):
 class ReviveUnits(keras.callbacks.Callback):
     """Gives units that no sample activates new weights: what the model misses most.
 
+    A unit counts as active among as many as training keeps, so list `Anneal` first.
     Before an epoch, the kernel of each dead unit becomes the reconstruction error of a
     sample, drawn with a probability that grows with the error, as long as the kernels
     of living units are; dictionary learning replaces unused atoms so (Aharon et al.
@@ -138,7 +139,7 @@ class ReviveUnits(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if not 1 <= epoch <= self._epochs:
             return
-        alive = (self.model.encode(self._x).numpy() != 0).any(axis=0)
+        alive = self._alive()
         if alive.all() or not alive.any():
             return
         reconstructions = self.model.reconstruct(self._x).numpy()
@@ -157,6 +158,17 @@ class ReviveUnits(keras.callbacks.Callback):
             atoms, *bias = (weight.numpy() for weight in self._dictionary.weights)
             atoms[~alive] = _as_long_as(atoms[alive], missed[rows])
             self._dictionary.set_weights([atoms, *bias])
+
+    def _alive(self):
+        """Which units some sample activates, of as many as training now keeps."""
+        codes = (
+            self.model.bottleneck(
+                self.model.encoder(self._x[start : start + 256], training=False),
+                training=True,
+            )
+            for start in range(0, len(self._x), 256)
+        )
+        return np.any([(code.numpy() != 0).any(axis=0) for code in codes], axis=0)
 
     def _seen(self, x):
         return self._features(x, training=False).numpy().astype("float32")
