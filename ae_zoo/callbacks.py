@@ -88,14 +88,14 @@ class Anneal(keras.callbacks.Callback):
 class ReviveUnits(keras.callbacks.Callback):
     """Gives units that no sample activates new weights: what the model misses most.
 
-    A unit counts as active among as many as training keeps, so list `Anneal` first.
     Before an epoch, the kernel of each dead unit becomes the reconstruction error of a
     sample, drawn with a probability that grows with the error, as long as the kernels
     of living units are; dictionary learning replaces unused atoms so (Aharon et al.
     2006, "K-SVD"). Behind other layers, the kernel is the error as they show it: their
     output for the sample less that for its reconstruction. A decoder of one `Dense`
-    layer gets the error itself as the unit's atom. For a `SparseAutoencoder`
-    whose encoder ends in a `Dense` layer.
+    layer gets the error itself as the unit's atom. Codes have as many units as training
+    keeps: list `Anneal` first. For a `SparseAutoencoder` whose encoder ends in a
+    `Dense` layer.
 
     Args:
         samples: () → training samples, (samples, ...), called when training begins.
@@ -139,10 +139,11 @@ class ReviveUnits(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if not 1 <= epoch <= self._epochs:
             return
-        alive = self._alive()
+        codes = self._codes()
+        alive = (codes != 0).any(axis=0)
         if alive.all() or not alive.any():
             return
-        reconstructions = self.model.reconstruct(self._x).numpy()
+        reconstructions = self.model.decode(codes).numpy()
         missed = (self._x - reconstructions).reshape(len(self._x), -1)
         energy = np.square(missed).sum(axis=1)
         # The same draw on every worker, and in a run that was interrupted.
@@ -159,16 +160,13 @@ class ReviveUnits(keras.callbacks.Callback):
             atoms[~alive] = _as_long_as(atoms[alive], missed[rows])
             self._dictionary.set_weights([atoms, *bias])
 
-    def _alive(self):
-        """Which units some sample activates, of as many as training now keeps."""
-        codes = (
-            self.model.bottleneck(
-                self.model.encoder(self._x[start : start + 256], training=False),
-                training=True,
-            )
-            for start in range(0, len(self._x), 256)
+    def _codes(self):
+        """Of as many units as training keeps now: at first more than the model's k."""
+        encoder, bottleneck = self.model.encoder, self.model.bottleneck
+        batches = (self._x[i : i + 256] for i in range(0, len(self._x), 256))
+        return np.concatenate(
+            [bottleneck(encoder(x, training=False), training=True) for x in batches]
         )
-        return np.any([(code.numpy() != 0).any(axis=0) for code in codes], axis=0)
 
     def _seen(self, x):
         return self._features(x, training=False).numpy().astype("float32")
