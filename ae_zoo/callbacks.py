@@ -86,15 +86,18 @@ class Anneal(keras.callbacks.Callback):
 
 
 class ReviveUnits(keras.callbacks.Callback):
-    """Gives units that no sample activates new weights: what the model misses most.
+    """Gives dead units, which no sample activates, new weights: what the model misses.
 
     Before an epoch, the kernel of each dead unit becomes the reconstruction error of a
     sample, drawn with a probability that grows with the error, as long as the kernels
     of living units are; dictionary learning replaces unused atoms so (Aharon et al.
-    2006, "K-SVD"). Behind other layers, the kernel is the error as they show it: their
-    output for the sample less that for its reconstruction. A decoder of one `Dense`
-    layer gets the error itself as the unit's atom. Codes have as many units as training
-    keeps: list `Anneal` first. For a `SparseAutoencoder` whose encoder ends in a
+    2006, "K-SVD"), and sparse autoencoders resample dead neurons. Behind other layers,
+    the kernel is the error as they show it: their output for the sample less that for
+    its reconstruction. A decoder of one `Dense` layer gets the error itself as the
+    unit's atom. The optimizer keeps its moments.
+
+    Dead is what training leaves out, with the k that it keeps at the time: list
+    `Anneal` before this callback. For a `SparseAutoencoder` whose encoder ends in a
     `Dense` layer.
 
     Args:
@@ -103,7 +106,8 @@ class ReviveUnits(keras.callbacks.Callback):
             units settle.
 
     Raises:
-        ValueError: `epochs` < 1, another variant, or another encoder.
+        ValueError: `epochs` < 1, another variant, or an encoder that does not end in a
+            `Dense` layer with a bias.
 
     Example:
 
@@ -126,11 +130,17 @@ class ReviveUnits(keras.callbacks.Callback):
             )
         encoder = self.model.encoder
         self._dense = networks.code_layer(encoder)
-        if self._dense is None or not self._dense.use_bias:
+        if self._dense is None:
             raise ValueError(
-                "ReviveUnits needs an encoder that ends in a Dense layer with a bias. "
-                f"Received the encoder {encoder.name!r} of the layers "
+                "ReviveUnits needs a Functional or Sequential encoder that ends in a "
+                "Dense layer, called there alone, whose output is (batch, units). "
+                f"Received a {type(encoder).__name__} of the layers "
                 f"{[type(layer).__name__ for layer in encoder.layers]}"
+            )
+        if not self._dense.use_bias:
+            raise ValueError(
+                "ReviveUnits sets the bias of revived units. Received the layer "
+                f"{self._dense.name!r} of use_bias=False; build it with use_bias=True."
             )
         self._features = keras.Model(encoder.input, self._dense.input)
         self._dictionary = networks.dictionary(self.model.decoder)
@@ -139,37 +149,45 @@ class ReviveUnits(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if not 1 <= epoch <= self._epochs:
             return
-        codes = self._codes()
+        codes = _in_batches(self._code, self._x)
         alive = (codes != 0).any(axis=0)
         if alive.all() or not alive.any():
             return
         reconstructions = self.model.decode(codes).numpy()
         missed = (self._x - reconstructions).reshape(len(self._x), -1)
         energy = np.square(missed).sum(axis=1)
+        if not 0 < energy.sum() < np.inf:
+            return
         # The same draw on every worker, and in a run that was interrupted.
         random = np.random.default_rng(epoch)
-        dead = np.count_nonzero(~alive)
-        rows = random.choice(len(missed), dead, p=energy / energy.sum())
+        dead = np.flatnonzero(~alive)
+        rows = random.choice(len(missed), dead.size, p=energy / energy.sum())
         seen = self._seen(self._x[rows]) - self._seen(reconstructions[rows])
+        is_seen = seen.any(axis=1)  # saturated layers may show nothing of an error
+        dead, rows, seen = dead[is_seen], rows[is_seen], seen[is_seen]
         kernel, bias = (weight.numpy() for weight in self._dense.weights)
-        kernel[:, ~alive] = _as_long_as(kernel[:, alive].T, seen).T
-        bias[~alive] = np.median(bias[alive])
+        kernel[:, dead] = _as_long_as(kernel[:, alive].T, seen).T
+        bias[dead] = np.median(bias[alive])
         self._dense.set_weights([kernel, bias])
         if self._dictionary is not None:
             atoms, *bias = (weight.numpy() for weight in self._dictionary.weights)
-            atoms[~alive] = _as_long_as(atoms[alive], missed[rows])
+            atoms[dead] = _as_long_as(atoms[alive], missed[rows])
             self._dictionary.set_weights([atoms, *bias])
 
-    def _codes(self):
-        """Of as many units as training keeps now: at first more than the model's k."""
-        encoder, bottleneck = self.model.encoder, self.model.bottleneck
-        batches = (self._x[i : i + 256] for i in range(0, len(self._x), 256))
-        return np.concatenate(
-            [bottleneck(encoder(x, training=False), training=True) for x in batches]
+    def _code(self, x):
+        """As training makes it, with the annealed k."""
+        return self.model.bottleneck(
+            self.model.encoder(x, training=False), training=True
         )
 
     def _seen(self, x):
-        return self._features(x, training=False).numpy().astype("float32")
+        return _in_batches(lambda x: self._features(x, training=False), x)
+
+
+def _in_batches(function, x, size=256):
+    return np.concatenate(
+        [np.float32(function(x[i : i + size])) for i in range(0, len(x), size)]
+    )
 
 
 def _as_long_as(rows, others):

@@ -9,6 +9,14 @@ import keras
 
 from ae_zoo.layers import TransposedDense
 
+_LISTING = ("Functional", "Sequential")  # subclasses may compute anything
+_SHAPE_ONLY = (
+    keras.layers.InputLayer,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Dropout,
+)
+
 
 def dense_encoder(input_shape, units, activation="relu", latent_activation="linear"):
     """A stack of dense layers, the first named "from_input".
@@ -339,15 +347,9 @@ def dense_chain(encoder):
     Returns:
         The layers from input to latent; empty where the encoder is anything else.
     """
-    shape_only = (
-        keras.layers.InputLayer,
-        keras.layers.Flatten,
-        keras.layers.Reshape,
-        keras.layers.Dropout,
-    )
     if not _lists_its_layers(encoder):
         return []
-    layers = [layer for layer in encoder.layers if not isinstance(layer, shape_only)]
+    layers = [layer for layer in encoder.layers if not isinstance(layer, _SHAPE_ONLY)]
     is_chain = all(type(layer) is keras.layers.Dense for layer in layers) and all(
         before.units == after.kernel.shape[0]
         for before, after in zip(layers, layers[1:], strict=False)
@@ -356,24 +358,29 @@ def dense_chain(encoder):
 
 
 def code_layer(encoder):
-    """The `Dense` layer whose output is the code; None where another layer's is."""
-    if not _lists_its_layers(encoder):
+    """The `Dense` layer whose output is the code, (batch, d).
+
+    Returns:
+        The layer; None where another computes the code, or nothing says which.
+    """
+    if type(encoder).__name__ not in _LISTING:
         return None
     last = encoder.layers[-1]
     is_code = type(last) is keras.layers.Dense and last.output is encoder.outputs[0]
-    return last if is_code else None
+    return last if is_code and len(last.output.shape) == 2 else None
 
 
 def dictionary(decoder):
-    """The `Dense` layer of a decoder that learns nothing else: x̂ = f(W z + b).
+    """The `Dense` layer of a decoder that is nothing else: x̂ = f(W z + b).
 
     Returns:
         The layer, whose kernel holds an atom of the size of a sample for each unit of
         the code; None where the decoder is anything else.
     """
+    around = (*_SHAPE_ONLY, keras.layers.Activation)
     if not _lists_its_layers(decoder):
         return None
-    layers = [layer for layer in decoder.layers if layer.weights]
+    layers = [layer for layer in decoder.layers if not isinstance(layer, around)]
     if len(layers) != 1 or type(layers[0]) is not keras.layers.Dense:
         return None
     sizes = math.prod(decoder.input_shape[1:]), math.prod(decoder.output_shape[1:])
@@ -381,8 +388,12 @@ def dictionary(decoder):
 
 
 def _lists_its_layers(model):
-    # Only these two classes compute what their list of layers says.
-    return type(model).__name__ in ("Functional", "Sequential")
+    """Whether a model computes what its list of layers says, and nothing more."""
+    # Operations such as x ** 0.5 are none of its layers; a Sequential has none.
+    operations = getattr(model, "operations", [])
+    return type(model).__name__ in _LISTING and all(
+        isinstance(operation, keras.layers.Layer) for operation in operations
+    )
 
 
 def _dense(units, activation, name=None):

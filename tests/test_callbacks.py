@@ -259,16 +259,83 @@ def test_units_of_a_deep_decoder_are_revived_in_the_encoder_alone(images):
         np.testing.assert_array_equal(weights, unchanged)
 
 
-def test_only_units_of_a_dense_layer_are_revived(images):
+def convolutional():
+    return networks.convolutional_encoder(SHAPE, [4])
+
+
+def of_two_axes():
+    inputs = keras.Input(SHAPE)
+    rows = keras.layers.Reshape((8, 8))(inputs)
+    return keras.Model(inputs, keras.layers.Dense(5)(rows))
+
+
+def rectified():
+    inputs = keras.Input(SHAPE)
+    code = keras.layers.Dense(5)(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, keras.ops.relu(code))
+
+
+def without_bias():
+    dense = keras.layers.Dense(5, use_bias=False)
+    return keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), dense])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        (convolutional, r"ends in a Dense layer.*Conv2D"),
+        (of_two_axes, r"ends in a Dense layer.*\(batch, units\)"),
+        (rectified, "ends in a Dense layer, called there alone"),
+        (without_bias, "use_bias=True"),
+    ],
+)
+def test_encoders_whose_units_are_not_revived(encoder, message):
+    encoder = encoder()
+    code = keras.Input(encoder.output_shape[1:])
+    x = keras.layers.Dense(64)(keras.layers.Flatten()(code))
+    decoder = keras.Model(code, keras.layers.Reshape(SHAPE)(x))
+    reviving = ReviveUnits(lambda: np.zeros((1, *SHAPE)), 1)
+    reviving.set_model(ae_zoo.SparseAutoencoder(encoder, decoder, sparsity="k", k=4))
+    with pytest.raises(ValueError, match=message):
+        reviving.on_train_begin()
+
+
+@pytest.mark.parametrize(("start", "is_dead"), [(40, False), (4, True)])
+def test_dead_is_what_training_leaves_out(images, start, is_dead):
+    """Whatever inference keeps; a unit of tiny values is kept where all are."""
     model = ae_zoo.SparseAutoencoder(
-        networks.convolutional_encoder(SHAPE, [4]),
-        networks.convolutional_decoder(SHAPE, [4]),
-        sparsity="k",
-        k=4,
+        networks.dense_encoder(SHAPE, [40]), "tied", sparsity="k", k=4, k_inference=40
     )
-    model.compile("sgd")
-    with pytest.raises(ValueError, match="ends in a Dense layer.*Conv2D"):
-        model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
+    model.compile(keras.optimizers.SGD(0.0))
+    kernel, bias = model.encoder.get_weights()
+    kernel[:, 3], bias[:] = 0, np.where(np.arange(40) == 3, 1e-3, 10)
+    model.encoder.set_weights([kernel, bias])
+    model.fit(
+        images,
+        epochs=2,
+        callbacks=[Anneal("k", start, 1000), ReviveUnits(lambda: images, 1)],
+        verbose=0,
+    )
+    assert model.encoder.get_weights()[0][:, 3].any() == is_dead
+
+
+def test_a_unit_stays_dead_where_nothing_is_seen_of_the_errors(images):
+    inputs = keras.Input(SHAPE)
+    hidden = keras.layers.Dense(
+        6, "relu", bias_initializer=keras.initializers.Constant(-1e4)
+    )
+    code = keras.layers.Dense(5)(hidden(keras.layers.Flatten()(inputs)))
+    model = ae_zoo.SparseAutoencoder(
+        keras.Model(inputs, code), networks.dense_decoder(5, [], SHAPE), "k", k=2
+    )
+    model.encoder.layers[-1].bias.assign(np.arange(5) - 2.0)
+    reviving = ReviveUnits(lambda: images, 1)
+    reviving.set_model(model)
+    reviving.on_train_begin()
+    before = model.get_weights()
+    reviving.on_epoch_begin(1)
+    for weights, unchanged in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, unchanged)
 
 
 def test_only_a_sparse_model_has_dead_units(images):

@@ -202,7 +202,14 @@ def convolutional():
     return networks.convolutional_encoder((8, 8, 1), [4], 5)
 
 
-@pytest.mark.parametrize("encoder", [parallel, normalized, subclassed, convolutional])
+def squared():
+    x = keras.Input((8,))
+    return keras.Model(x, keras.layers.Dense(3)(keras.layers.Dense(5)(x) ** 2))
+
+
+@pytest.mark.parametrize(
+    "encoder", [parallel, normalized, subclassed, convolutional, squared]
+)
 def test_only_chains_of_dense_layers_can_be_tied(encoder):
     assert networks.dense_chain(encoder()) == []
     with pytest.raises(ValueError, match="'tied' needs.*chain of Dense.*Received"):
@@ -216,7 +223,12 @@ def test_the_layer_of_the_code_and_the_dictionary():
     assert networks.dictionary(decoder) is decoder.get_layer("to_output")
 
 
-@pytest.mark.parametrize("model", [parallel, normalized, subclassed])
+def rectified():
+    x = keras.Input((8,))
+    return keras.Model(x, keras.ops.relu(keras.layers.Dense(3)(x)))
+
+
+@pytest.mark.parametrize("model", [parallel, normalized, subclassed, rectified])
 def test_a_code_that_no_dense_layer_gives(model):
     assert networks.code_layer(model()) is None
     assert networks.dictionary(model()) is None
@@ -230,6 +242,14 @@ def test_a_code_that_no_dense_layer_gives(model):
         lambda: networks.tied_decoder(networks.dense_encoder((8,), [5]), "linear"),
         lambda: keras.Sequential(
             [keras.Input((4, 2)), keras.layers.Dense(4), keras.layers.Reshape((4, 4))]
+        ),
+        lambda: keras.Sequential(
+            [
+                keras.Input((5,)),
+                keras.layers.Dense(8),
+                keras.layers.Reshape((4, 2)),
+                keras.layers.Permute((2, 1)),
+            ]
         ),
     ],
 )

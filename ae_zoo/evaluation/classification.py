@@ -54,12 +54,20 @@ class LinearProbe(Protocol):
         ]
 
     def _keeping_k(self, model):
-        if not isinstance(model, SparseAutoencoder) or model.sparsity != "k":
+        sparsity = getattr(model, "sparsity", None)
+        if not isinstance(model, SparseAutoencoder) or sparsity != "k":
             raise ValueError(
-                "LinearProbe(k=...) is for a SparseAutoencoder of sparsity='k'. "
-                f"Received: {type(model).__name__}"
+                "LinearProbe(k=...) is for a SparseAutoencoder of sparsity='k'; leave "
+                f"k out. Received: a {type(model).__name__} of sparsity={sparsity!r}"
             )
-        return SparseAutoencoder(model.encoder, model.decoder, sparsity="k", k=self.k)
+        return SparseAutoencoder(
+            model.encoder,
+            model.decoder,
+            sparsity="k",
+            k=self.k,
+            reconstruction_loss=model.reconstruction_loss,
+            input_range=model.input_range,
+        )
 
     def _error(self, features, splits):
         from sklearn.exceptions import ConvergenceWarning

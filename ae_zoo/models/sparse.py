@@ -26,8 +26,8 @@ class SparseAutoencoder(Autoencoder):
         rho: Target mean activation for "kl", in (0, 1).
         k: How many units "k" keeps in training. Begun with a large k that falls to
             this one (`ae_zoo.callbacks.Anneal`), few units die.
-        k_inference: How many it keeps otherwise; the paper finds about 3k best. None
-            means k.
+        k_inference: How many it keeps otherwise; None means k. The paper keeps more to
+            classify codes, which `ae_zoo.evaluation.LinearProbe(k=...)` does alone.
         **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
 
     Raises:
