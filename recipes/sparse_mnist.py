@@ -39,7 +39,6 @@ def build():
     x = layers.Flatten()(x)
     # ReviveUnits counts by the moving averages, so these must keep up.
     x = layers.BatchNormalization(momentum=0.9, center=False, scale=False)(x)
-    # Changes nothing, but keeps int8 converters from merging the means, which are large
     # Changes nothing, but keeps converters from merging the means into the next layer,
     # where eight bits would hold them and little of the deviations.
     x = keras.ops.maximum(x, -10.0)
