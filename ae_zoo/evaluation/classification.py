@@ -60,14 +60,9 @@ class LinearProbe(Protocol):
                 "LinearProbe(k=...) is for a SparseAutoencoder of sparsity='k'; leave "
                 f"k out. Received: a {type(model).__name__} of sparsity={sparsity!r}"
             )
-        return SparseAutoencoder(
-            model.encoder,
-            model.decoder,
-            sparsity="k",
-            k=self.k,
-            reconstruction_loss=model.reconstruction_loss,
-            input_range=model.input_range,
-        )
+        copy = type(model).from_config(model.get_config() | {"k_inference": self.k})
+        copy.set_weights(model.get_weights())
+        return copy
 
     def _error(self, features, splits):
         from sklearn.exceptions import ConvergenceWarning
