@@ -12,7 +12,7 @@ _LAZY = {
     "load": "ae_zoo.zoo",
     "list_models": "ae_zoo.zoo",
     "info": "ae_zoo.zoo",
-    "Recipe": "ae_zoo.recipe",
+    "Recipe": "ae_zoo.training",
     "train": "ae_zoo.training",
     "UndercompleteAutoencoder": "ae_zoo.models",
     "DeepAutoencoder": "ae_zoo.models",
@@ -24,9 +24,9 @@ _LAZY = {
 }
 _MODULES = (
     "callbacks",
-    "checkpoints",
     "corruptions",
     "data",
+    "distribution",
     "evaluation",
     "layers",
     "lite",

@@ -1,4 +1,7 @@
-"""Checks of what users pass in, before any long work starts."""
+"""Checks of what users pass in, before any long work starts; NumPy only."""
+
+import difflib
+import inspect
 
 import numpy as np
 

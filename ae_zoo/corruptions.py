@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from ae_zoo.names import argument_names
+from ae_zoo._checks import argument_names
 
 
 class Corruption:

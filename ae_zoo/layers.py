@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ae_zoo.validation import check_count
+from ae_zoo._checks import check_count
 
 
 class TransposedDense(keras.layers.Layer):

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo.names import argument_names
+from ae_zoo._checks import argument_names
 
 
 class ReconstructionLoss(keras.losses.Loss):

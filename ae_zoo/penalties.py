@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo.replicas import of_global_batch, sum_over_replicas
+from ae_zoo.distribution.replicas import of_global_batch, sum_over_replicas
 
 
 def l1(code):

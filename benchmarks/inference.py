@@ -20,9 +20,9 @@ import candidates
 import numpy as np
 
 import ae_zoo
-from ae_zoo import cards
 from ae_zoo.export import parity
-from ae_zoo.tables import text_table
+from ae_zoo.zoo import cards
+from ae_zoo.zoo.tables import text_table
 
 DEFAULT_NAMES = ["deep_mnist", "denoising_mnist"]  # dense and convolutional
 BATCH_SIZES = (1, 64)

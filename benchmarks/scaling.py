@@ -70,7 +70,7 @@ def _options():
 
 def _measure(name, cores, options):
     """Seconds of a step: of the slowest process."""
-    from ae_zoo import cluster, local_workers
+    from ae_zoo.distribution import cluster, local_workers
 
     role, count, is_cluster, *further = MEASUREMENTS[name]
     addresses = [f"127.0.0.1:{port}" for port in local_workers.free_ports(count)]
@@ -106,7 +106,7 @@ def _work(options):
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from ae_zoo.distribution import get_strategy
+    from ae_zoo.distribution.strategies import get_strategy
 
     strategy = get_strategy("multi_worker" if os.environ["TF_CONFIG"] else "default")
     seconds = {"fit": _time_fit, "reduce": _time_reduce}[options.role](
@@ -121,7 +121,7 @@ def _wait_for_go():
 
 
 def _build(strategy, options):
-    from ae_zoo.recipe import load_recipe
+    from ae_zoo.training.recipe import load_recipe
 
     _, recipe = load_recipe(options.recipe)
     with strategy.scope():
@@ -190,7 +190,7 @@ def _sizes(strategy, options):
 
 
 def _report(seconds, options):
-    from ae_zoo.recipe import load_recipe
+    from ae_zoo.training.recipe import load_recipe
 
     parameters = load_recipe(options.recipe)[1].build().count_params()
     print(f"\n{options.recipe}: {parameters:,} parameters, batch {options.batch}\n")

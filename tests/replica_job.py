@@ -70,7 +70,7 @@ def main(path, kind, count=1):
         )
         # Replicas that wait for each other hold a thread each.
         tf.config.threading.set_inter_op_parallelism_threads(4 * int(count))
-    from ae_zoo.distribution import get_strategy
+    from ae_zoo.distribution.strategies import get_strategy
 
     strategy = get_strategy(kind)
     from test_contract import ENTRIES as BUILDERS

@@ -17,7 +17,7 @@ import keras
 
 import ae_zoo
 from ae_zoo import data, evaluation, networks
-from ae_zoo.distribution import get_strategy
+from ae_zoo.distribution.strategies import get_strategy
 
 EPOCHS = 9
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ae_zoo import allowlist, archive
+from ae_zoo.zoo import allowlist, safe_load
 
 WEIGHTS = "model.weights.h5"
 
@@ -133,7 +133,7 @@ def test_honest_models_load_and_predict_the_same(tmp_path, build):
         )
         model.optimizer.build(model.trainable_variables)
     model.save(tmp_path / "model.keras")
-    loaded = archive.load_model(tmp_path)
+    loaded = safe_load.load_model(tmp_path)
     x = some_inputs(model)
     expected, received = model(x), loaded(x)
     keras.tree.map_structure(np.testing.assert_array_equal, expected, received)
@@ -147,9 +147,9 @@ def test_honest_models_load_and_predict_the_same(tmp_path, build):
 def test_custom_objects_are_trusted(tmp_path):
     model = keras.Sequential([keras.Input((2,)), Doubling()])
     model.save(tmp_path / "model.keras")
-    with pytest.raises(archive.UnsafeModelError, match="Doubling.*custom_objects"):
-        archive.load_model(tmp_path)
-    loaded = archive.load_model(tmp_path, custom_objects={"Doubling": Doubling})
+    with pytest.raises(safe_load.UnsafeModelError, match="Doubling.*custom_objects"):
+        safe_load.load_model(tmp_path)
+    loaded = safe_load.load_model(tmp_path, custom_objects={"Doubling": Doubling})
     np.testing.assert_array_equal(loaded(np.ones((1, 2))), [[2, 2]])
 
 
@@ -209,8 +209,8 @@ def write(path, members):
 def refuse(tmp_path, members, config, match):
     data = config if isinstance(config, bytes) else json.dumps(config).encode()
     path = write(tmp_path / "model.keras", {**members, "config.json": data})
-    with pytest.raises(archive.UnsafeModelError, match=match):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match=match):
+        safe_load.load_model(path)
 
 
 def thing(module, class_name, config=None, **more):
@@ -336,7 +336,7 @@ def test_dotted_activation_is_not_imported(tmp_path, canary, members, config):
     data = json.dumps(config).encode()
     path = write(tmp_path / "model.keras", {**members, "config.json": data})
     with pytest.raises((ValueError, TypeError), match="activation"):
-        archive.load_model(path)
+        safe_load.load_model(path)
 
 
 # --------------------------------------------------------------- crafted graphs
@@ -463,7 +463,7 @@ def test_calls_that_multiply_are_refused(tmp_path, members, config):
 
 
 def test_archive_is_read_without_tensorflow():
-    code = "import sys, ae_zoo.archive; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, ae_zoo.zoo.safe_load; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -480,22 +480,22 @@ def test_config_that_is_no_model(tmp_path, members, data):
 )
 def test_extra_members_are_refused(tmp_path, members, name):
     path = write(tmp_path / "model.keras", {**members, name: b"x"})
-    with pytest.raises(archive.UnsafeModelError, match="expected only"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="expected only"):
+        safe_load.load_model(path)
 
 
 def test_missing_weights(tmp_path, members):
     del (parts := dict(members))[WEIGHTS]
-    with pytest.raises(archive.UnsafeModelError, match="lacks 'model.weights.h5'"):
-        archive.load_model(write(tmp_path / "model.keras", parts))
+    with pytest.raises(safe_load.UnsafeModelError, match="lacks 'model.weights.h5'"):
+        safe_load.load_model(write(tmp_path / "model.keras", parts))
 
 
 def test_duplicate_member(tmp_path, members):
     path = write(tmp_path / "model.keras", members)
     with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Dupl"):
         file.writestr("config.json", b"{}")
-    with pytest.raises(archive.UnsafeModelError, match="more than once"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="more than once"):
+        safe_load.load_model(path)
 
 
 def test_symlink_member(tmp_path, members):
@@ -505,8 +505,8 @@ def test_symlink_member(tmp_path, members):
     parts = {name: data for name, data in members.items() if name != WEIGHTS}
     with zipfile.ZipFile(write(path, parts), "a") as file:
         file.writestr(info, "/etc/passwd")
-    with pytest.raises(archive.UnsafeModelError, match="not a regular file"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="not a regular file"):
+        safe_load.load_model(path)
 
 
 @pytest.mark.parametrize(
@@ -517,8 +517,8 @@ def test_zip_bomb(tmp_path, members, name, size):
     path = write(tmp_path / "model.keras", parts)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
         file.writestr(name, bytes(size))
-    with pytest.raises(archive.UnsafeModelError, match="declares .* at most"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="declares .* at most"):
+        safe_load.load_model(path)
 
 
 def test_header_that_lies(tmp_path, members, config):
@@ -528,8 +528,8 @@ def test_header_that_lies(tmp_path, members, config):
     true = (len(data) + 99).to_bytes(4, "little")
     assert raw.count(true) >= 4
     path.write_bytes(raw.replace(true, len(data).to_bytes(4, "little")))
-    with pytest.raises(archive.UnsafeModelError, match="truncated"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="truncated"):
+        safe_load.load_model(path)
 
 
 def test_encrypted_flag_and_foreign_compression(tmp_path, members):
@@ -537,20 +537,20 @@ def test_encrypted_flag_and_foreign_compression(tmp_path, members):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
         for name, data in members.items():
             file.writestr(name, data)
-    with pytest.raises(archive.UnsafeModelError, match="compression"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="compression"):
+        safe_load.load_model(path)
     raw = bytearray(write(path, members).read_bytes())
     central = raw.find(b"PK\x01\x02")
     raw[central + 8] |= 1
     path.write_bytes(raw)
-    with pytest.raises(archive.UnsafeModelError, match="encrypted"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="encrypted"):
+        safe_load.load_model(path)
 
 
 def test_too_many_entries(tmp_path, members):
     path = write(tmp_path / "model.keras", {**members, "x": b"PK\x01\x02" * 2000})
-    with pytest.raises(archive.UnsafeModelError, match="more than 1000 members"):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match="more than 1000 members"):
+        safe_load.load_model(path)
 
 
 def test_truncated_or_foreign_files(tmp_path, members):
@@ -558,20 +558,22 @@ def test_truncated_or_foreign_files(tmp_path, members):
     data = path.read_bytes()
     for broken in (b"", b"not a zip", data[: len(data) // 2], data[10:-40]):
         path.write_bytes(broken)
-        with pytest.raises(archive.UnsafeModelError, match="truncated or not a .keras"):
-            archive.load_model(path)
+        with pytest.raises(
+            safe_load.UnsafeModelError, match="truncated or not a .keras"
+        ):
+            safe_load.load_model(path)
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        archive.load_model(tmp_path / "nowhere")
+        safe_load.load_model(tmp_path / "nowhere")
 
 
 def test_load_compares_the_digest(tmp_path, members):
     path = write(tmp_path / "model.keras", members)
-    archive.write_checksums(tmp_path)
-    digest = archive.verify_checksums(tmp_path)["model.keras"]
-    assert archive.load_model(tmp_path, sha256=digest).compiled
+    safe_load.write_checksums(tmp_path)
+    digest = safe_load.verify_checksums(tmp_path)["model.keras"]
+    assert safe_load.load_model(tmp_path, sha256=digest).compiled
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(ValueError, match=f"expected SHA-256 {digest}, received"):
-        archive.load_model(tmp_path, sha256=digest)
+        safe_load.load_model(tmp_path, sha256=digest)
 
 
 # -------------------------------------------------------------- crafted weights
@@ -647,15 +649,15 @@ def test_crafted_weights_are_refused(tmp_path, members, craft):
     with h5py.File(buffer, "a") as file:
         craft(file, tmp_path)
     path = write(tmp_path / "model.keras", {**members, WEIGHTS: buffer.getvalue()})
-    with pytest.raises(archive.UnsafeModelError, match=STORES[craft]):
-        archive.load_model(path)
+    with pytest.raises(safe_load.UnsafeModelError, match=STORES[craft]):
+        safe_load.load_model(path)
 
 
 def test_weights_that_are_no_hdf5(tmp_path, members):
     for data in (b"", b"nothing", members[WEIGHTS][: len(members[WEIGHTS]) // 2]):
         path = write(tmp_path / "model.keras", {**members, WEIGHTS: data})
-        with pytest.raises(archive.UnsafeModelError, match="model.weights.h5"):
-            archive.load_model(path)
+        with pytest.raises(safe_load.UnsafeModelError, match="model.weights.h5"):
+            safe_load.load_model(path)
 
 
 # -------------------------------------------------------------------- checksums
@@ -666,7 +668,7 @@ def folder(tmp_path):
     (tmp_path / "saved_model").mkdir()
     for name in ("model.keras", "card.json", "saved_model/saved_model.pb"):
         (tmp_path / name).write_text(name)
-    archive.write_checksums(tmp_path)
+    safe_load.write_checksums(tmp_path)
     return tmp_path
 
 
@@ -674,8 +676,8 @@ def test_checksums_round_trip(folder):
     text = (folder / "SHA256SUMS").read_text()
     names = [line.split("  ")[1] for line in text.splitlines()]
     assert names == ["card.json", "model.keras", "saved_model/saved_model.pb"]
-    assert list(archive.verify_checksums(folder)) == names
-    archive.write_checksums(folder)
+    assert list(safe_load.verify_checksums(folder)) == names
+    safe_load.write_checksums(folder)
     assert (folder / "SHA256SUMS").read_text() == text
     assert not (folder / "SHA256SUMS.partial").exists()
 
@@ -683,16 +685,16 @@ def test_checksums_round_trip(folder):
 def test_tampered_file(folder):
     (folder / "saved_model/saved_model.pb").write_text("other")
     with pytest.raises(ValueError, match="saved_model.pb.*expected.*received.*Fetch"):
-        archive.verify_checksums(folder)
+        safe_load.verify_checksums(folder)
 
 
 def test_missing_files(folder):
     (folder / "card.json").unlink()
     with pytest.raises(FileNotFoundError, match="card.json"):
-        archive.verify_checksums(folder)
+        safe_load.verify_checksums(folder)
     (folder / "SHA256SUMS").unlink()
     with pytest.raises(FileNotFoundError, match="SHA256SUMS"):
-        archive.verify_checksums(folder)
+        safe_load.verify_checksums(folder)
 
 
 @pytest.mark.parametrize(
@@ -711,14 +713,14 @@ def test_crafted_list(folder, line, match):
     with open(folder / "SHA256SUMS", "a") as file:
         file.write(line.format("0" * 64) + "\n")
     with pytest.raises(ValueError, match=match):
-        archive.verify_checksums(folder)
+        safe_load.verify_checksums(folder)
 
 
 def test_unlisted_model(folder):
     lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
     (folder / "SHA256SUMS").write_text(lines[0])
     with pytest.raises(ValueError, match="does not list model.keras"):
-        archive.verify_checksums(folder)
+        safe_load.verify_checksums(folder)
 
 
 def test_link_that_leads_out(folder, tmp_path_factory):
@@ -726,6 +728,6 @@ def test_link_that_leads_out(folder, tmp_path_factory):
     outside.write_text("card.json")
     (folder / "card.json").unlink()
     os.symlink(outside, folder / "card.json")
-    for function in (archive.verify_checksums, archive.write_checksums):
+    for function in (safe_load.verify_checksums, safe_load.write_checksums):
         with pytest.raises(ValueError, match="leads out"):
             function(folder)

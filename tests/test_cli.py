@@ -3,7 +3,8 @@
 import pytest
 
 import ae_zoo
-from ae_zoo import cards, cli, tables
+from ae_zoo import cli
+from ae_zoo.zoo import cards, tables
 
 NAME = "undercomplete_digits"
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ae_zoo import cluster, local_workers
+from ae_zoo.distribution import cluster, local_workers
 
 VARIABLES = (
     "TF_CONFIG",

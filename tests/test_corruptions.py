@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo import corruptions, networks, replicas
+from ae_zoo import corruptions, networks
+from ae_zoo.distribution import replicas
 
 SEED = (3, 4)
 N = 40_000

@@ -19,6 +19,7 @@ MODULES = [
     module.name
     for module in pkgutil.walk_packages(ae_zoo.__path__, "ae_zoo.")
     if not module.name.startswith(("ae_zoo.recipes", "ae_zoo.saved_models"))
+    and not module.name.endswith("__main__")
 ]
 
 

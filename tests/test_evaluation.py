@@ -18,7 +18,7 @@ import ae_zoo
 from ae_zoo import evaluation, layers, losses, models, networks
 from ae_zoo.evaluation import Split, Splits
 from ae_zoo.evaluation.protocol import _stated_once
-from ae_zoo.recipe import load_recipe
+from ae_zoo.training.recipe import load_recipe
 
 
 class Stub:

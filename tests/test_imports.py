@@ -10,45 +10,28 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 # From the ground up: a room may use the rooms before it and its own.
 ROOMS = [
-    "names",
-    "validation",
+    "_checks",
+    "lite",
+    "distribution",
+    "data",
     "corruptions",
     "layers",
     "losses",
-    "replicas",
     "penalties",
-    "lite",
     "networks",
     "optimizers",
-    "gradients",
-    "on_device",
-    "export",
     "models",
+    "export",
     "callbacks",
-    "allowlist",
-    "archive",
-    "data",
-    "cards",
-    "zoo",
     "evaluation",
     "plots",
-    "recipe",
-    "pictures",
-    "verification",
-    "latency",
-    "quantization",
-    "packaging",
-    "cluster",
-    "local_workers",
-    "distribution",
-    "checkpoints",
+    "zoo",
     "training",
-    "transfer",
-    "tables",
-    "one_class",
-    "demo",
+    "studies",
     "cli",
 ]
+# `Model.export` reaches up, as it does in Keras, when it is called.
+UPWARD = {("models/endpoints.py", "export")}
 HEAVY = ("tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib")
 
 
@@ -77,8 +60,10 @@ def test_every_room_has_its_place():
 def test_imports_run_downward(path):
     if room(path) == "__init__":
         return
-    above = ROOMS[ROOMS.index(room(path)) + 1 :]
-    assert not set(imported_rooms(path)) & set(above)
+    above = set(ROOMS[ROOMS.index(room(path)) + 1 :])
+    name = path.relative_to(PACKAGE).as_posix()
+    upward = {(name, other) for other in imported_rooms(path) if other in above}
+    assert upward <= UPWARD
 
 
 def loaded_by(code):
@@ -111,8 +96,8 @@ def test_load_needs_neither_training_nor_data():
     loaded = loaded_by("import ae_zoo; ae_zoo.load('undercomplete_digits')")
     assert "ae_zoo.models" in loaded
     unneeded = {
-        "ae_zoo.training",
-        "ae_zoo.recipe",
+        "ae_zoo.training.run",
+        "ae_zoo.training.recipe",
         "ae_zoo.data",
         "tensorflow_datasets",
     }

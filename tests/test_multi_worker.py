@@ -16,7 +16,8 @@ import tensorflow as tf
 from test_contract import ENTRIES
 
 import ae_zoo
-from ae_zoo import cluster, data, local_workers
+from ae_zoo import data
+from ae_zoo.distribution import cluster, local_workers
 
 HERE = Path(__file__).parent
 # float32 sums over 64 pixels and up to 8 samples in another order, a few units of 6e-8
@@ -212,7 +213,7 @@ print("Keras trained")
 
 @pytest.mark.slow
 def test_keras_still_needs_its_fit_mended(tmp_path):
-    """If this fails, Keras can: try to delete ae_zoo/models/across_workers.py."""
+    """If this fails, Keras can: try to delete ae_zoo/distribution/keras_patches.py."""
     with processes([["-c", PLAIN]] * 2, tmp_path, cluster_of(2)) as started:
         texts = outputs(started)
     for text in texts:

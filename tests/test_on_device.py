@@ -10,7 +10,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import ae_zoo
-from ae_zoo import layers, models, networks, on_device
+from ae_zoo import layers, models, networks
+from ae_zoo.export import on_device
 
 STEPS = 20
 BATCH = 3

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import archive, data, lite, packaging, zoo
+from ae_zoo import data, lite, zoo
 from ae_zoo.models import Autoencoder
+from ae_zoo.studies import package
+from ae_zoo.zoo import safe_load
 
 DIGITS = "undercomplete_digits"
 # Bytes of a graph and of scales do not shrink with the weights.
@@ -43,18 +45,18 @@ def packaged(tmp_path_factory):
     """A copy of a small entry, packaged, and the lines of its progress."""
     folder = tmp_path_factory.mktemp("entry") / DIGITS
     unwanted = shutil.ignore_patterns("saved_model", "*.tflite", "model*.json")
-    shutil.copytree(zoo._find(DIGITS), folder, ignore=unwanted)
-    archive.write_checksums(folder)
+    shutil.copytree(zoo.entry._find(DIGITS), folder, ignore=unwanted)
+    safe_load.write_checksums(folder)
     lines = []
-    packaging.package(folder, samples=50, report=lines.append)
+    package.package(folder, samples=50, report=lines.append)
     return folder, lines
 
 
 def test_the_folder_holds_the_files(packaged):
     folder, lines = packaged
-    for name in (*packaging.FILES, "model.json", "model_int8.json"):
+    for name in (*package.FILES, "model.json", "model_int8.json"):
         assert (folder / name).exists(), name
-    digests = archive.verify_checksums(folder)
+    digests = safe_load.verify_checksums(folder)
     assert {"model.tflite", "model_int8.tflite", "model.json"} <= set(digests)
     assert any("float16" in line for line in lines)
     assert not list(folder.parent.glob(".*"))
@@ -65,7 +67,7 @@ def test_the_card_tells_their_figures(packaged):
     deployment = ae_zoo.info(folder)["deployment"]
     assert deployment["samples"] == 50
     rows = deployment["rows"]
-    assert [row["quantization"] for row in rows] == list(packaging.QUANTIZATIONS)
+    assert [row["quantization"] for row in rows] == list(package.QUANTIZATIONS)
     assert rows[0]["bytes"] == (folder / "model.tflite").stat().st_size
     assert rows[3]["bytes"] == (folder / "model_int8.tflite").stat().st_size
     assert rows[0]["loss"] == 0 and rows[0]["metric"] == "squared error"
@@ -77,8 +79,8 @@ def test_activations_stay_in_float_where_int8_loses_too_much(
     packaged, tmp_path, monkeypatch
 ):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    monkeypatch.setattr(packaging, "MOST_LOST", -1)
-    packaging.package(folder, samples=20, report=lambda line: None)
+    monkeypatch.setattr(package, "MOST_LOST", -1)
+    package.package(folder, samples=20, report=lambda line: None)
     deployment = ae_zoo.info(folder)["deployment"]
     assert deployment["small"] == "dynamic"
     description = json.loads((folder / "model_int8.json").read_text("utf-8"))
@@ -90,14 +92,14 @@ def test_activations_stay_in_float_where_int8_loses_too_much(
 
 def test_packaging_again_replaces(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    packaging.package(folder, samples=20, report=lambda line: None)
+    package.package(folder, samples=20, report=lambda line: None)
     assert ae_zoo.info(folder)["deployment"]["samples"] == 20
-    archive.verify_checksums(folder)
+    safe_load.verify_checksums(folder)
 
 
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    before = (folder / archive.CHECKSUMS).read_bytes()
+    before = (folder / safe_load.CHECKSUMS).read_bytes()
     export = Autoencoder.export
 
     def failing(self, filepath, *args, **kwargs):
@@ -107,8 +109,8 @@ def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Autoencoder, "export", failing)
     with pytest.raises(RuntimeError, match="no such operator"):
-        packaging.package(folder, samples=20, report=lambda line: None)
-    assert (folder / archive.CHECKSUMS).read_bytes() == before
+        package.package(folder, samples=20, report=lambda line: None)
+    assert (folder / safe_load.CHECKSUMS).read_bytes() == before
     assert [path.name for path in folder.parent.iterdir()] == [DIGITS]
 
 
@@ -118,37 +120,37 @@ def test_files_of_ones_own_stay(packaged, tmp_path):
     own = [folder / "personal.tflite", folder / "extra" / "model.tflite"]
     for path in own:
         path.write_bytes(b"mine")
-    packaging.package(folder, samples=20, report=lambda line: None)
+    package.package(folder, samples=20, report=lambda line: None)
     assert all(path.read_bytes() == b"mine" for path in own)
 
 
 def test_an_interrupt_while_folders_change_places(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    replace = zoo.os.replace
+    replace = zoo.entry.os.replace
 
     def interrupted(source, target):
         if target == folder and source.name == "model":
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(zoo.os, "replace", interrupted)
+    monkeypatch.setattr(zoo.entry.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         zoo.amend(folder, {})
     monkeypatch.undo()
-    archive.verify_checksums(folder)
+    safe_load.verify_checksums(folder)
 
 
 def test_the_recipe_of_another_model(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     with pytest.raises(ValueError, match=r"'squared error'.*'binary cross-entropy"):
-        packaging.package(
+        package.package(
             folder, "denoising_digits", samples=20, report=lambda line: None
         )
     with pytest.raises(ValueError, match="`samples` must be ≥ 1"):
-        packaging.package(folder, samples=0)
+        package.package(folder, samples=0)
     zoo.amend(folder, {"name": "my_recipe"})
     with pytest.raises(ValueError, match="no recipe named 'my_recipe'.*--recipe"):
-        packaging.package(folder)
+        package.package(folder)
 
 
 def test_the_saved_model_can_be_left_out(packaged, tmp_path):
@@ -181,7 +183,7 @@ def test_figures_of_an_entry(name):
     rows = {row["quantization"]: row for row in card["deployment"]["rows"]}
     assert rows["float16"]["loss"] <= 0.01
     small = rows[card["deployment"]["small"]]
-    assert small["loss"] <= packaging.MOST_LOST == 0.03
+    assert small["loss"] <= package.MOST_LOST == 0.03
     share = small["bytes"] / rows[None]["bytes"]
     assert share <= (0.30 if card["parameters"] > SMALL else 0.40)
     # A tied kernel stands in the file twice, once transposed; the rest is the graph.
@@ -192,12 +194,12 @@ def test_figures_of_an_entry(name):
 def test_lite_files_compute_what_keras_does(name):
     x, model = inputs(name), ae_zoo.load(name)
     expected = model.predict(x, verbose=0)
-    received = lite.load(zoo._find(name) / "model.tflite").reconstruct(x)
+    received = lite.load(zoo.entry._find(name) / "model.tflite").reconstruct(x)
     scale = max(1, np.abs(expected).max())
     np.testing.assert_allclose(received, expected, atol=1e-5 * scale)
     x = typical(name)
     expected = model.predict(x, verbose=0)
-    received = lite.load(zoo._find(name) / "model_int8.tflite").reconstruct(x)
+    received = lite.load(zoo.entry._find(name) / "model_int8.tflite").reconstruct(x)
     # This tells a wrong file; the figures on the card tell a bad one.
     assert np.abs(received - expected).mean() < 0.05 * max(1, np.abs(expected).max())
 
@@ -220,7 +222,7 @@ def test_saved_models_run_without_this_library(tmp_path):
     jobs = []
     for name in SHIPPED:
         np.save(tmp_path / f"{name}.npy", inputs(name))
-        folder = zoo._find(name) / "saved_model"
+        folder = zoo.entry._find(name) / "saved_model"
         target = tmp_path / f"{name}_out.npy"
         jobs.append([str(folder), str(tmp_path / f"{name}.npy"), str(target)])
     subprocess.run(
@@ -238,12 +240,12 @@ def test_saved_models_run_without_this_library(tmp_path):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_saved_models_have_their_checksums(name):
-    folder = zoo._find(name) / "saved_model"
-    lines = (folder / archive.CHECKSUMS).read_text("utf-8").splitlines()
+    folder = zoo.entry._find(name) / "saved_model"
+    lines = (folder / safe_load.CHECKSUMS).read_text("utf-8").splitlines()
     listed = dict(reversed(line.split("  ")) for line in lines)
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.relative_to(folder).as_posix() for path in files} - {
-        archive.CHECKSUMS
+        safe_load.CHECKSUMS
     } == set(listed)
     for file, digest in listed.items():
-        assert archive._sha256(folder / file) == digest
+        assert safe_load._sha256(folder / file) == digest

@@ -7,7 +7,8 @@ import pytest
 from matplotlib import image
 
 import ae_zoo
-from ae_zoo import data, layers, networks, pictures, plots, zoo
+from ae_zoo import data, layers, networks, plots, zoo
+from ae_zoo.studies.redraw import redraw
 
 
 def test_image_rows_draws_black_and_white(tmp_path):
@@ -50,7 +51,9 @@ def test_manifold_draws_the_latent_space(
     )
     x = np.random.default_rng(0).random((20, *shape), dtype="float32")
     drawn = []
-    monkeypatch.setattr(plots, "image_rows", lambda rows, path: drawn.extend(rows))
+    monkeypatch.setattr(
+        plots.figures, "image_rows", lambda rows, path: drawn.extend(rows)
+    )
     plots.manifold(model, x, tmp_path / "manifold.png", steps=5)
     images = np.stack(drawn)
     assert images.shape == (rows, 5, *shape)
@@ -71,9 +74,11 @@ def dense_model(units, shape=(4, 4, 1), decoder="tied"):
 
 def mosaic_of(model, monkeypatch, path, **options):
     drawn = []
-    mosaic = plots._mosaic
+    mosaic = plots.figures._mosaic
     monkeypatch.setattr(
-        plots, "_mosaic", lambda *given: drawn.append(given[0]) or mosaic(*given)
+        plots.figures,
+        "_mosaic",
+        lambda *given: drawn.append(given[0]) or mosaic(*given),
     )
     plots.filters(model, path, **options)
     return drawn[0]
@@ -138,25 +143,25 @@ def test_filters_need_grey_images_and_a_dense_encoder_or_dictionary(tmp_path):
     "count, grid", [(100, (10, 10)), (32, (4, 8)), (7, (3, 3)), (1, (1, 1))]
 )
 def test_grid_holds_all_and_leaves_no_line_empty(count, grid):
-    assert plots._grid(count) == grid
+    assert plots.figures._grid(count) == grid
 
 
 def test_code_histogram_by_hand():
     codes = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], "float32")
-    figure, (left, right) = plots._figure().subplots(1, 2)
-    plots._draw_values(left, codes, is_sigmoid=False)
-    plots._draw_use(right, codes, is_sigmoid=False)
+    figure, (left, right) = plots.figures._figure().subplots(1, 2)
+    plots.figures._draw_values(left, codes, is_sigmoid=False)
+    plots.figures._draw_use(right, codes, is_sigmoid=False)
     assert left.get_title() == "50.0% of the values are zero and left out"
     assert right.get_title() == "1 of 3 units are never used"
     np.testing.assert_array_equal(right.patches[0].get_data().values, [100, 50, 0])
     bounded = np.array([[0.01, 0.5], [0.02, 0.99]], "float32")
-    figure, (left, right) = plots._figure().subplots(1, 2)
-    plots._draw_values(left, bounded, is_sigmoid=True)
-    plots._draw_use(right, bounded, is_sigmoid=True)
+    figure, (left, right) = plots.figures._figure().subplots(1, 2)
+    plots.figures._draw_values(left, bounded, is_sigmoid=True)
+    plots.figures._draw_use(right, bounded, is_sigmoid=True)
     assert left.get_title() == "50.0% below 0.05, 25.0% above 0.95"
     values = right.patches[0].get_data().values
     np.testing.assert_allclose(values, [0.745, 0.015], rtol=1e-5)
-    plots._figure().close("all")
+    plots.figures._figure().close("all")
 
 
 def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
@@ -167,27 +172,29 @@ def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
     )
     x = np.random.default_rng(0).random((20, 4, 4, 1), dtype="float32")
     saved = {}
-    monkeypatch.setattr(plots, "_save", lambda figure, _: saved.update(last=figure))
+    monkeypatch.setattr(
+        plots.figures, "_save", lambda figure, _: saved.update(last=figure)
+    )
     plots.code_histogram(model, x, tmp_path / "codes.png")
     (target,) = saved["last"].axes[1].lines
     assert set(target.get_ydata()) == {model.rho}
-    plots._figure().close("all")
+    plots.figures._figure().close("all")
 
 
 def test_a_code_without_an_active_unit_is_drawn():
-    _, axes = plots._figure().subplots()
-    plots._draw_values(axes, np.zeros((3, 4)), is_sigmoid=False)
+    _, axes = plots.figures._figure().subplots()
+    plots.figures._draw_values(axes, np.zeros((3, 4)), is_sigmoid=False)
     assert axes.get_title().startswith("100.0% of the values are zero")
-    plots._figure().close("all")
+    plots.figures._figure().close("all")
 
 
 def test_redrawing_changes_the_pictures_alone(tmp_path):
-    folder = shutil.copytree(zoo._find("sparse_digits"), tmp_path / "entry")
+    folder = shutil.copytree(zoo.entry._find("sparse_digits"), tmp_path / "entry")
     before = zoo.info(folder)
     drawn = ("picture.png", "filters.png", "code_histogram.png")
     zoo.amend(folder, {}, replaces=drawn)
     assert zoo.info(folder)["pictures"] == ["training.png"]
-    names = pictures.redraw(folder)
+    names = redraw(folder)
     assert names == ["picture.png", "code_histogram.png", "filters.png"]
     assert all((folder / name).is_file() for name in names)
     assert zoo.info(folder) == before | {"pictures": [*names, "training.png"]}
@@ -222,13 +229,15 @@ def test_training_curve(tmp_path):
 def test_both_training_curves_are_in_sight(tmp_path, monkeypatch):
     """Where corruption or dropout makes the training loss the larger one, too."""
     saved = {}
-    monkeypatch.setattr(plots, "_save", lambda figure, _: saved.update(last=figure))
+    monkeypatch.setattr(
+        plots.figures, "_save", lambda figure, _: saved.update(last=figure)
+    )
     log = tmp_path / "training.csv"
     log.write_text("epoch,loss,val_loss\n0,9,4\n1,8,3\n2,7,2\n")
     plots.training_curve(log, tmp_path / "curve.png")
     low, high = saved["last"].axes[0].get_ylim()
     assert low < 2 and high > 9
-    plots._figure().close("all")
+    plots.figures._figure().close("all")
 
 
 def test_mnist_style_scales_and_centres():

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import cards, evaluation, latency, layers, lite, networks, quantization
+from ae_zoo import evaluation, layers, lite, networks
 from ae_zoo.export import litert, parity
-from ae_zoo.recipe import load_recipe
+from ae_zoo.studies import file_cost, latency
+from ae_zoo.training.recipe import load_recipe
+from ae_zoo.zoo import cards
 
 SHAPE = (8, 8, 1)
 KINDS = ["float16", "dynamic", "int8", "int8_io"]
@@ -136,7 +138,7 @@ def test_files_of_two_batch_sizes_compute_the_same(model, x, tmp_path):
             quantization="int8",
             calibration=x[:16],
         )
-        exported = quantization.LiteRTModel(path, model)
+        exported = file_cost.LiteRTModel(path, model)
         outputs.append(exported.reconstruct(x[:10]).numpy())
     np.testing.assert_array_equal(*outputs)
 
@@ -149,7 +151,7 @@ def test_protocols_run_on_a_file(tmp_path, prior):
         for weight in prior.weights:
             weight.assign(0.2 * keras.random.normal(weight.shape, seed=1))
     model.export(tmp_path / "m.tflite", format="litert", batch_size=16)
-    exported = quantization.LiteRTModel(tmp_path / "m.tflite", model)
+    exported = file_cost.LiteRTModel(tmp_path / "m.tflite", model)
     _, recipe = load_recipe(NAME)
     recipe = dataclasses.replace(recipe, metrics=(evaluation.Likelihood(samples=20),))
     rows = [evaluation.evaluate(m, recipe, samples=70) for m in (model, exported)]
@@ -160,7 +162,7 @@ def test_protocols_run_on_a_file(tmp_path, prior):
 
 def test_calibration_data_is_what_training_sees():
     noisy, binary = (
-        quantization.calibration_data(ae_zoo.load(name), load_recipe(name)[1])
+        file_cost.calibration_data(ae_zoo.load(name), load_recipe(name)[1])
         for name in ("denoising_digits", NAME)
     )
     assert noisy.shape == binary.shape == (500, *SHAPE)
@@ -173,10 +175,9 @@ def test_calibration_data_is_what_training_sees():
 def test_report(tmp_path):
     name = "undercomplete_digits"
     model, (_, recipe) = ae_zoo.load(name), load_recipe(name)
-    calibration = quantization.calibration_data(model, recipe)
+    calibration = file_cost.calibration_data(model, recipe)
     before, after = (
-        quantization.measure(model, recipe, kind, calibration)
-        for kind in (None, "int8")
+        file_cost.measure(model, recipe, kind, calibration) for kind in (None, "int8")
     )
     card = ae_zoo.info(name)["metrics"][0]
     assert before.headline.metric == card["metric"]
@@ -195,7 +196,7 @@ def test_report(tmp_path):
 def test_a_loss_is_a_loss_whichever_way_is_up():
     def report(value, higher_is_better):
         row = evaluation.Measurement("m", value, higher_is_better=higher_is_better)
-        return quantization.FileReport(None, 1, row, {}, {})
+        return file_cost.FileReport(None, 1, row, {}, {})
 
     assert report(11, False).loss(report(10, False)) == pytest.approx(0.1)
     assert report(11, True).loss(report(10, True)) == pytest.approx(-0.1)

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo import training
-from ae_zoo.recipe import load_recipe
+from ae_zoo.training import run
+from ae_zoo.training.recipe import load_recipe
 
 STEPS = 4
 
@@ -26,7 +26,7 @@ def digits():
 def trained(recipe, x, epochs=2):
     """Weights and losses after training on batches in their order."""
     keras.utils.set_random_seed(0)
-    model = training.compiled_model(recipe, STEPS, epochs)
+    model = run.compiled_model(recipe, STEPS, epochs)
     batch_size = recipe.batch_size // recipe.gradient_accumulation_steps
     history = model.fit(
         x, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0
@@ -57,11 +57,11 @@ def test_accumulated_gradients_are_those_of_the_batch(parts, digits):
 def test_accumulation_across_replicas_is_refused(two_replicas):
     in_parts = recipe(gradient_accumulation_steps=2)
     with two_replicas.scope(), pytest.raises(ValueError, match="one replica only"):
-        training.compiled_model(in_parts, STEPS, 1)
+        run.compiled_model(in_parts, STEPS, 1)
 
 
 def test_the_model_sees_parts_of_a_batch():
-    splits = training._load_splits(
+    splits = run._load_splits(
         recipe(batch_size=64, gradient_accumulation_steps=4),
         data_dir=None,
         strategy=tf.distribute.get_strategy(),
@@ -85,7 +85,7 @@ def test_a_schedule_counts_optimizer_steps(digits):
     assert_equal_weights(received, expected)
     fresh, _ = trained(still, digits)
     assert max(np.abs(a - b).max() for a, b in zip(fresh, expected, strict=True)) > 1e-3
-    model = training.compiled_model(in_parts, STEPS, 1)
+    model = run.compiled_model(in_parts, STEPS, 1)
     model.fit(digits, batch_size=16, verbose=0)
     assert int(model.optimizer.iterations) == 4
     again = keras.optimizers.SGD.from_config(model.optimizer.get_config())
@@ -101,7 +101,7 @@ def test_clipping_bounds_the_step(digits):
     changes = {}
     for norm in (None, 0.5):
         keras.utils.set_random_seed(0)
-        model = training.compiled_model(
+        model = run.compiled_model(
             recipe(optimizer=plain, global_clipnorm=norm), STEPS, 1
         )
         before = model.get_weights()
@@ -154,7 +154,7 @@ def test_replicas_send_gradients_in_half_the_bytes(digits, two_replicas):
 
 def test_unknown_gradient_dtype():
     with pytest.raises(ValueError, match="Did you mean 'bfloat16'"):
-        training.compiled_model(recipe(gradient_dtype="float16"), STEPS, 1)
+        run.compiled_model(recipe(gradient_dtype="float16"), STEPS, 1)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -171,7 +171,7 @@ def test_mixed_precision_has_the_same_objective(policy, digits):
 
 def test_float16_scales_the_loss():
     mixed = recipe(dtype_policy="mixed_float16")
-    model = training.compiled_model(mixed, STEPS, 1)
+    model = run.compiled_model(mixed, STEPS, 1)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     dense = [x for x in model.encoder.layers if isinstance(x, keras.layers.Dense)]
     assert {layer.compute_dtype for layer in dense} == {"float16"}

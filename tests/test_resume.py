@@ -18,7 +18,7 @@ from test_multi_worker import cluster_of, outputs, processes
 
 import ae_zoo
 from ae_zoo import data, networks
-from ae_zoo.checkpoints import Checkpoints, Preempted
+from ae_zoo.callbacks.checkpoints import Checkpoints, Preempted
 
 JOB = Path(__file__).with_name("resume_job.py")
 PATIENCE = 300  # seconds for a run on a busy machine

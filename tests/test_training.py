@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import cli, data, evaluation, training
-from ae_zoo.recipe import list_recipes, load_recipe
+from ae_zoo import data, evaluation
+from ae_zoo.cli import main
+from ae_zoo.training import run
+from ae_zoo.training.recipe import list_recipes, load_recipe
 
 NAME = "undercomplete_digits"
 
@@ -125,7 +127,7 @@ def test_initial_weights_fit_the_network(name):
     _, recipe = load_recipe(name)
     if recipe.initial_weights is not None:
         source = ae_zoo.load(recipe.initial_weights)
-        training.check_same_network(recipe.build(), source, "")
+        run.check_same_network(recipe.build(), source, "")
 
 
 def test_initial_weights_of_another_network_are_refused(tmp_path):
@@ -208,10 +210,10 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
     path = tmp_path / "own.py"
     path.write_text(OWN_VARIANT)
     command = ["train", str(path), "--epochs", "1", "--output-dir", str(tmp_path / "r")]
-    assert cli.main(command) == 0
+    assert main.main(command) == 0
     folder = str(tmp_path / "r" / "model")
     assert "LSTM 4" in ae_zoo.info(folder)["architecture"]["encoder"]
-    assert cli.main([*command, "--resume"]) == 0
+    assert main.main([*command, "--resume"]) == 0
     assert "is finished" in capsys.readouterr().out
     for command in (
         ["evaluate", folder],
@@ -219,7 +221,7 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
         ["draw", folder],
         ["transfer", folder, "digits", "--epochs", "1"],
     ):
-        assert cli.main([*command, "--recipe", str(path)]) == 0
+        assert main.main([*command, "--recipe", str(path)]) == 0
     with pytest.raises(ValueError, match="Own"):
         ae_zoo.load(folder)  # no recipe vouches for the class
 

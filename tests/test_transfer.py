@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import cards, cli, data, zoo
-from ae_zoo.transfer import transfer
+from ae_zoo import data, zoo
+from ae_zoo.cli import main
+from ae_zoo.studies.transfer import transfer
+from ae_zoo.zoo import cards
 
 NAME = "undercomplete_digits"
 
@@ -15,7 +17,7 @@ NAME = "undercomplete_digits"
 @pytest.fixture
 def folder(tmp_path):
     """A copy of a small entry that a test may change."""
-    return shutil.copytree(zoo._find(NAME), tmp_path / "entry")
+    return shutil.copytree(zoo.entry._find(NAME), tmp_path / "entry")
 
 
 def errors(row):
@@ -36,7 +38,7 @@ def test_on_its_own_data_a_model_is_what_its_card_says():
 
 def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
     """As many steps each, over the first samples, the model itself untouched."""
-    from ae_zoo import transfer as module
+    from ae_zoo.studies import transfer as module
 
     recipes = []
     train = module.train
@@ -81,10 +83,10 @@ def test_it_repeats_itself():
 def test_the_command_writes_the_card(folder, capsys):
     before = zoo.info(folder)
     command = ["transfer", str(folder), "digits", "--epochs", "1", "--samples"]
-    assert cli.main([*command, "64"]) == 0
+    assert main.main([*command, "64"]) == 0
     assert zoo.info(folder) == before
     for samples in ("64", "128", "64"):
-        assert cli.main([*command, samples, "--write"]) == 0
+        assert main.main([*command, samples, "--write"]) == 0
     assert "from scratch" in capsys.readouterr().out
     card = zoo.info(folder)
     assert [row["samples"] for row in card["transfer"]] == [128, 64]
@@ -108,5 +110,5 @@ def test_transfer_refuses_what_cannot_be(capsys):
         transfer(NAME, "digits", recipe="deep_digits")
     with pytest.raises(ValueError, match=r"of the classes \[1\] alone"):
         transfer("anomaly_ecg5000", "ecg5000")
-    assert cli.main(["transfer", NAME, "fashion_minst"]) == 1
+    assert main.main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err

@@ -7,8 +7,11 @@ import shutil
 import pytest
 
 import ae_zoo
-from ae_zoo import cards, cli, evaluation, verification, zoo
-from ae_zoo.recipe import load_recipe
+from ae_zoo import evaluation, zoo
+from ae_zoo.cli import main
+from ae_zoo.studies import verify
+from ae_zoo.training.recipe import load_recipe
+from ae_zoo.zoo import cards
 
 NAME = "undercomplete_digits"
 
@@ -16,7 +19,7 @@ NAME = "undercomplete_digits"
 @pytest.fixture
 def folder(tmp_path):
     """A copy of a small entry that a test may change, of a single seed."""
-    entry = shutil.copytree(zoo._find(NAME), tmp_path / "entry")
+    entry = shutil.copytree(zoo.entry._find(NAME), tmp_path / "entry")
     alter(entry, mean=None, spread=None, seeds=1)
     return entry
 
@@ -29,7 +32,7 @@ def alter(folder, **fields):
 
 
 def test_a_shipped_card_holds(capsys):
-    assert cli.main(["verify", NAME]) == 0
+    assert main.main(["verify", NAME]) == 0
     output = capsys.readouterr().out
     assert f"[1/1] {NAME}" in output and "All 1 cards hold" in output
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
@@ -40,7 +43,7 @@ def test_a_shipped_card_holds(capsys):
 def test_an_altered_card_fails(folder, capsys):
     value = zoo.info(folder)["metrics"][0]["value"]
     alter(folder, value=0.99 * value)
-    assert cli.main(["verify", str(folder), NAME]) == 1
+    assert main.main(["verify", str(folder), NAME]) == 1
     captured = capsys.readouterr()
     assert "NO" in captured.out and "[2/2]" in captured.out
     assert captured.err == f"ae-zoo: 1 of 2 cards do not hold: {folder}\n"
@@ -50,19 +53,19 @@ def test_a_stated_spread_is_allowed(folder):
     value = zoo.info(folder)["metrics"][0]["value"]
     stated = {"mean": value, "spread": 0.02 * value, "seeds": 3}
     alter(folder, value=0.99 * value, **stated)
-    (check,) = verification.verify(folder)
+    (check,) = verify.verify(folder)
     assert check.holds and check.allowed == pytest.approx(0.02 * value)
     alter(folder, value=0.97 * value)
-    (check,) = verification.verify(folder)
+    (check,) = verify.verify(folder)
     assert not check.holds
 
 
 def test_tolerance_of_a_card_without_a_spread(folder):
     value = zoo.info(folder)["metrics"][0]["value"]
-    alter(folder, value=value * (1 + 0.5 * verification.TOLERANCE))
-    assert all(check.holds for check in verification.verify(folder))
-    alter(folder, value=value * (1 + 2 * verification.TOLERANCE))
-    assert not any(check.holds for check in verification.verify(folder))
+    alter(folder, value=value * (1 + 0.5 * verify.TOLERANCE))
+    assert all(check.holds for check in verify.verify(folder))
+    alter(folder, value=value * (1 + 2 * verify.TOLERANCE))
+    assert not any(check.holds for check in verify.verify(folder))
 
 
 def test_altered_weights_fail(folder, tmp_path):
@@ -71,7 +74,7 @@ def test_altered_weights_fail(folder, tmp_path):
     weights[0] *= 1.1
     model.set_weights(weights)
     zoo.save(model, tmp_path / "other", zoo.info(folder))
-    (check,) = verification.verify(tmp_path / "other")
+    (check,) = verify.verify(tmp_path / "other")
     assert not check.holds and check.measured > check.stated
 
 
@@ -80,25 +83,25 @@ def test_a_number_that_is_on_one_side_alone_fails(folder, subset, metric):
     card = zoo.info(folder)
     card["subset"]["metric"] = card["metrics"][0]["metric"] = "another metric"
     zoo.amend(folder, card)
-    checks = verification.verify(folder, subset=subset)
+    checks = verify.verify(folder, subset=subset)
     assert not any(check.holds for check in checks)
     assert "another metric" in checks[0].metric and checks[0].measured is None
     assert len(checks) == (1 if subset else 2)
 
 
 def test_subset_measures_the_headline_alone(folder, capsys):
-    assert cli.main(["verify", str(folder), "--subset"]) == 0
+    assert main.main(["verify", str(folder), "--subset"]) == 0
     samples = zoo.info(folder)["subset"]["samples"]
     assert f"(first {samples})" in capsys.readouterr().out
     card = zoo.info(folder)
     card["subset"]["value"] *= 1.01
     zoo.amend(folder, card)
-    assert cli.main(["verify", str(folder), "--subset"]) == 1
+    assert main.main(["verify", str(folder), "--subset"]) == 1
 
 
 def test_a_card_that_cannot_be_measured_fails_and_the_others_go_on(folder, capsys):
     (folder / "model.keras").unlink()
-    assert cli.main(["verify", str(folder), NAME]) == 1
+    assert main.main(["verify", str(folder), NAME]) == 1
     captured = capsys.readouterr()
     assert "model.keras" in captured.err and "1 of 2 cards" in captured.err
     assert "yes" in captured.out
@@ -117,22 +120,22 @@ def test_a_card_cannot_name_a_program_to_run(folder, tmp_path):
     program.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     zoo.amend(folder, {"name": str(program)})
     with pytest.raises(ValueError, match="Pass the file.*--recipe"):
-        verification.verify(folder)
+        verify.verify(folder)
     assert not (tmp_path / "ran").exists()
-    assert cli.main(["verify", str(folder), "--recipe", NAME]) == 0
+    assert main.main(["verify", str(folder), "--recipe", NAME]) == 0
 
 
 def test_evaluate_writes_the_table(folder, capsys):
     value = zoo.info(folder)["metrics"][0]["value"]
     alter(folder, value=0.5 * value, mean=1.0, spread=1e-6, seeds=3)
-    assert cli.main(["evaluate", str(folder), "--write"]) == 0
+    assert main.main(["evaluate", str(folder), "--write"]) == 0
     row = zoo.info(folder)["metrics"][0]
-    assert row["value"] == pytest.approx(value, rel=verification.TOLERANCE)
+    assert row["value"] == pytest.approx(value, rel=verify.TOLERANCE)
     assert (row["mean"], row["seeds"]) == (None, 1)  # of other weights
     alter(folder, mean=1.0, spread=1e-6, seeds=3)
-    assert cli.main(["evaluate", str(folder), "--write"]) == 0
+    assert main.main(["evaluate", str(folder), "--write"]) == 0
     assert zoo.info(folder)["metrics"][0]["mean"] == 1.0
-    assert cli.main(["evaluate", str(folder), "--write", "--quick"]) == 1
+    assert main.main(["evaluate", str(folder), "--write", "--quick"]) == 1
     assert "--quick" in capsys.readouterr().err
 
 
@@ -151,7 +154,7 @@ def runs(folder, tmp_path):
 
 
 def test_spread_over_seeds_by_hand(folder, runs, capsys):
-    assert cli.main(["spread", str(folder), *map(str, runs)]) == 0
+    assert main.main(["spread", str(folder), *map(str, runs)]) == 0
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
     row = zoo.info(folder)["metrics"][0]
     # Mean 3; squared deviations 4, 1 and 9 over two degrees of freedom.
@@ -161,15 +164,15 @@ def test_spread_over_seeds_by_hand(folder, runs, capsys):
 
 
 def test_spread_refuses_runs_that_do_not_compare(folder, runs, capsys):
-    assert cli.main(["spread", str(folder), str(runs[0]), str(runs[0])]) == 1
+    assert main.main(["spread", str(folder), str(runs[0]), str(runs[0])]) == 1
     assert "[0, 0]" in capsys.readouterr().err
     with pytest.raises(ValueError, match="at least two runs"):
-        verification.add_spread(folder, runs[:1])
+        verify.add_spread(folder, runs[:1])
     card = zoo.info(runs[1] / "model")
     card["training"]["epochs"] += 1
     zoo.amend(runs[1] / "model", card)
     with pytest.raises(ValueError, match="epochs"):
-        verification.add_spread(folder, runs)
+        verify.add_spread(folder, runs)
 
 
 def test_training_of_another_seed(tmp_path):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import cards, data, evaluation, zoo
-from ae_zoo.recipe import list_recipes, load_recipe
+from ae_zoo import data, evaluation, zoo
+from ae_zoo.training.recipe import list_recipes, load_recipe
+from ae_zoo.zoo import cards
 
 DIGITS = "undercomplete_digits"
 
@@ -19,7 +20,7 @@ DIGITS = "undercomplete_digits"
 @pytest.fixture
 def folder(tmp_path):
     """A copy of a small entry that a test may damage."""
-    return shutil.copytree(zoo._find(DIGITS), tmp_path / "entry")
+    return shutil.copytree(zoo.entry._find(DIGITS), tmp_path / "entry")
 
 
 def test_every_recipe_has_its_entry():

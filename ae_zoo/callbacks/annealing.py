@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import networks
+from ae_zoo._checks import check_at_least
 from ae_zoo.models import SparseAutoencoder
-from ae_zoo.validation import check_at_least
 
 
 class Anneal(keras.callbacks.Callback):

@@ -10,10 +10,10 @@ import time
 import keras
 import tensorflow as tf
 
-from ae_zoo.checkpoints import files
-from ae_zoo.distribution import TRY_AGAIN, is_chief
-from ae_zoo.replicas import is_multi_worker, sum_over_replicas
-from ae_zoo.validation import check_count
+from ae_zoo._checks import check_count
+from ae_zoo.callbacks import checkpoint_files as files
+from ae_zoo.distribution.replicas import is_multi_worker, sum_over_replicas
+from ae_zoo.distribution.strategies import TRY_AGAIN, is_chief
 
 # What Keras's callbacks learn while they train, and forget when the process ends.
 _MEMORY = {

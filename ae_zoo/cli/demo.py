@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 
-from ae_zoo import data, plots, tables, zoo
+from ae_zoo import data, plots, zoo
 from ae_zoo.evaluation import add_noise, peak_snr
+from ae_zoo.zoo import tables
 
 _MODEL = "denoising_mnist"
 _STDDEV = 0.5

@@ -159,13 +159,14 @@ def _export_arguments(added):
 
 
 def _list(options):
-    from ae_zoo import tables
+    from ae_zoo.zoo import tables
 
     print(tables.zoo_markdown() if options.markdown else tables.zoo_table())
 
 
 def _info(options):
-    from ae_zoo import cards, zoo
+    from ae_zoo import zoo
+    from ae_zoo.zoo import cards
 
     print(cards.render(zoo.info(options.model)))
 
@@ -173,8 +174,8 @@ def _info(options):
 def _train(options):
     if options.local_workers is not None:
         return _train_locally(options)
-    from ae_zoo.distribution import TRY_AGAIN, WorkerLostError
-    from ae_zoo.training import train
+    from ae_zoo.distribution.strategies import TRY_AGAIN, WorkerLostError
+    from ae_zoo.training.run import train
 
     try:
         train(
@@ -193,7 +194,7 @@ def _train(options):
 
 
 def _train_locally(options):
-    from ae_zoo import local_workers
+    from ae_zoo.distribution import local_workers
 
     if options.strategy not in ("auto", "default", "multi_worker"):
         raise ValueError(
@@ -211,8 +212,10 @@ def _train_locally(options):
 
 
 def _evaluate(options):
-    from ae_zoo import evaluation, tables, verification
-    from ae_zoo.recipe import load_with_recipe
+    from ae_zoo import evaluation
+    from ae_zoo.studies import verify
+    from ae_zoo.training.recipe import load_with_recipe
+    from ae_zoo.zoo import tables
 
     model, recipe = load_with_recipe(options.model, options.recipe)
     if options.write and (options.samples or options.quick):
@@ -222,18 +225,20 @@ def _evaluate(options):
     )
     print(tables.metrics_text(rows))
     if options.write:
-        verification.write_metrics(options.model, model, recipe, rows, options.data_dir)
+        verify.write_metrics(options.model, model, recipe, rows, options.data_dir)
 
 
 def _verify(options):
-    from ae_zoo import tables, verification, zoo
+    from ae_zoo import zoo
+    from ae_zoo.studies import verify
+    from ae_zoo.zoo import tables
 
     names = options.models or zoo.list_models()
     failed = []
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name} …", flush=True)
         try:
-            checks = verification.verify(
+            checks = verify.verify(
                 name, options.data_dir, options.subset, options.recipe
             )
         except (ValueError, OSError, ImportError) as error:
@@ -251,7 +256,7 @@ def _verify(options):
 
 
 def _one_class(options):
-    from ae_zoo.one_class import one_class
+    from ae_zoo.studies.one_class import one_class
 
     report = one_class(
         options.recipe,
@@ -266,15 +271,16 @@ def _one_class(options):
 
 
 def _spread(options):
-    from ae_zoo import cards, verification
+    from ae_zoo.studies import verify
+    from ae_zoo.zoo import cards
 
-    card = verification.add_spread(options.model, options.runs)
+    card = verify.add_spread(options.model, options.runs)
     print(cards.metrics_table(card["metrics"]))
 
 
 def _transfer(options):
-    from ae_zoo import cards, tables
-    from ae_zoo.transfer import transfer
+    from ae_zoo.studies.transfer import transfer
+    from ae_zoo.zoo import cards, tables
 
     facts = transfer(
         options.model,
@@ -289,8 +295,9 @@ def _transfer(options):
 
 
 def _export(options):
-    from ae_zoo import quantization, zoo
-    from ae_zoo.recipe import load_with_recipe
+    from ae_zoo import zoo
+    from ae_zoo.studies import file_cost
+    from ae_zoo.training.recipe import load_with_recipe
 
     suffixes = {".tflite": "litert", ".onnx": "onnx"}
     suffix = pathlib.Path(options.path).suffix
@@ -308,7 +315,7 @@ def _export(options):
     else:
         model = zoo.load(options.model)
     if needs_data:
-        calibration = quantization.calibration_data(model, recipe, options.data_dir)
+        calibration = file_cost.calibration_data(model, recipe, options.data_dir)
     model.export(
         options.path,
         format=format,
@@ -324,11 +331,12 @@ def _export(options):
 
 
 def _report(options, model, recipe, calibration):
-    from ae_zoo import cards, quantization, tables
+    from ae_zoo.studies import file_cost
+    from ae_zoo.zoo import cards, tables
 
     kinds = dict.fromkeys([None, options.quantization])
     reports = [
-        quantization.measure(
+        file_cost.measure(
             model, recipe, kind, calibration, options.data_dir, options.samples
         )
         for kind in kinds
@@ -338,13 +346,13 @@ def _report(options, model, recipe, calibration):
 
 
 def _package(options):
-    from ae_zoo.packaging import package
+    from ae_zoo.studies.package import package
 
     package(options.model, options.recipe, options.data_dir, options.samples)
 
 
 def _draw(options):
-    from ae_zoo.pictures import redraw
+    from ae_zoo.studies.redraw import redraw
 
     print("Drawn:", *redraw(options.model, options.recipe, options.data_dir))
 
@@ -358,10 +366,6 @@ def _prepare(options):
 
 
 def _demo(options):
-    from ae_zoo import demo
+    from ae_zoo.cli import demo
 
     demo.run(options.output_dir)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Augmentation of images inside the data pipeline."""
 
-from ae_zoo.validation import check_at_least, check_share
+from ae_zoo._checks import check_at_least, check_share
 
 
 def random_flip(share=0.5):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ae_zoo._checks import did_you_mean
 from ae_zoo.data.dataset_info import DatasetInfo
 from ae_zoo.data.facts import FACTS
-from ae_zoo.names import did_you_mean
 
 
 def names() -> list[str]:

@@ -13,7 +13,7 @@
 import keras
 import tensorflow as tf
 
-from ae_zoo.replicas import is_multi_worker, sum_in_one_message
+from ae_zoo.distribution.replicas import is_multi_worker, sum_in_one_message
 
 
 class AcrossWorkers(keras.Model):

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from ae_zoo import cluster
+from ae_zoo.distribution import cluster
 
 # What a worker that was told to end gets to save its state in.
 _GRACE_SECONDS = 30

@@ -7,9 +7,9 @@ import tensorflow as tf
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
-from ae_zoo import cluster
-from ae_zoo.names import unknown_name
-from ae_zoo.replicas import is_multi_worker
+from ae_zoo._checks import unknown_name
+from ae_zoo.distribution import cluster
+from ae_zoo.distribution.replicas import is_multi_worker
 
 NAMES = ("auto", "default", "one_device", "mirrored", "multi_worker", "tpu")
 # Seconds of silence after which a worker counts as lost, and seconds in which all

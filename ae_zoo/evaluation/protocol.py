@@ -23,7 +23,7 @@ class Measurement:
         higher_is_better: Which way is up, or None where neither is.
         tolerance: How far a repetition on other hardware may be off, where rounding
             weighs more than it usually does; None leaves it to
-            `ae_zoo.verification`.
+            `ae_zoo.studies.verify`.
         mean: Over the runs of several seeds, or None.
         spread: Their standard deviation, or None.
         seeds: How many runs these are of.

@@ -12,8 +12,16 @@ import tempfile
 
 import tensorflow as tf
 
-from ae_zoo import lite, on_device
-from ae_zoo.export import arguments, litert, onnx, parity, saved_model, sidecar
+from ae_zoo import lite
+from ae_zoo.export import (
+    arguments,
+    litert,
+    on_device,
+    onnx,
+    parity,
+    saved_model,
+    sidecar,
+)
 from ae_zoo.export.arguments import FORMATS
 from ae_zoo.export.signatures import collect
 
@@ -66,8 +74,8 @@ def export_model(
         pixels: Adds the signature `reconstruct_pixels`, for models of inputs in [0, 1].
         signature: The one signature of an ONNX file, which holds a single graph.
         trainable: LiteRT only. Writes a float32 file that goes on learning on the
-            device, with the signatures of `ae_zoo.on_device.write_trainable` instead
-            of the ones above.
+            device, with the signatures of `on_device.write_trainable` instead of the
+            ones above.
         optimizer: Of a trainable file: name or instance of a Keras optimizer.
 
     Raises:

@@ -1,7 +1,7 @@
 """Checks of what an export is asked for, before any work starts."""
 
+from ae_zoo._checks import check_array
 from ae_zoo.export import litert, sidecar
-from ae_zoo.validation import check_array
 
 _SUFFIXES = {"tf_saved_model": "", "litert": ".tflite", "onnx": ".onnx"}
 FORMATS = tuple(_SUFFIXES)

@@ -2,7 +2,8 @@
 
 A training step is the model's forward pass, the gradient of its loss and Keras's own
 optimizer, traced as one graph over resource variables. TFLite's builtin operators run
-all of it but for a few gradients, which `ae_zoo.gradients` composes of such operators.
+all of it but for a few gradients, which `ae_zoo.export.gradients` composes of such
+operators.
 """
 
 import math
@@ -14,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ae_zoo import gradients
-from ae_zoo.validation import check_count
+from ae_zoo._checks import check_count
+from ae_zoo.export import gradients
 
 _TOLERANCE = 1e-3  # one wrong gradient moves far more than rounding does
 _ROUNDING = 1e-6  # of float32 weights, where a step is small beside them
@@ -60,7 +61,7 @@ def write_trainable(
 
     Example:
 
-    >>> from ae_zoo import on_device
+    >>> from ae_zoo.export import on_device
     >>> on_device.write_trainable(model, "personal.tflite", "sgd", batch_size=4)
     """
     filepath = pathlib.Path(filepath)

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from ae_zoo import validation
+from ae_zoo import _checks
 from ae_zoo.lite import losses, tensors
 from ae_zoo.lite.signatures import Signatures
 
@@ -99,7 +99,7 @@ class LiteModel(Signatures):
         Raises:
             ValueError: n < 1, the file cannot decode, or the model has no prior.
         """
-        validation.check_at_least("n", n, 1)
+        _checks.check_at_least("n", n, 1)
         if "decode" in self.signatures and "posterior" not in self.signatures:
             raise ValueError(
                 "`sample` needs a variational model: the codes of others follow no "
@@ -121,7 +121,7 @@ class LiteModel(Signatures):
                 "the model in float32, or with quantization='float16' or 'dynamic'."
             )
         support = self.metadata.get("input_range")
-        validation.check_array(x, "x", self.input_shape[1:], support)
+        _checks.check_array(x, "x", self.input_shape[1:], support)
         x = np.asarray(x, "float32")
         if is_variational:
             reconstruction, kl = self._draw_reconstruction(x, seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ae_zoo import validation
+from ae_zoo import _checks
 from ae_zoo.lite import tensors
 
 _METHODS = {"train": "train", "save": "save_weights", "restore": "restore_weights"}
@@ -109,12 +109,12 @@ class Signatures:
 
     def _checked(self, value, name, detail, noisy):
         shape = tensors.shape_of(detail)[1:]
-        array = validation.to_array(value, name)
+        array = _checks.to_array(value, name)
         is_float = np.issubdtype(detail["dtype"], np.floating) or tensors.scale_of(
             detail
         )
         if not is_float:
-            validation.check_array(array, name, shape)
+            _checks.check_array(array, name, shape)
             if array.dtype != detail["dtype"]:
                 raise TypeError(
                     f"`{name}` must have the dtype {np.dtype(detail['dtype']).name}. "
@@ -127,7 +127,7 @@ class Signatures:
                 f"`{name}` must hold floats. Received uint8. Convert it, and scale "
                 "images as for training, such as `x.astype('float32') / 255`."
             )
-        validation.check_array(array, name, shape, support, noisy)
+        _checks.check_array(array, name, shape, support, noisy)
         return array.astype("float32", copy=False)
 
     def _check_has(self, signature):

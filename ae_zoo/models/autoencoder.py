@@ -6,11 +6,12 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo import losses, networks, replicas
-from ae_zoo.models.across_workers import leave_sums_to_the_step
+from ae_zoo import losses, networks
+from ae_zoo._checks import argument_names, unknown_name
+from ae_zoo.distribution import replicas
+from ae_zoo.distribution.keras_patches import leave_sums_to_the_step
 from ae_zoo.models.checked import CheckedModel
 from ae_zoo.models.endpoints import Endpoints
-from ae_zoo.names import argument_names, unknown_name
 
 _GRADIENT_DTYPES = ("float32", "bfloat16")
 
@@ -241,7 +242,7 @@ class Autoencoder(Endpoints, CheckedModel):
         Args:
             training: Which of the two sequences.
             shared: Whether all replicas get the same, to draw for the global batch by
-                `ae_zoo.replicas.of_global_batch`; else each gets another.
+                `ae_zoo.distribution.replicas.of_global_batch`; else each gets another.
         """
         generator = self._training_seeds if training else self._evaluation_seeds
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group

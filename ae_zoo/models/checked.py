@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ae_zoo import validation
-from ae_zoo.models.across_workers import AcrossWorkers
-from ae_zoo.replicas import is_multi_worker
+from ae_zoo import _checks
+from ae_zoo.distribution.keras_patches import AcrossWorkers
+from ae_zoo.distribution.replicas import is_multi_worker
 
 
 class CheckedModel(AcrossWorkers):
@@ -34,7 +34,7 @@ class CheckedModel(AcrossWorkers):
         """
         x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
-        validation.check_weights_have_targets(y, kwargs.get("sample_weight"))
+        _checks.check_weights_have_targets(y, kwargs.get("sample_weight"))
         validation_data = kwargs.get("validation_data")
         if isinstance(validation_data, (tuple, list)):
             self._check(*validation_data[:2])
@@ -53,7 +53,7 @@ class CheckedModel(AcrossWorkers):
         """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""
         x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
-        validation.check_weights_have_targets(y, kwargs.get("sample_weight"))
+        _checks.check_weights_have_targets(y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -65,17 +65,17 @@ class CheckedModel(AcrossWorkers):
 
     def _check(self, x, y=None, batch_size=None):
         if isinstance(x, tf.data.Dataset):
-            validation.check_dataset(x, self._check_batch_of_replicas)
+            _checks.check_dataset(x, self._check_batch_of_replicas)
         elif isinstance(x, (np.ndarray, tf.Tensor)):
             with self.distribute_strategy.scope():
-                validation.check_batch_size(batch_size)
+                _checks.check_batch_size(batch_size)
             self._check_batch((x, y))
 
     def _check_batch_of_replicas(self, batch):
         self._check_batch(batch)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         with self.distribute_strategy.scope():
-            validation.check_batch_size(x.shape[0])
+            _checks.check_batch_size(x.shape[0])
 
     def _check_batch(self, batch):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
@@ -84,10 +84,10 @@ class CheckedModel(AcrossWorkers):
             self._check_self_target()
         else:
             support = self.reconstruction_loss.support or self.input_range
-            validation.check_array(y, "y", self._reconstruction_shape, support)
+            _checks.check_array(y, "y", self._reconstruction_shape, support)
 
     def _check_input(self, x, is_target):
-        validation.check_array(
+        _checks.check_array(
             x,
             "x",
             self._sample_shape,
@@ -118,4 +118,4 @@ def _as_array(values):
     # Keras reads a list as several inputs.
     if not isinstance(values, list):
         return values
-    return validation.to_array(values, "x")
+    return _checks.to_array(values, "x")

@@ -3,8 +3,8 @@
 import keras
 
 from ae_zoo import networks, penalties
+from ae_zoo._checks import check_at_least
 from ae_zoo.models.autoencoder import Autoencoder
-from ae_zoo.validation import check_at_least
 
 _METHODS = ("auto", "closed_form", "exact", "projection")
 

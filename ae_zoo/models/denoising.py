@@ -2,8 +2,8 @@
 
 import keras
 
-from ae_zoo import replicas
 from ae_zoo.corruptions import Corruption, GaussianCorruption
+from ae_zoo.distribution import replicas
 from ae_zoo.models.autoencoder import Autoencoder
 
 

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from ae_zoo import export, validation
+from ae_zoo import _checks
 
 
 class Endpoints:
@@ -21,7 +21,7 @@ class Endpoints:
     def decode(self, z, batch_size=256):
         """The reconstruction x̂ of latent codes: (batch, d) to (batch, ...)."""
         if not _is_symbolic(z):
-            validation.check_array(z, "z", self.latent_shape)
+            _checks.check_array(z, "z", self.latent_shape)
         return self._run("decode", (z,), batch_size)
 
     def reconstruct(self, x, batch_size=256):
@@ -70,6 +70,8 @@ class Endpoints:
             format: "tf_saved_model", "litert" or "onnx".
             **kwargs: As in `ae_zoo.export.export_model`.
         """
+        from ae_zoo import export  # builds on models
+
         export.export_model(self, filepath, format, **kwargs)
 
     def _check_eager_input(self, x):

@@ -3,9 +3,9 @@
 import keras
 
 from ae_zoo import networks, penalties
+from ae_zoo._checks import check_at_least
 from ae_zoo.layers import keep_largest
 from ae_zoo.models.autoencoder import Autoencoder
-from ae_zoo.validation import check_at_least
 
 _KINDS = ("l1", "kl", "k")
 

@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo import penalties, replicas
+from ae_zoo import penalties
+from ae_zoo._checks import check_at_least, check_count
+from ae_zoo.distribution import replicas
 from ae_zoo.models.autoencoder import Autoencoder
-from ae_zoo.validation import check_at_least, check_count
 
 
 @keras.saving.register_keras_serializable("ae_zoo")

@@ -5,12 +5,8 @@ Needs matplotlib: pip install 'ae-zoo[plots]'.
 
 import numpy as np
 
-from ae_zoo import data, networks, plots, zoo
+from ae_zoo import data, networks, plots
 from ae_zoo.models import ContractiveAutoencoder, SparseAutoencoder
-from ae_zoo.recipe import load_with_recipe
-
-# Drawn of a run's log, which a model folder does not hold.
-_TRAINING = "training.png"
 
 
 def draw(model, recipe, folder, data_dir=None):
@@ -47,36 +43,6 @@ def draw(model, recipe, folder, data_dir=None):
     if isinstance(model, SparseAutoencoder | ContractiveAutoencoder):
         inputs = x if recipe.pair is None else recipe.pair(x)[0]
         plots.code_histogram(model, inputs, folder / "code_histogram.png")
-
-
-def redraw(name_or_folder, recipe=None, data_dir=None):
-    """Draws the pictures of a model folder again, all but the training curve.
-
-    Args:
-        name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
-        recipe: Name or file of its recipe; the default is that of the model's name.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
-
-    Returns:
-        The names of the pictures drawn.
-
-    Raises:
-        FileNotFoundError, ValueError: As `ae_zoo.load`, or no such recipe.
-        ImportError: matplotlib is not installed.
-
-    Example:
-
-    >>> redraw("sparse_digits")  # doctest: +SKIP
-    """
-    model, recipe = load_with_recipe(name_or_folder, recipe)
-    old = set(model.card.get("pictures", [])) - {_TRAINING}
-    zoo.amend(
-        name_or_folder,
-        {},
-        lambda folder: draw(model, recipe, folder, data_dir),
-        replaces=old,
-    )
-    return [name for name in zoo.info(name_or_folder)["pictures"] if name != _TRAINING]
 
 
 def _has_filters(model):

@@ -6,8 +6,9 @@ import tempfile
 
 import tensorflow as tf
 
-from ae_zoo import data, evaluation, latency, lite
+from ae_zoo import data, evaluation, lite
 from ae_zoo.models import VariationalAutoencoder
+from ae_zoo.studies import latency
 
 CALIBRATION_SAMPLES = 500
 _BATCH = 64
@@ -38,7 +39,7 @@ class FileReport:
         return sign * change / abs(before.headline.value)
 
     def row(self, before):
-        """What a card holds of it; see `ae_zoo.cards.deployment_rows`."""
+        """What a card holds of it; see `ae_zoo.zoo.cards.deployment_rows`."""
         return {
             "quantization": self.quantization,
             "bytes": self.bytes,

@@ -1,7 +1,7 @@
 """How long a `.tflite` file takes and how much memory, on one thread.
 
 Run as a program in a process of its own, which holds nothing but the file and its
-interpreter: `python -m ae_zoo.latency m.tflite`. It prints JSON.
+interpreter: `python -m ae_zoo.studies.latency m.tflite`. It prints JSON.
 """
 
 import json
@@ -34,13 +34,13 @@ def measure(filepath, calls=CALLS):
 
     Example:
 
-    >>> from ae_zoo import latency
+    >>> from ae_zoo.studies import latency
     >>> model.export("timed.tflite", format="litert")
     >>> latency.measure("timed.tflite")["batch"]
     1
     """
     done = subprocess.run(
-        [sys.executable, "-m", "ae_zoo.latency", str(filepath), str(calls)],
+        [sys.executable, "-m", "ae_zoo.studies.latency", str(filepath), str(calls)],
         capture_output=True,
         text=True,
         check=False,

@@ -11,9 +11,10 @@ import statistics
 
 import numpy as np
 
-from ae_zoo import cards, data, evaluation, zoo
-from ae_zoo.recipe import Recipe, load_recipe
-from ae_zoo.training import train
+from ae_zoo import data, evaluation, zoo
+from ae_zoo.training.recipe import Recipe, load_recipe
+from ae_zoo.training.run import train
+from ae_zoo.zoo import cards
 
 METRICS = ("ROC-AUC", "PR-AUC")
 

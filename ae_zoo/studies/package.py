@@ -1,8 +1,10 @@
 """A model folder with its files for deployment, measured for the card."""
 
-from ae_zoo import archive, cards, quantization, zoo
-from ae_zoo.recipe import load_with_recipe
-from ae_zoo.validation import check_at_least
+from ae_zoo import zoo
+from ae_zoo._checks import check_at_least
+from ae_zoo.studies import file_cost
+from ae_zoo.training.recipe import load_with_recipe
+from ae_zoo.zoo import cards, safe_load
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 _DESCRIPTIONS = ("model.json", "model_int8.json")
@@ -35,18 +37,18 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
 
     Example:
 
-    >>> from ae_zoo.packaging import package
+    >>> from ae_zoo.studies.package import package
     >>> package("runs/my_digits/model", "my_digits.py")  # doctest: +SKIP
     """
     if samples is not None:
         check_at_least("samples", samples, 1)
     model, recipe = load_with_recipe(name_or_folder, recipe)
-    calibration = quantization.calibration_data(model, recipe, data_dir)
+    calibration = file_cost.calibration_data(model, recipe, data_dir)
     reports = []
     for kind in QUANTIZATIONS:
         report(f"{model.card['name']}: measuring {kind or 'float32'}")
         reports.append(
-            quantization.measure(model, recipe, kind, calibration, data_dir, samples)
+            file_cost.measure(model, recipe, kind, calibration, data_dir, samples)
         )
         _check_headline(model, reports[0].headline.metric)
     rows = [file.row(reports[0]) for file in reports]
@@ -72,7 +74,7 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
             report(f"{model.card['name']}: writing {name}")
             model.export(folder / name, **arguments[name])
         # A list of its own: packages of the zoo leave this folder out.
-        archive.write_checksums(folder / "saved_model")
+        safe_load.write_checksums(folder / "saved_model")
 
     deployment = {
         "samples": samples,

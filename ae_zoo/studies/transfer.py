@@ -4,10 +4,11 @@ import dataclasses
 import pathlib
 import tempfile
 
-from ae_zoo import cards, data, evaluation, zoo
-from ae_zoo.recipe import load_with_recipe, own_classes
-from ae_zoo.training import check_same_network, train
-from ae_zoo.validation import check_at_least
+from ae_zoo import data, evaluation, zoo
+from ae_zoo._checks import check_at_least
+from ae_zoo.training.recipe import load_with_recipe, own_classes
+from ae_zoo.training.run import check_same_network, train
+from ae_zoo.zoo import cards
 
 
 def transfer(
@@ -42,7 +43,7 @@ def transfer(
         verbose: As in `fit`.
 
     Returns:
-        A dict of what the card says of it; see `ae_zoo.cards.transfer_rows`.
+        A dict of what the card says of it; see `ae_zoo.zoo.cards.transfer_rows`.
 
     Raises:
         ValueError: Samples of another shape, a number out of range, a recipe of

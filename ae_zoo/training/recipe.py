@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Callable
 
 from ae_zoo import zoo
-from ae_zoo.names import unknown_name
+from ae_zoo._checks import unknown_name
 
-_PACKAGE = pathlib.Path(__file__).parent
+_PACKAGE = pathlib.Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
 
 

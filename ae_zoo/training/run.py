@@ -12,12 +12,14 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from ae_zoo import cards, data, evaluation, optimizers, pictures, plots, zoo
-from ae_zoo.checkpoints import Checkpoints
-from ae_zoo.distribution import explained_losses, get_strategy, is_chief
-from ae_zoo.recipe import Recipe, load_recipe, own_classes
-from ae_zoo.replicas import is_multi_worker
-from ae_zoo.validation import check_batch_size, check_count
+from ae_zoo import data, evaluation, optimizers, plots, zoo
+from ae_zoo._checks import check_batch_size, check_count
+from ae_zoo.callbacks.checkpoints import Checkpoints
+from ae_zoo.distribution.replicas import is_multi_worker
+from ae_zoo.distribution.strategies import explained_losses, get_strategy, is_chief
+from ae_zoo.plots import card_pictures
+from ae_zoo.training.recipe import Recipe, load_recipe, own_classes
+from ae_zoo.zoo import cards
 
 
 def train(
@@ -63,7 +65,7 @@ def train(
         FileExistsError: `output_dir` holds a run already and `resume` is False.
         FloatingPointError: The loss became NaN or infinite.
         OSError: A checkpoint cannot be written, as when the disk is full.
-        ae_zoo.checkpoints.Preempted: SIGTERM came. The run is saved; the program ends
+        ae_zoo.callbacks.Preempted: SIGTERM came. The run is saved; the program ends
             with status 75.
         RuntimeError: Another worker was lost (`ae_zoo.distribution.WorkerLostError`),
             or did not start.
@@ -222,7 +224,7 @@ def write_entry(model, recipe, output_dir, data_dir=None, **facts):
         recipe: Its `Recipe`.
         output_dir: Of the run, with its `training.csv`.
         data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        **facts: What else the card says; see `ae_zoo.cards.make_card`.
+        **facts: What else the card says; see `ae_zoo.zoo.cards.make_card`.
     """
     output_dir = pathlib.Path(output_dir)
     card = cards.make_card(
@@ -235,7 +237,7 @@ def write_entry(model, recipe, output_dir, data_dir=None, **facts):
 
     def draw(folder):
         plots.training_curve(output_dir / "training.csv", folder / "training.png")
-        pictures.draw(model, recipe, folder, data_dir)
+        card_pictures.draw(model, recipe, folder, data_dir)
 
     can_draw = importlib.util.find_spec("matplotlib")
     folder = output_dir / "model"

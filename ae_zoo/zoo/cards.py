@@ -193,7 +193,7 @@ def deployment_rows(rows):
     """What was measured of LiteRT files, as a header and rows of strings.
 
     Args:
-        rows: What `FileReport.row` of `ae_zoo.quantization` returns, float32 first.
+        rows: What `ae_zoo.studies.file_cost` measured, float32 first.
     """
     header = ["file", "bytes", rows[0]["metric"], "loss"]
     header += ["1 image, median ms", "p90", "64 images, median ms", "p90"]
@@ -219,7 +219,7 @@ def transfer_rows(rows):
     """What fine-tuning on other data is worth, as a header and rows of strings.
 
     Args:
-        rows: Of one metric, as `ae_zoo.transfer.transfer` returns them.
+        rows: Of one metric, as `ae_zoo.studies.transfer.transfer` returns them.
     """
     metric = rows[0]["metric"] + _arrow(rows[0])
     header = ["data", "training samples", "epochs"]

@@ -11,9 +11,9 @@ import shutil
 import tempfile
 import types
 
-from ae_zoo.names import unknown_name
+from ae_zoo._checks import unknown_name
 
-_PACKAGE = pathlib.Path(__file__).parent
+_PACKAGE = pathlib.Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
 
 
@@ -83,10 +83,11 @@ def load(name_or_folder, custom_objects=None):
     """
     folder = _find(name_or_folder)
 
-    from ae_zoo import archive, models  # noqa: F401  (registers the variants)
+    from ae_zoo import models  # noqa: F401  (registers the variants)
+    from ae_zoo.zoo import safe_load
 
-    digests = archive.verify_checksums(folder)
-    model = archive.load_model(folder, custom_objects, sha256=digests["model.keras"])
+    digests = safe_load.verify_checksums(folder)
+    model = safe_load.load_model(folder, custom_objects, sha256=digests["model.keras"])
     if not model.compiled:
         model.compile()
     # A plain dict Keras would track, and wrap in one of its own.
@@ -103,7 +104,7 @@ def save(model, folder, card, pictures=None, overwrite=False):
     Args:
         model: An `ae_zoo.models.Autoencoder`.
         folder: Path of the folder.
-        card: A dict as `ae_zoo.cards.make_card` returns it.
+        card: A dict as `ae_zoo.zoo.cards.make_card` returns it.
         pictures: A function that draws PNG files into the folder it is given.
         overwrite: Replace an existing folder.
 
@@ -169,14 +170,14 @@ def _replacement(folder):
 
 def _describe(folder, card):
     """Writes what tells of a folder's files: card, page and checksums."""
-    from ae_zoo import archive, cards
+    from ae_zoo.zoo import cards, safe_load
 
     pictures = [path.name for path in folder.glob("*.png")]
     card = card | {"pictures": sorted(pictures, key=_place)}
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     (folder / "card.json").write_text(text, "utf-8")
     (folder / "README.md").write_text(cards.render(card), "utf-8")
-    archive.write_checksums(folder)
+    safe_load.write_checksums(folder)
 
 
 def _place(picture):

@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ae_zoo.allowlist import UnsafeModelError, check_config
+from ae_zoo.zoo.allowlist import UnsafeModelError, check_config
 
 __all__ = ["UnsafeModelError", "load_model", "verify_checksums", "write_checksums"]
 

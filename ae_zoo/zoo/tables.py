@@ -1,6 +1,7 @@
 """Plain-text tables for the terminal."""
 
-from ae_zoo import cards, zoo
+from ae_zoo import zoo
+from ae_zoo.zoo import cards
 
 
 def text_table(header, rows):

@@ -1,0 +1,8 @@
+"""Pretrained models by name, and any folder that looks like one of theirs.
+
+Importing this package does not import TensorFlow.
+"""
+
+from ae_zoo.zoo.entry import amend, info, list_models, load, save
+
+__all__ = ["amend", "info", "list_models", "load", "save"]
