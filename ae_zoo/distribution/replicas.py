@@ -10,6 +10,7 @@ import threading
 import typing
 
 import tensorflow as tf
+from keras import ops
 
 # MirroredStrategy runs each replica in a thread of its own, and the threads take turns
 # within a step: what belongs to a replica cannot be an attribute of the model.
@@ -103,6 +104,39 @@ def of_global_batch(random, x, axis=0):
     copied = tf.clip_by_value(tf.range(rows.total) - first, 0, size - 1)
     drawn = random(tf.gather(x, copied))
     return tf.gather(drawn, first + tf.range(size), axis=axis)
+
+
+def gather(values, axis=0):
+    """Collects the rows of all replicas, in the order of the global batch.
+
+    Use it in a penalty that compares samples with each other, such as a maximum mean
+    discrepancy: every replica then computes the same value for the global batch. The
+    gradient with respect to this replica's rows is that of the global penalty, since
+    a training step divides the loss of a replica by the number of replicas, and weighs
+    it by `Rows.weight`, before the gradients are summed.
+
+    Args:
+        values: Numbers, (batch, ...). If the replica has no sample, the row that
+            `without_empty` made for it is left out.
+        axis: The batch axis of `values`.
+
+    Returns:
+        `values` of the global batch on each replica. With one replica, and outside of
+        `sharing`, `values` unchanged.
+
+    Example:
+
+    >>> z = replicas.gather(z)  # (rows of this replica, d) -> (all rows, d)
+    """
+    rows = getattr(_step, "rows", None)
+    if rows is None:
+        return values
+    values = ops.moveaxis(values, axis, 0)[: rows.size]
+    numbers = rows.first + tf.range(rows.size)
+    shape = tf.concat([[rows.total], tf.shape(values)[1:]], axis=0)
+    # Zeros everywhere but in this replica's rows: their sum has the rows of all.
+    placed = tf.scatter_nd(numbers[:, None], values, shape)
+    return ops.moveaxis(sum_over_replicas(placed), 0, axis)
 
 
 def sum_over_replicas(values):
