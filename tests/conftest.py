@@ -1,4 +1,4 @@
-"""Shared by all tests: two logical CPUs, fixed seeds, and a handful of images."""
+"""Fixtures that all tests share: two logical CPUs, fixed seeds, a few images."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+# Their assertions explain themselves as those of test files do.
+pytest.register_assert_rewrite("builders", "workers")
 
 # Before TensorFlow starts its devices: MirroredStrategy needs two of them.
 tf.config.set_logical_device_configuration(

@@ -7,16 +7,6 @@ import sys
 
 import numpy as np
 
-ENTRIES = [
-    "undercomplete",
-    "deep_tied",
-    "denoising",
-    "sparse_kl",
-    "contractive_projection",
-    "convolutional",
-    "importance_weighted",
-]
-
 
 def images():
     return np.random.default_rng(5).random((27, 8, 8, 1)).astype("float32")
@@ -30,7 +20,7 @@ def train(build, strategy):
     """
     import keras
     import tensorflow as tf
-    from test_contract import compiled
+    from builders import compiled
 
     import ae_zoo
 
@@ -73,11 +63,11 @@ def main(path, kind, count=1):
     from ae_zoo.distribution.strategies import get_strategy
 
     strategy = get_strategy(kind)
-    from test_contract import ENTRIES as BUILDERS
+    from builders import ENTRIES, ONE_PER_VARIANT
 
     results = {}
-    for name in ENTRIES:
-        for key, value in train(BUILDERS[name], strategy).items():
+    for name in ONE_PER_VARIANT:
+        for key, value in train(ENTRIES[name], strategy).items():
             results[f"{name}/{key}"] = value
     np.savez(path, **results)
 

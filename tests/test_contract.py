@@ -1,10 +1,9 @@
-"""What every variant promises, asked of each with arguments unlike the defaults.
+"""What every variant promises, checked for each with non-default arguments.
 
-A new variant is one more entry of `ENTRIES`.
+A new variant needs one more entry of `ENTRIES` in tests/builders.py.
 """
 
 import inspect
-import json
 import subprocess
 import sys
 import zipfile
@@ -15,134 +14,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from builders import (
+    ENTRIES,
+    SAME,
+    SHAPE,
+    VARIANTS,
+    assert_same_weights,
+    compiled,
+    config_of,
+    decoder,
+    encoder,
+    sequential,
+    subclassed,
+    through_file,
+)
 from scipy import stats
 
 import ae_zoo
-from ae_zoo import corruptions, layers, models, networks
-
-SHAPE = (8, 8, 1)
-# float32 sums over 64 pixels and 16 samples in another order: a few units of 6e-8
-# each, on values up to about 50.
-SAME = {"rtol": 1e-5, "atol": 1e-5}
-
-
-def encoder(units=(6,), latent="linear"):
-    return networks.dense_encoder(SHAPE, units, "tanh", latent)
-
-
-def decoder(latent_dim=6, units=(), output="sigmoid"):
-    return networks.dense_decoder(latent_dim, units, SHAPE, "tanh", output)
-
-
-COMMON = {"seed": 3, "name": "mine"}
-# Each builder takes `noise`; without it the model must compute without randomness.
-ENTRIES = {
-    "undercomplete": lambda noise: ae_zoo.UndercompleteAutoencoder(
-        encoder(), decoder(output="linear"), "gaussian", **COMMON
-    ),
-    "deep_tied": lambda noise: ae_zoo.DeepAutoencoder(
-        encoder((9, 7, 6)), "tied", "gaussian", **COMMON
-    ),
-    "denoising": lambda noise: ae_zoo.DenoisingAutoencoder(
-        encoder((70,), "sigmoid"),
-        "tied",
-        corruption=corruptions.SaltAndPepperCorruption((0.1, 0.4) if noise else 0.0),
-        reconstruction_loss="gaussian",
-        **COMMON,
-    ),
-    "sparse_l1": lambda noise: ae_zoo.SparseAutoencoder(
-        encoder((70,), "relu"), "tied", penalty_weight=0.01, **COMMON
-    ),
-    "sparse_kl": lambda noise: ae_zoo.SparseAutoencoder(
-        encoder(latent="sigmoid"), decoder(), "kl", 0.5, rho=0.2, **COMMON
-    ),
-    "sparse_k": lambda noise: ae_zoo.SparseAutoencoder(
-        encoder((70,)), "tied", "k", k=5, k_inference=9, **COMMON
-    ),
-    "contractive_closed_form": lambda noise: ae_zoo.ContractiveAutoencoder(
-        encoder(latent="sigmoid"), "tied", 0.3, "closed_form", **COMMON
-    ),
-    "contractive_exact": lambda noise: ae_zoo.ContractiveAutoencoder(
-        encoder((7, 6), "tanh"),
-        decoder(output="linear"),
-        0.3,
-        "exact",
-        reconstruction_loss="gaussian",
-        **COMMON,
-    ),
-    # With one unit, vᵀJ = ±J: the estimate has no variance.
-    "contractive_projection": lambda noise: ae_zoo.ContractiveAutoencoder(
-        encoder((7, 6 if noise else 1), "tanh"),
-        decoder(6 if noise else 1),
-        0.3,
-        "projection",
-        projections=2,
-        **COMMON,
-    ),
-    "convolutional": lambda noise: ae_zoo.ConvolutionalAutoencoder(
-        networks.convolutional_encoder(SHAPE, [3, 4], 6),
-        networks.convolutional_decoder(SHAPE, [3, 4], 6, output="linear"),
-        "gaussian",
-        **COMMON,
-    ),
-    "variational": lambda noise: without_variance(
-        noise, ae_zoo.VariationalAutoencoder(encoder(), decoder(4), 0.5, **COMMON)
-    ),
-    "learned_prior": lambda noise: without_variance(
-        noise,
-        ae_zoo.VariationalAutoencoder(
-            encoder(),
-            decoder(4),
-            importance_samples=2 if noise else 1,
-            prior=layers.RealNVP(2, 4),
-            **COMMON,
-        ),
-    ),
-    # At β = 0 the weights do not depend on the draws.
-    "importance_weighted": lambda noise: without_variance(
-        noise,
-        ae_zoo.VariationalAutoencoder(
-            encoder(),
-            decoder(4, output="linear"),
-            beta=0.5 if noise else 0.0,
-            importance_samples=3,
-            reconstruction_loss="gaussian",
-            **COMMON,
-        ),
-    ),
-}
-VARIANTS = [getattr(models, name) for name in models.__all__ if name != "Autoencoder"]
-
-
-def without_variance(noise, model):
-    if not noise:  # σ = e⁻¹⁵ moves no pixel
-        for weight in model.weights:
-            if "log_var" in weight.path:
-                weight.assign(
-                    tf.fill(weight.shape, -30.0 if "bias" in weight.path else 0.0)
-                )
-    return model
-
-
-def compiled(model, learning_rate=0.01):
-    model.compile(
-        keras.optimizers.SGD(learning_rate), metrics=[keras.metrics.MeanAbsoluteError()]
-    )
-    return model
-
-
-def config_of(model):
-    return json.loads(json.dumps(keras.saving.serialize_keras_object(model)["config"]))
-
-
-def through_file(model, folder):
-    model.save(folder / "model.keras")
-    return keras.saving.load_model(folder / "model.keras")
-
-
-def assert_same_weights(a, b):
-    for mine, theirs in zip(a.get_weights(), b.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, theirs, **SAME)
 
 
 @pytest.fixture(scope="module", params=ENTRIES)
@@ -372,63 +260,6 @@ def test_a_frozen_encoder_does_not_move(name, images, tmp_path):
     assert others
     for before, weight in zip(others, model.trainable_weights, strict=True):
         assert (before != weight.numpy()).any(), weight.path
-
-
-@keras.saving.register_keras_serializable("ae_zoo_tests")
-class DenseEncoder(keras.Model):
-    def __init__(self, units=6, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.flatten = keras.layers.Flatten()
-        self.hidden = keras.layers.Dense(9, "tanh")
-        self.code = keras.layers.Dense(units, "sigmoid")
-
-    def call(self, x):
-        return self.code(self.hidden(self.flatten(x)))
-
-    def get_config(self):
-        return super().get_config() | {"units": self.units}
-
-
-@keras.saving.register_keras_serializable("ae_zoo_tests")
-class DenseDecoder(keras.Model):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.hidden = keras.layers.Dense(9, "tanh")
-        self.pixels = keras.layers.Dense(64, "sigmoid")
-        self.image = keras.layers.Reshape(SHAPE)
-
-    def call(self, z):
-        return self.image(self.pixels(self.hidden(z)))
-
-
-def subclassed():
-    parts = DenseEncoder(units=5), DenseDecoder()
-    parts[0](keras.Input(SHAPE))
-    parts[1](keras.Input((5,)))
-    return parts
-
-
-def sequential():
-    layers = keras.layers
-    return (
-        keras.Sequential(
-            [
-                keras.Input(SHAPE),
-                layers.Flatten(),
-                layers.Dense(9, "tanh"),
-                layers.Dense(5),
-            ]
-        ),
-        keras.Sequential(
-            [
-                keras.Input((5,)),
-                layers.Dense(9, "tanh"),
-                layers.Dense(64, "sigmoid"),
-                layers.Reshape(SHAPE),
-            ]
-        ),
-    )
 
 
 @pytest.mark.parametrize("parts", [subclassed, sequential])

@@ -4,8 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,63 +11,17 @@ import numpy as np
 import pytest
 import replica_job
 import tensorflow as tf
-from test_contract import ENTRIES
+from builders import ENTRIES, ONE_PER_VARIANT
+from workers import PATIENCE, cluster_of, outputs, processes
 
 import ae_zoo
 from ae_zoo import data
-from ae_zoo.distribution import cluster, local_workers
 
 HERE = Path(__file__).parent
 # float32 sums over 64 pixels and up to 8 samples in another order, a few units of 6e-8
 # each, carried through eight steps of gradient descent; values go up to about 50.
 SAME = {"rtol": 1e-5, "atol": 1e-5}
-# What a run may take on a busy machine, in seconds; none comes near it on a free one.
-PATIENCE = 900
 SOON = {"AE_ZOO_LOST_SECONDS": "5"}
-
-
-@contextlib.contextmanager
-def processes(commands, folder, environments=None):
-    """Starts commands at once; kills what is left of them in the end."""
-    environments = environments or [{}] * len(commands)
-    paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
-    base = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    started = [
-        subprocess.Popen(
-            [sys.executable, *command],
-            cwd=folder,
-            env=base | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        for command, environment in zip(commands, environments, strict=True)
-    ]
-    try:
-        yield started
-    finally:
-        for process in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            process.stdout.close()
-
-
-def cluster_of(count):
-    """Environments of workers that form a cluster."""
-    addresses = [f"127.0.0.1:{port}" for port in local_workers.free_ports(count)]
-    return [
-        {
-            "TF_CONFIG": cluster.to_tf_config(addresses, index),
-            "AE_ZOO_LOST_SECONDS": "5",
-        }
-        for index in range(count)
-    ]
-
-
-def outputs(started):
-    return [process.communicate(timeout=PATIENCE)[0] for process in started]
 
 
 # The same result however many replicas.
@@ -85,7 +37,7 @@ def results(tmp_path_factory):
     with processes(commands, folder, [{}, *cluster_of(2)]) as started:
         alone = {
             f"{name}/{key}": value
-            for name in replica_job.ENTRIES
+            for name in ONE_PER_VARIANT
             for key, value in replica_job.train(
                 ENTRIES[name], tf.distribute.get_strategy()
             ).items()
@@ -99,7 +51,7 @@ def results(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mirrored", "worker_0", "worker_1"])
-@pytest.mark.parametrize("name", replica_job.ENTRIES)
+@pytest.mark.parametrize("name", ONE_PER_VARIANT)
 def test_replicas_give_the_result_of_one(name, kind, results):
     keys = [key for key in results["alone"] if key.startswith(f"{name}/")]
     assert {key for key in results[kind] if key.startswith(f"{name}/")} == set(keys)
@@ -109,8 +61,8 @@ def test_replicas_give_the_result_of_one(name, kind, results):
         )
 
 
-def test_the_job_has_every_variant():
-    kinds = {type(ENTRIES[name](noise=True)) for name in replica_job.ENTRIES}
+def test_one_per_variant_covers_every_variant():
+    kinds = {type(ENTRIES[name](noise=True)) for name in ONE_PER_VARIANT}
     assert kinds == {type(build(True)) for build in ENTRIES.values()}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_multi_worker import cluster_of, outputs, processes
+from workers import cluster_of, outputs, processes
 
 import ae_zoo
 from ae_zoo import data, networks
