@@ -1,9 +1,13 @@
 """The command line: what it prints and how it fails."""
 
+from pathlib import Path
+
 import pytest
 
 import ae_zoo
 from ae_zoo import cli
+from ae_zoo._checks import to_array
+from ae_zoo.cli import command_line, info
 from ae_zoo.zoo import cards, tables
 
 NAME = "undercomplete_digits"
@@ -66,9 +70,60 @@ def test_errors_are_one_line_without_a_traceback(capsys):
     assert error.count("\n") == 1
 
 
+def test_type_errors_of_the_package_are_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(info, "run", lambda options: to_array([[1], [1, 2]], "x"))
+    assert cli.main(["info", NAME]) == 1
+    assert capsys.readouterr().err.startswith("ae-zoo: `x` must be an array")
+
+
+@pytest.mark.parametrize("bug", [lambda options: len(3), lambda: None])
+def test_other_type_errors_are_bugs_and_keep_their_traceback(bug, monkeypatch):
+    monkeypatch.setattr(info, "run", bug)
+    with pytest.raises(TypeError):
+        cli.main(["info", NAME])
+
+
+def test_interrupts_are_one_line(monkeypatch, capsys):
+    def run(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(info, "run", run)
+    assert cli.main(["info", NAME]) == 130
+    assert capsys.readouterr().err == "ae-zoo: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", NAME, "--epochs", "0"],
+        ["train", NAME, "--local-workers", "-1"],
+        ["evaluate", NAME, "--samples", "few"],
+        ["export", NAME, "m.tflite", "--batch-size", "0"],
+    ],
+)
+def test_counts_are_positive_integers(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    option, value = arguments[-2:]
+    assert f"argument {option}: expected a positive integer" in message
+    assert f"received {value!r}" in message
+
+
+def test_every_verb_has_a_file_and_help(capsys):
+    """A file of this folder is a verb, or one of the parts that verbs share."""
+    files = {path.stem for path in Path(cli.__file__).parent.glob("[!_]*.py")}
+    verbs = {verb.replace("-", "_") for verb in command_line.VERBS}
+    assert verbs == files - {"command_line", "options"}
+    for verb in command_line.VERBS:
+        with pytest.raises(SystemExit) as end:
+            cli.main([verb, "--help"])
+        assert end.value.code == 0
+        assert f"usage: ae-zoo {verb}" in capsys.readouterr().out
+
+
 def test_zoo_table_is_in_the_readme():
     """`README.md` shows the cards as they are."""
-    from pathlib import Path
-
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     assert tables.zoo_markdown() in readme

@@ -68,19 +68,19 @@ def test_a_class_is_learned_from_fresh_weights(tmp_path):
 
 def test_an_interrupted_evaluation_resumes(tmp_path, capsys):
     run = ["one-class", NAME, "--epochs", "1", "--output-dir", str(tmp_path)]
-    assert main.main([*run, "--classes", "0"]) == 0
+    assert main([*run, "--classes", "0"]) == 0
     weights = (tmp_path / "0" / "model" / "model.keras").stat().st_mtime_ns
-    assert main.main([*run, "--classes", "0", "1"]) == 1
+    assert main([*run, "--classes", "0", "1"]) == 1
     assert "--resume" in capsys.readouterr().err
     assert not (tmp_path / "1").exists()
-    assert main.main([*run, "--classes", "0", "1", "--resume"]) == 0
+    assert main([*run, "--classes", "0", "1", "--resume"]) == 0
     assert (tmp_path / "0" / "model" / "model.keras").stat().st_mtime_ns == weights
     printed = capsys.readouterr().out
     assert "[2/2] class 1" in printed
     auc = ae_zoo.info(tmp_path / "1" / "model")["metrics"][0]["value"]
     assert f"| 1 | {auc:.4f} |" in printed
     other = [*run, "--classes", "0", "0", "--resume", "--seed", "7"]
-    assert main.main(other) == 1
+    assert main(other) == 1
     assert "'seed': 7" in capsys.readouterr().err
 
 

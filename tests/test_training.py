@@ -188,7 +188,7 @@ OWN_VARIANT = """
 import dataclasses
 import keras
 import ae_zoo
-from ae_zoo.recipe import load_recipe
+from ae_zoo.training.recipe import load_recipe
 
 @keras.saving.register_keras_serializable("tests")
 class Own(ae_zoo.models.Autoencoder):
@@ -210,10 +210,10 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
     path = tmp_path / "own.py"
     path.write_text(OWN_VARIANT)
     command = ["train", str(path), "--epochs", "1", "--output-dir", str(tmp_path / "r")]
-    assert main.main(command) == 0
+    assert main(command) == 0
     folder = str(tmp_path / "r" / "model")
     assert "LSTM 4" in ae_zoo.info(folder)["architecture"]["encoder"]
-    assert main.main([*command, "--resume"]) == 0
+    assert main([*command, "--resume"]) == 0
     assert "is finished" in capsys.readouterr().out
     for command in (
         ["evaluate", folder],
@@ -221,7 +221,7 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
         ["draw", folder],
         ["transfer", folder, "digits", "--epochs", "1"],
     ):
-        assert main.main([*command, "--recipe", str(path)]) == 0
+        assert main([*command, "--recipe", str(path)]) == 0
     with pytest.raises(ValueError, match="Own"):
         ae_zoo.load(folder)  # no recipe vouches for the class
 

@@ -62,7 +62,7 @@ def test_both_runs_train_in_float32_and_scratch_means_fresh_weights(tmp_path):
     path = tmp_path / "other.py"
     path.write_text(
         "import dataclasses\n"
-        "from ae_zoo.recipe import load_recipe\n"
+        "from ae_zoo.training.recipe import load_recipe\n"
         f"own = load_recipe('{NAME}')[1]\n"
         "recipe = dataclasses.replace(\n"
         f"    own, dtype_policy='mixed_bfloat16', initial_weights='{NAME}'\n"
@@ -83,10 +83,10 @@ def test_it_repeats_itself():
 def test_the_command_writes_the_card(folder, capsys):
     before = zoo.info(folder)
     command = ["transfer", str(folder), "digits", "--epochs", "1", "--samples"]
-    assert main.main([*command, "64"]) == 0
+    assert main([*command, "64"]) == 0
     assert zoo.info(folder) == before
     for samples in ("64", "128", "64"):
-        assert main.main([*command, samples, "--write"]) == 0
+        assert main([*command, samples, "--write"]) == 0
     assert "from scratch" in capsys.readouterr().out
     card = zoo.info(folder)
     assert [row["samples"] for row in card["transfer"]] == [128, 64]
@@ -110,5 +110,5 @@ def test_transfer_refuses_what_cannot_be(capsys):
         transfer(NAME, "digits", recipe="deep_digits")
     with pytest.raises(ValueError, match=r"of the classes \[1\] alone"):
         transfer("anomaly_ecg5000", "ecg5000")
-    assert main.main(["transfer", NAME, "fashion_minst"]) == 1
+    assert main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def alter(folder, **fields):
 
 
 def test_a_shipped_card_holds(capsys):
-    assert main.main(["verify", NAME]) == 0
+    assert main(["verify", NAME]) == 0
     output = capsys.readouterr().out
     assert f"[1/1] {NAME}" in output and "All 1 cards hold" in output
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
@@ -43,7 +43,7 @@ def test_a_shipped_card_holds(capsys):
 def test_an_altered_card_fails(folder, capsys):
     value = zoo.info(folder)["metrics"][0]["value"]
     alter(folder, value=0.99 * value)
-    assert main.main(["verify", str(folder), NAME]) == 1
+    assert main(["verify", str(folder), NAME]) == 1
     captured = capsys.readouterr()
     assert "NO" in captured.out and "[2/2]" in captured.out
     assert captured.err == f"ae-zoo: 1 of 2 cards do not hold: {folder}\n"
@@ -90,18 +90,18 @@ def test_a_number_that_is_on_one_side_alone_fails(folder, subset, metric):
 
 
 def test_subset_measures_the_headline_alone(folder, capsys):
-    assert main.main(["verify", str(folder), "--subset"]) == 0
+    assert main(["verify", str(folder), "--subset"]) == 0
     samples = zoo.info(folder)["subset"]["samples"]
     assert f"(first {samples})" in capsys.readouterr().out
     card = zoo.info(folder)
     card["subset"]["value"] *= 1.01
     zoo.amend(folder, card)
-    assert main.main(["verify", str(folder), "--subset"]) == 1
+    assert main(["verify", str(folder), "--subset"]) == 1
 
 
 def test_a_card_that_cannot_be_measured_fails_and_the_others_go_on(folder, capsys):
     (folder / "model.keras").unlink()
-    assert main.main(["verify", str(folder), NAME]) == 1
+    assert main(["verify", str(folder), NAME]) == 1
     captured = capsys.readouterr()
     assert "model.keras" in captured.err and "1 of 2 cards" in captured.err
     assert "yes" in captured.out
@@ -122,20 +122,20 @@ def test_a_card_cannot_name_a_program_to_run(folder, tmp_path):
     with pytest.raises(ValueError, match="Pass the file.*--recipe"):
         verify.verify(folder)
     assert not (tmp_path / "ran").exists()
-    assert main.main(["verify", str(folder), "--recipe", NAME]) == 0
+    assert main(["verify", str(folder), "--recipe", NAME]) == 0
 
 
 def test_evaluate_writes_the_table(folder, capsys):
     value = zoo.info(folder)["metrics"][0]["value"]
     alter(folder, value=0.5 * value, mean=1.0, spread=1e-6, seeds=3)
-    assert main.main(["evaluate", str(folder), "--write"]) == 0
+    assert main(["evaluate", str(folder), "--write"]) == 0
     row = zoo.info(folder)["metrics"][0]
     assert row["value"] == pytest.approx(value, rel=verify.TOLERANCE)
     assert (row["mean"], row["seeds"]) == (None, 1)  # of other weights
     alter(folder, mean=1.0, spread=1e-6, seeds=3)
-    assert main.main(["evaluate", str(folder), "--write"]) == 0
+    assert main(["evaluate", str(folder), "--write"]) == 0
     assert zoo.info(folder)["metrics"][0]["mean"] == 1.0
-    assert main.main(["evaluate", str(folder), "--write", "--quick"]) == 1
+    assert main(["evaluate", str(folder), "--write", "--quick"]) == 1
     assert "--quick" in capsys.readouterr().err
 
 
@@ -154,7 +154,7 @@ def runs(folder, tmp_path):
 
 
 def test_spread_over_seeds_by_hand(folder, runs, capsys):
-    assert main.main(["spread", str(folder), *map(str, runs)]) == 0
+    assert main(["spread", str(folder), *map(str, runs)]) == 0
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
     row = zoo.info(folder)["metrics"][0]
     # Mean 3; squared deviations 4, 1 and 9 over two degrees of freedom.
@@ -164,7 +164,7 @@ def test_spread_over_seeds_by_hand(folder, runs, capsys):
 
 
 def test_spread_refuses_runs_that_do_not_compare(folder, runs, capsys):
-    assert main.main(["spread", str(folder), str(runs[0]), str(runs[0])]) == 1
+    assert main(["spread", str(folder), str(runs[0]), str(runs[0])]) == 1
     assert "[0, 0]" in capsys.readouterr().err
     with pytest.raises(ValueError, match="at least two runs"):
         verify.add_spread(folder, runs[:1])

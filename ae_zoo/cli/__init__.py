@@ -1,5 +1,5 @@
 """The command line `ae-zoo`."""
 
-from ae_zoo.cli.main import main
+from ae_zoo.cli.command_line import main
 
 __all__ = ["main"]

@@ -1,7 +1,7 @@
-"""`python -m ae_zoo.cli`, for a process that has no `ae-zoo` on its path."""
+"""`python -m ae_zoo.cli`: the command line without the `ae-zoo` script."""
 
 import sys
 
-from ae_zoo.cli.main import main
+from ae_zoo.cli.command_line import main
 
 sys.exit(main())

@@ -1,0 +1,39 @@
+"""`ae-zoo evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ae_zoo.cli.options import add_data_dir, add_model, add_recipe_of_model, add_samples
+
+HELP = "Measure a model with the protocols of its recipe."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_recipe_of_model(parser)
+    add_data_dir(parser)
+    add_samples(parser, "measure on the first N test samples only")
+    parser.add_argument(
+        "--quick", action="store_true", help="skip protocols that train networks"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the table to the model's card"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from ae_zoo import evaluation
+    from ae_zoo.studies import verify
+    from ae_zoo.training.recipe import load_with_recipe
+    from ae_zoo.zoo import tables
+
+    if options.write and (options.samples or options.quick):
+        raise ValueError("--write needs the whole table. Remove --samples and --quick.")
+    model, recipe = load_with_recipe(options.model, options.recipe)
+    rows = evaluation.evaluate(
+        model, recipe, options.data_dir, options.samples, options.quick
+    )
+    print(tables.metrics_text(rows))
+    if options.write:
+        verify.write_metrics(options.model, model, recipe, rows, options.data_dir)

@@ -1,0 +1,129 @@
+"""`ae-zoo export`."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import TYPE_CHECKING
+
+from ae_zoo.cli.options import (
+    add_data_dir,
+    add_model,
+    add_recipe_of_model,
+    add_samples,
+    positive_integer,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ae_zoo.models import Autoencoder
+    from ae_zoo.training.recipe import Recipe
+
+HELP = "Write a model for deployment."
+_SUFFIXES = {".tflite": "litert", ".onnx": "onnx"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument(
+        "path", help="directory, or name of a file that ends in .tflite or .onnx"
+    )
+    parser.add_argument(
+        "--format",
+        choices=["tf_saved_model", "litert", "onnx"],
+        help="default: the format of the path's suffix",
+    )
+    parser.add_argument(
+        "--quantization",
+        choices=["float16", "dynamic", "int8", "int8_io"],
+        help="for a .tflite file; int8 and int8_io calibrate on the training data",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=_batch_size,
+        metavar="N",
+        help="fixed batch size of the file, or 'dynamic'",
+    )
+    parser.add_argument(
+        "--pixels", action="store_true", help="add a signature for uint8 images"
+    )
+    parser.add_argument(
+        "--signature",
+        default="reconstruct",
+        help="signature of an .onnx file; default: reconstruct",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="measure size, quality, speed and memory of the .tflite file",
+    )
+    add_recipe_of_model(parser)
+    add_samples(parser, "report on the first N test samples only")
+    add_data_dir(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    from ae_zoo import zoo
+    from ae_zoo.studies import file_cost
+    from ae_zoo.training.recipe import load_with_recipe
+
+    suffix = pathlib.Path(options.path).suffix
+    format = options.format or _SUFFIXES.get(suffix, "tf_saved_model")
+    if options.report and format != "litert":
+        raise ValueError(
+            f"--report measures LiteRT files. Received: format {format!r}. Use a path "
+            "that ends in .tflite."
+        )
+    if options.report or (options.quantization or "").startswith("int8"):
+        model, recipe = load_with_recipe(options.model, options.recipe)
+        calibration = file_cost.calibration_data(model, recipe, options.data_dir)
+        _write(options, format, model, calibration)
+        if options.report:
+            _report(options, model, recipe, calibration)
+    elif options.recipe:  # its file defines classes of the model
+        _write(options, format, load_with_recipe(options.model, options.recipe)[0])
+    else:
+        _write(options, format, zoo.load(options.model))
+
+
+def _write(
+    options: argparse.Namespace,
+    format: str,
+    model: Autoencoder,
+    calibration: np.ndarray | None = None,
+) -> None:
+    model.export(
+        options.path,
+        format=format,
+        batch_size=options.batch_size,
+        quantization=options.quantization,
+        calibration=calibration,
+        pixels=options.pixels,
+        signature=options.signature,
+    )
+    print(f"Wrote {options.path}")
+
+
+def _report(
+    options: argparse.Namespace,
+    model: Autoencoder,
+    recipe: Recipe,
+    calibration: np.ndarray,
+) -> None:
+    from ae_zoo.studies import file_cost
+    from ae_zoo.zoo import cards, tables
+
+    kinds = dict.fromkeys([None, options.quantization])
+    reports = [
+        file_cost.measure(
+            model, recipe, kind, calibration, options.data_dir, options.samples
+        )
+        for kind in kinds
+    ]
+    rows = [report.row(reports[0]) for report in reports]
+    print(tables.text_table(*cards.deployment_rows(rows)))
+
+
+def _batch_size(text: str) -> int | str:
+    return text if text == "dynamic" else positive_integer(text)

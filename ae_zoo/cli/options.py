@@ -1,0 +1,63 @@
+"""Arguments that several verbs share, and types of arguments."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def positive_integer(text: str) -> int:
+    """Converts an argument to a positive integer.
+
+    Raises:
+        argparse.ArgumentTypeError: `text` is anything else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"expected a positive integer, received {text!r}"
+        )
+    return int(text)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Adds the positional argument `model`."""
+    parser.add_argument("model", help="name or folder of a model")
+
+
+def add_recipe_to_run(parser: argparse.ArgumentParser) -> None:
+    """Adds the positional argument `recipe`, for verbs that train one."""
+    parser.add_argument("recipe", help="name of a recipe, or path of a recipe file")
+
+
+def add_recipe_of_model(parser: argparse.ArgumentParser) -> None:
+    """Adds `--recipe`, for verbs that use the recipe of a trained model."""
+    parser.add_argument(
+        "--recipe",
+        help="name or file of the model's recipe; default: the model's name",
+    )
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Adds `--data-dir`."""
+    parser.add_argument(
+        "--data-dir", help="folder of the datasets; default: $TFDS_DATA_DIR"
+    )
+
+
+def add_samples(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds `--samples`; verbs differ in what they take fewer samples of."""
+    parser.add_argument("--samples", type=positive_integer, metavar="N", help=help)
+
+
+def add_training(parser: argparse.ArgumentParser, output_dir: str) -> None:
+    """Adds what a training run can change about its recipe.
+
+    Args:
+        parser: Of the verb.
+        output_dir: The default of `--output-dir`, for the help.
+    """
+    parser.add_argument(
+        "--epochs", type=positive_integer, metavar="N", help="overrides the recipe"
+    )
+    parser.add_argument("--seed", type=int, help="overrides the recipe")
+    parser.add_argument("--output-dir", help=f"default: {output_dir}")
+    add_data_dir(parser)

@@ -1,0 +1,24 @@
+"""`ae-zoo spread`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ae_zoo.cli.options import add_model
+
+HELP = "Write the mean and standard deviation over several seeds to a card."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="run folders of at least two seeds"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from ae_zoo.studies import verify
+    from ae_zoo.zoo import cards
+
+    card = verify.add_spread(options.model, options.runs)
+    print(cards.metrics_table(card["metrics"]))

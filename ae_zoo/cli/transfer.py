@@ -1,0 +1,45 @@
+"""`ae-zoo transfer`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ae_zoo.cli.options import (
+    add_data_dir,
+    add_model,
+    add_recipe_of_model,
+    add_samples,
+    positive_integer,
+)
+
+HELP = "Compare fine-tuning on another dataset with training from scratch."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("dataset", help="dataset with samples of the same shape")
+    parser.add_argument(
+        "--epochs", type=positive_integer, default=3, metavar="N", help="default: 3"
+    )
+    add_samples(parser, "train on the first N samples only")
+    add_recipe_of_model(parser)
+    add_data_dir(parser)
+    parser.add_argument(
+        "--write", action="store_true", help="write the result to the model's card"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from ae_zoo.studies.transfer import transfer
+    from ae_zoo.zoo import cards, tables
+
+    facts = transfer(
+        options.model,
+        options.dataset,
+        epochs=options.epochs,
+        samples=options.samples,
+        recipe=options.recipe,
+        write=options.write,
+        data_dir=options.data_dir,
+    )
+    print(tables.text_table(*cards.transfer_rows([facts])))

@@ -1,0 +1,53 @@
+"""`ae-zoo verify`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ae_zoo.cli.options import add_data_dir, add_recipe_of_model
+
+HELP = "Measure models again and compare the results with their cards."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="MODEL",
+        help="name or folder; default: every model of the zoo",
+    )
+    add_data_dir(parser)
+    parser.add_argument(
+        "--subset",
+        action="store_true",
+        help="compare only the headline metric, on a few samples",
+    )
+    add_recipe_of_model(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    from ae_zoo import zoo
+    from ae_zoo.studies import verify
+    from ae_zoo.zoo import tables
+
+    names = options.models or zoo.list_models()
+    failed = []
+    for number, name in enumerate(names, 1):
+        print(f"[{number}/{len(names)}] {name} …", flush=True)
+        try:
+            checks = verify.verify(
+                name, options.data_dir, options.subset, options.recipe
+            )
+        except (ValueError, OSError, ImportError) as error:
+            print(f"ae-zoo: {error}", file=sys.stderr)
+            failed.append(name)
+            continue
+        print(tables.checks_text(checks), end="\n\n", flush=True)
+        if not all(check.holds for check in checks):
+            failed.append(name)
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(names)} cards do not hold: {', '.join(failed)}"
+        )
+    print(f"All {len(names)} cards hold.")
