@@ -1,0 +1,82 @@
+"""The U-Net, split into an encoder and a decoder, for restoring images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from ae_zoo.networks import _parts
+from ae_zoo.networks._parts import Activation, Shape
+
+
+def u_net_encoder(
+    input_shape: Shape, filters: Sequence[int], activation: Activation = "relu"
+) -> keras.Model:
+    """A U-Net without its last layer: features for each pixel, and the input itself.
+
+    The features combine several scales of the image (Ronneberger et al. 2015). The code
+    is larger than the input, so use it for restoring images, not for compressing them.
+    `pixel_decoder` adds the last layer.
+
+    Args:
+        input_shape: (height, width, channels). Any size works.
+        filters: Number of channels at full size and after each halving.
+        activation: Activation of the convolutions.
+
+    Returns:
+        A model that maps (batch, height, width, channels) to
+        (batch, height, width, channels + filters[0]).
+
+    Example:
+
+    >>> u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
+    (None, 33, 47, 19)
+    """
+
+    def convolution(
+        x: keras.KerasTensor, channels: int, strides: int = 1
+    ) -> keras.KerasTensor:
+        return _parts.convolution(channels, 3, activation, strides)(x)
+
+    inputs = keras.Input(input_shape)
+    x = convolution(inputs, filters[0])
+    scales = [x]
+    for channels in filters[1:]:
+        x = convolution(convolution(x, channels, strides=2), channels)
+        scales.append(x)
+    for finer in scales[-2::-1]:
+        x = _parts.crop_to(keras.layers.UpSampling2D()(x), finer.shape[1:3])
+        x = convolution(keras.layers.Concatenate()([x, finer]), finer.shape[-1])
+    features = keras.layers.Concatenate()([inputs, x])
+    return keras.Model(inputs, features, name="encoder")
+
+
+def pixel_decoder(
+    code_shape: Shape,
+    channels: int,
+    kernel_size: int = 3,
+    output: Activation = "sigmoid",
+) -> keras.Model:
+    """One convolution from the features of `u_net_encoder` to an image.
+
+    Args:
+        code_shape: (height, width, features).
+        channels: Number of channels of the image.
+        kernel_size: Kernel size of the convolution.
+        output: Activation of the reconstruction: "sigmoid" for the Bernoulli loss,
+            "linear" for the Gaussian loss.
+
+    Returns:
+        A model that maps (batch, height, width, features) to
+        (batch, height, width, channels).
+
+    Example:
+
+    >>> pixel_decoder((33, 47, 19), 3).output_shape
+    (None, 33, 47, 3)
+    """
+    inputs = keras.Input(code_shape)
+    x = keras.layers.Conv2D(channels, kernel_size, padding="same")(inputs)
+    x = _parts.reconstruction(x, (*code_shape[:-1], channels), output)
+    return keras.Model(inputs, x, name="decoder")
