@@ -1,4 +1,4 @@
-"""Pictures are written, and show what they are given."""
+"""Figures are written, and show the data they are given."""
 
 import shutil
 
@@ -8,6 +8,8 @@ from matplotlib import image
 
 import ae_zoo
 from ae_zoo import data, layers, networks, plots, zoo
+from ae_zoo.evaluation import Split
+from ae_zoo.plots import _canvas, card, codes, images, weights
 from ae_zoo.studies.redraw import redraw
 
 
@@ -37,11 +39,11 @@ def shifted_prior():
 
 
 @pytest.mark.parametrize(
-    "latent_dim, rows, prior, centre",
+    "latent_dim, rows, prior, center",
     [(2, 5, None, [0, 0]), (2, 5, shifted_prior, [0, 3]), (3, 8, None, None)],
 )
 def test_manifold_draws_the_latent_space(
-    tmp_path, monkeypatch, latent_dim, rows, prior, centre
+    tmp_path, monkeypatch, latent_dim, rows, prior, center
 ):
     shape = (4, 4, 1)
     model = ae_zoo.VariationalAutoencoder(
@@ -51,20 +53,18 @@ def test_manifold_draws_the_latent_space(
     )
     x = np.random.default_rng(0).random((20, *shape), dtype="float32")
     drawn = []
-    monkeypatch.setattr(
-        plots.figures, "image_rows", lambda rows, path: drawn.extend(rows)
-    )
+    monkeypatch.setattr(images, "image_rows", lambda rows, path: drawn.extend(rows))
     plots.manifold(model, x, tmp_path / "manifold.png", steps=5)
-    images = np.stack(drawn)
-    assert images.shape == (rows, 5, *shape)
+    grid = np.stack(drawn)
+    assert grid.shape == (rows, 5, *shape)
     if latent_dim == 2:
         # An odd number of steps passes through the median in the middle.
-        expected = model.decode(np.array([centre], "float32"))[0]
-        received = images[2, 2]
+        expected = model.decode(np.array([center], "float32"))[0]
+        received = grid[2, 2]
     else:
-        expected, received = model.reconstruct(x[-1:])[0], images[-1, -1]
+        expected, received = model.reconstruct(x[-1:])[0], grid[-1, -1]
     np.testing.assert_allclose(received, expected, rtol=1e-5)
-    assert np.abs(images[0, 0] - images[0, 4]).max() > 1e-3
+    assert np.abs(grid[0, 0] - grid[0, 4]).max() > 1e-3
 
 
 def dense_model(units, shape=(4, 4, 1), decoder="tied"):
@@ -74,9 +74,9 @@ def dense_model(units, shape=(4, 4, 1), decoder="tied"):
 
 def mosaic_of(model, monkeypatch, path, **options):
     drawn = []
-    mosaic = plots.figures._mosaic
+    mosaic = weights._mosaic
     monkeypatch.setattr(
-        plots.figures,
+        weights,
         "_mosaic",
         lambda *given: drawn.append(given[0]) or mosaic(*given),
     )
@@ -127,14 +127,14 @@ def test_the_dictionary_of_a_convolutional_encoder_is_drawn(tmp_path, monkeypatc
     np.testing.assert_array_equal(drawn.reshape(-1, 16), atoms[order])
 
 
-def test_filters_need_grey_images_and_a_dense_encoder_or_dictionary(tmp_path):
-    coloured = dense_model([3], (2, 2, 3))
+def test_filters_need_gray_images_and_a_dense_encoder_or_dictionary(tmp_path):
+    colored = dense_model([3], (2, 2, 3))
     shape = (4, 4, 1)
     convolutional = ae_zoo.ConvolutionalAutoencoder(
         networks.convolutional_encoder(shape, [2]),
         networks.convolutional_decoder(shape, [2]),
     )
-    for model in (coloured, convolutional):
+    for model in (colored, convolutional):
         with pytest.raises(ValueError, match="a dense encoder or a decoder of one"):
             plots.filters(model, tmp_path / "filters.png")
 
@@ -143,25 +143,25 @@ def test_filters_need_grey_images_and_a_dense_encoder_or_dictionary(tmp_path):
     "count, grid", [(100, (10, 10)), (32, (4, 8)), (7, (3, 3)), (1, (1, 1))]
 )
 def test_grid_holds_all_and_leaves_no_line_empty(count, grid):
-    assert plots.figures._grid(count) == grid
+    assert weights._grid(count) == grid
 
 
 def test_code_histogram_by_hand():
-    codes = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], "float32")
-    figure, (left, right) = plots.figures._figure().subplots(1, 2)
-    plots.figures._draw_values(left, codes, is_sigmoid=False)
-    plots.figures._draw_use(right, codes, is_sigmoid=False)
+    sparse = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], "float32")
+    figure, (left, right) = _canvas.pyplot().subplots(1, 2)
+    codes._draw_values(left, sparse, is_sigmoid=False)
+    codes._draw_use(right, sparse, is_sigmoid=False)
     assert left.get_title() == "50.0% of the values are zero and left out"
     assert right.get_title() == "1 of 3 units are never used"
     np.testing.assert_array_equal(right.patches[0].get_data().values, [100, 50, 0])
     bounded = np.array([[0.01, 0.5], [0.02, 0.99]], "float32")
-    figure, (left, right) = plots.figures._figure().subplots(1, 2)
-    plots.figures._draw_values(left, bounded, is_sigmoid=True)
-    plots.figures._draw_use(right, bounded, is_sigmoid=True)
+    figure, (left, right) = _canvas.pyplot().subplots(1, 2)
+    codes._draw_values(left, bounded, is_sigmoid=True)
+    codes._draw_use(right, bounded, is_sigmoid=True)
     assert left.get_title() == "50.0% below 0.05, 25.0% above 0.95"
     values = right.patches[0].get_data().values
     np.testing.assert_allclose(values, [0.745, 0.015], rtol=1e-5)
-    plots.figures._figure().close("all")
+    _canvas.pyplot().close("all")
 
 
 def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
@@ -172,23 +172,21 @@ def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
     )
     x = np.random.default_rng(0).random((20, 4, 4, 1), dtype="float32")
     saved = {}
-    monkeypatch.setattr(
-        plots.figures, "_save", lambda figure, _: saved.update(last=figure)
-    )
+    monkeypatch.setattr(_canvas, "save", lambda figure, _: saved.update(last=figure))
     plots.code_histogram(model, x, tmp_path / "codes.png")
     (target,) = saved["last"].axes[1].lines
     assert set(target.get_ydata()) == {model.rho}
-    plots.figures._figure().close("all")
+    _canvas.pyplot().close("all")
 
 
 def test_a_code_without_an_active_unit_is_drawn():
-    _, axes = plots.figures._figure().subplots()
-    plots.figures._draw_values(axes, np.zeros((3, 4)), is_sigmoid=False)
+    _, axes = _canvas.pyplot().subplots()
+    codes._draw_values(axes, np.zeros((3, 4)), is_sigmoid=False)
     assert axes.get_title().startswith("100.0% of the values are zero")
-    plots.figures._figure().close("all")
+    _canvas.pyplot().close("all")
 
 
-def test_redrawing_changes_the_pictures_alone(tmp_path):
+def test_redrawing_changes_only_the_figures(tmp_path):
     folder = shutil.copytree(zoo.entry._find("sparse_digits"), tmp_path / "entry")
     before = zoo.info(folder)
     drawn = ("picture.png", "filters.png", "code_histogram.png")
@@ -218,6 +216,54 @@ def test_series_and_scores(tmp_path):
     assert image.imread(tmp_path / "scores.png").std() > 0.01
 
 
+def figures_of(model, folder, samples=20, labels=None, **options):
+    shape = model.input_shape[1:]
+    x = np.random.default_rng(0).random((samples, *shape), dtype="float32")
+    plots.card_figures(model, Split(x, labels), folder, **options)
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_figures_of_a_card_suit_the_model(tmp_path):
+    shape = (4, 4, 1)
+    variational = ae_zoo.VariationalAutoencoder(
+        networks.dense_encoder(shape, [8, 6]), networks.dense_decoder(2, [8, 6], shape)
+    )
+    names = figures_of(variational, tmp_path / "variational")
+    assert names == ["manifold.png", "picture.png"]
+    names = figures_of(dense_model([3]), tmp_path / "contractive")
+    assert names == ["code_histogram.png", "filters.png", "picture.png"]
+    names = figures_of(dense_model([5, 3]), tmp_path / "deep")
+    assert names == ["code_histogram.png", "picture.png"]
+
+
+def test_figures_of_a_card_show_pairs(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(images, "image_rows", lambda rows, path: drawn.update(rows))
+    figures_of(dense_model([5, 3]), tmp_path, pair=lambda x: (x / 2, x))
+    np.testing.assert_array_equal(drawn["input"], drawn["target"] / 2)
+
+
+def test_figures_of_a_card_compare_normal_and_anomalous_samples(tmp_path, monkeypatch):
+    model = ae_zoo.UndercompleteAutoencoder(
+        networks.dense_encoder((6,), [2]), networks.dense_decoder(2, [], (6,))
+    )
+    labels = np.arange(20) % 3
+    options = {"labels": labels, "normal_classes": (0, 2)}
+    assert figures_of(model, tmp_path, **options) == ["picture.png", "scores.png"]
+    groups = {}
+    monkeypatch.setattr(card, "series", lambda model, rows, path: groups.update(rows))
+    monkeypatch.setattr(
+        card, "scores", lambda *scores: groups.update(sizes=[*map(len, scores[:2])])
+    )
+    figures_of(model, tmp_path, **options)
+    x = np.random.default_rng(0).random((20, 6), dtype="float32")
+    assert groups["sizes"] == [13, 7]  # 7 labels of 0, 7 of 1 and 6 of 2
+    np.testing.assert_array_equal(groups["normal"], x[[0, 2, 3, 5, 6, 8]])
+    np.testing.assert_array_equal(groups["anomalous"], x[[1, 4, 7, 10, 13, 16]])
+    with pytest.raises(ValueError, match="need labels"):
+        figures_of(model, tmp_path, normal_classes=(0, 2))
+
+
 def test_training_curve(tmp_path):
     log = tmp_path / "training.csv"
     log.write_text("epoch,loss,val_loss\n0,3,4\n1,2,3\n2,1,2\n")
@@ -229,18 +275,16 @@ def test_training_curve(tmp_path):
 def test_both_training_curves_are_in_sight(tmp_path, monkeypatch):
     """Where corruption or dropout makes the training loss the larger one, too."""
     saved = {}
-    monkeypatch.setattr(
-        plots.figures, "_save", lambda figure, _: saved.update(last=figure)
-    )
+    monkeypatch.setattr(_canvas, "save", lambda figure, _: saved.update(last=figure))
     log = tmp_path / "training.csv"
     log.write_text("epoch,loss,val_loss\n0,9,4\n1,8,3\n2,7,2\n")
     plots.training_curve(log, tmp_path / "curve.png")
     low, high = saved["last"].axes[0].get_ylim()
     assert low < 2 and high > 9
-    plots.figures._figure().close("all")
+    _canvas.pyplot().close("all")
 
 
-def test_mnist_style_scales_and_centres():
+def test_mnist_style_scales_and_centers():
     digit = np.zeros((1, 16, 16, 1), "float32")
     digit[0, 1:9, 2:5] = 1
     (result,) = data.mnist_style(digit)
@@ -251,6 +295,6 @@ def test_mnist_style_scales_and_centres():
     assert abs(len(rows) - 16) <= 1 and abs(len(columns) - 6) <= 1
     mass = result[..., 0] / result.sum()
     for axis in (0, 1):
-        centre = (mass.sum(axis=1 - axis) * np.arange(28)).sum()
-        # Whole pixels are moved, so the centre is met to half a pixel.
-        assert abs(centre - 13.5) <= 0.5 + 1e-3
+        center = (mass.sum(axis=1 - axis) * np.arange(28)).sum()
+        # Whole pixels are moved, so the center is met to half a pixel.
+        assert abs(center - 13.5) <= 0.5 + 1e-3

@@ -1,17 +1,13 @@
-"""Figures of what a model does. They need matplotlib: pip install 'ae-zoo[plots]'."""
+"""Figures of models and their training. Needs: pip install 'ae-zoo[plots]'."""
 
-from ae_zoo.plots.figures import (
-    code_histogram,
-    filters,
-    image_rows,
-    manifold,
-    reconstructions,
-    scores,
-    series,
-    training_curve,
-)
+from ae_zoo.plots.card import card_figures
+from ae_zoo.plots.codes import code_histogram
+from ae_zoo.plots.curves import scores, series, training_curve
+from ae_zoo.plots.images import image_rows, manifold, reconstructions
+from ae_zoo.plots.weights import filters
 
 __all__ = [
+    "card_figures",
     "code_histogram",
     "filters",
     "image_rows",

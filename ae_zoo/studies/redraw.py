@@ -1,38 +1,49 @@
-"""The pictures of a model folder, drawn again."""
+"""Draw the figures of a model folder again."""
+
+from __future__ import annotations
+
+import os
 
 from ae_zoo import zoo
-from ae_zoo.plots import card_pictures
+from ae_zoo.training.figures import draw_figures
 from ae_zoo.training.recipe import load_with_recipe
 
-# Drawn of a run's log, which a model folder does not hold.
+# Drawn from the log of the run, which a model folder does not hold.
 _TRAINING = "training.png"
 
 
-def redraw(name_or_folder, recipe=None, data_dir=None):
-    """Draws the pictures of a model folder again, all but the training curve.
+def redraw(
+    name_or_folder: str | os.PathLike[str],
+    recipe: str | os.PathLike[str] | None = None,
+    data_dir: str | None = None,
+) -> list[str]:
+    """Draw the figures of a model folder again, except the training curve.
 
     Args:
-        name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
-        recipe: Name or file of its recipe; the default is that of the model's name.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        name_or_folder: A name from `ae_zoo.list_models()`, or the path of a model
+            folder.
+        recipe: Name or file of the recipe. The default is the recipe with the model's
+            name.
+        data_dir: Folder of the data sets; see `ae_zoo.data.load`.
 
     Returns:
-        The names of the pictures drawn.
+        The file names of the figures.
 
     Raises:
-        FileNotFoundError, ValueError: As `ae_zoo.load`, or no such recipe.
-        ImportError: matplotlib is not installed.
+        FileNotFoundError: If there is no such model or recipe.
+        ImportError: If matplotlib is not installed.
+        ValueError: If the model or the recipe cannot be read.
 
     Example:
 
     >>> redraw("sparse_digits")  # doctest: +SKIP
     """
-    model, recipe = load_with_recipe(name_or_folder, recipe)
+    model, loaded_recipe = load_with_recipe(name_or_folder, recipe)
     old = set(model.card.get("pictures", [])) - {_TRAINING}
     zoo.amend(
         name_or_folder,
         {},
-        lambda folder: card_pictures.draw(model, recipe, folder, data_dir),
+        lambda folder: draw_figures(model, loaded_recipe, folder, data_dir),
         replaces=old,
     )
     return [name for name in zoo.info(name_or_folder)["pictures"] if name != _TRAINING]

@@ -17,7 +17,7 @@ from ae_zoo._checks import check_batch_size, check_count
 from ae_zoo.callbacks.checkpoints import Checkpoints
 from ae_zoo.distribution.replicas import is_multi_worker
 from ae_zoo.distribution.strategies import explained_losses, get_strategy, is_chief
-from ae_zoo.plots import card_pictures
+from ae_zoo.training.figures import draw_figures
 from ae_zoo.training.recipe import Recipe, load_recipe, own_classes
 from ae_zoo.zoo import cards
 
@@ -237,7 +237,7 @@ def write_entry(model, recipe, output_dir, data_dir=None, **facts):
 
     def draw(folder):
         plots.training_curve(output_dir / "training.csv", folder / "training.png")
-        card_pictures.draw(model, recipe, folder, data_dir)
+        draw_figures(model, recipe, folder, data_dir)
 
     can_draw = importlib.util.find_spec("matplotlib")
     folder = output_dir / "model"

@@ -1,0 +1,86 @@
+"""The figures of a model card."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ae_zoo import networks
+from ae_zoo.models import ContractiveAutoencoder, SparseAutoencoder
+from ae_zoo.plots.codes import code_histogram
+from ae_zoo.plots.curves import scores, series
+from ae_zoo.plots.images import manifold, reconstructions
+from ae_zoo.plots.weights import filters
+
+if TYPE_CHECKING:
+    from ae_zoo.evaluation import Split
+    from ae_zoo.models import Autoencoder
+
+
+def card_figures(
+    model: Autoencoder,
+    test: Split,
+    folder: pathlib.Path,
+    *,
+    pair: Callable | None = None,
+    normal_classes: Collection[int] | None = None,
+) -> None:
+    """Draw the figures that suit a model into a folder.
+
+    | figure | drawn for |
+    |---|---|
+    | `picture.png`: inputs and reconstructions | images and vectors |
+    | `manifold.png`: the latent space | variational models of images |
+    | `filters.png`: weights | gray images and a single dense layer |
+    | `code_histogram.png`: values and use of the code | sparse, contractive models |
+    | `scores.png`: scores of normal and anomalous samples | given `normal_classes` |
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`.
+        test: Test samples, an `ae_zoo.evaluation.Split`, with labels if
+            `normal_classes` is given.
+        folder: Folder to write the PNG files to.
+        pair: Function from samples to (inputs, targets), for a model whose inputs are
+            not its targets.
+        normal_classes: Labels of the normal samples, for a model of anomalies.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If `normal_classes` is given and `test` has no labels.
+    """
+    x, labels = test
+    groups = {"input": x}
+    if normal_classes is not None:
+        if labels is None:
+            raise ValueError(
+                "Figures of normal and anomalous samples need labels. Received "
+                f"normal_classes={normal_classes} and a `test` split without labels."
+            )
+        is_normal = np.isin(labels, list(normal_classes))
+        groups = {"normal": x[is_normal], "anomalous": x[~is_normal]}
+        normal, anomalous = (model.score(group).numpy() for group in groups.values())
+        scores(normal, anomalous, folder / "scores.png")
+    if len(model.input_shape) == 2:
+        rows = {name: samples[:6] for name, samples in groups.items()}
+        series(model, rows, folder / "picture.png")
+    if len(model.input_shape) == 4:
+        if hasattr(model, "sample"):
+            manifold(model, x, folder / "manifold.png")
+        if _has_filters(model):
+            filters(model, folder / "filters.png")
+        inputs, target = (x[:12], None) if pair is None else pair(x[:12])
+        reconstructions(model, inputs, folder / "picture.png", target=target)
+    if isinstance(model, SparseAutoencoder | ContractiveAutoencoder):
+        inputs = x if pair is None else pair(x)[0]
+        code_histogram(model, inputs, folder / "code_histogram.png")
+
+
+def _has_filters(model: Autoencoder) -> bool:
+    # The weights of the first of several layers look like noise: the deeper layers
+    # undo what it does.
+    is_shallow = len(networks.dense_chain(model.encoder)) == 1
+    is_gray = model.input_shape[-1] == 1
+    return is_gray and (is_shallow or networks.dictionary(model.decoder) is not None)

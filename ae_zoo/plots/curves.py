@@ -1,0 +1,95 @@
+"""Figures of curves and distributions: series, scores, and the losses of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ae_zoo.plots import _canvas
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
+
+
+def series(
+    model: Autoencoder, x: Mapping[str, np.ndarray], path: _canvas.PathLike
+) -> None:
+    """Draw series with their reconstructions on top.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder` of vectors.
+        x: A dict from name to series, (batch, n). Each name is a row of panels.
+        path: File to write. The suffix selects the format.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    columns = max(map(len, x.values()))
+    figure, axes = _canvas.pyplot().subplots(
+        len(x),
+        columns,
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        figsize=(1.8 * columns, 1.5 * len(x) + 0.3),
+        layout="constrained",
+    )
+    for line, (name, batch) in zip(axes, x.items(), strict=True):
+        outputs = np.asarray(model.reconstruct(batch))
+        for axis, before, after in zip(line, batch, outputs, strict=False):
+            axis.plot(before, color="0.6", label="input")
+            axis.plot(after, color="C0", linewidth=1, label="reconstruction")
+            axis.spines[["top", "right"]].set_visible(False)
+        line[0].set_ylabel(name, color=_canvas.INK)
+    axes[0, 0].legend(frameon=False, fontsize=6)
+    _canvas.save(figure, path)
+
+
+def scores(normal: np.ndarray, anomalous: np.ndarray, path: _canvas.PathLike) -> None:
+    """Draw a histogram of the scores of normal and of anomalous samples.
+
+    Args:
+        normal: Scores of normal samples, (batch,), as returned by `model.score`.
+        anomalous: Scores of anomalous samples, (batch,).
+        path: File to write. The suffix selects the format.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    figure, axes = _canvas.pyplot().subplots(figsize=(6, 2.8), layout="constrained")
+    everything = np.concatenate([normal, anomalous])
+    bins = np.geomspace(everything.min(), everything.max(), 60)
+    axes.hist([normal, anomalous], bins, label=["normal", "anomalous"], stacked=True)
+    axes.set(xscale="log", xlabel="score", ylabel="test samples")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    _canvas.save(figure, path)
+
+
+def training_curve(training_csv: _canvas.PathLike, path: _canvas.PathLike) -> None:
+    """Draw the training and validation losses of a run.
+
+    Args:
+        training_csv: The `training.csv` that `ae_zoo.train` wrote.
+        path: File to write. The suffix selects the format.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    table = np.atleast_1d(np.genfromtxt(training_csv, delimiter=",", names=True))
+    figure, axes = _canvas.pyplot().subplots(figsize=(6, 3.4), layout="constrained")
+    for column, label in (("loss", "training"), ("val_loss", "validation")):
+        axes.plot(table["epoch"] + 1, table[column], label=label)
+    # The large losses of the first epochs would flatten the rest of the curves.
+    last = [table[column][len(table) // 10 :] for column in ("loss", "val_loss")]
+    margin = 0.05 * np.ptp(last) or 1.0
+    axes.set(
+        xlabel="epoch",
+        ylabel="loss per sample",
+        ylim=(np.min(last) - margin, np.max(last) + margin),
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    _canvas.save(figure, path)

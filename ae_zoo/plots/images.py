@@ -1,0 +1,143 @@
+"""Figures of images: inputs, reconstructions, and the latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ae_zoo.plots import _canvas
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder, VariationalAutoencoder
+
+
+def image_rows(
+    rows: Mapping[str, ArrayLike] | Sequence[ArrayLike],
+    path: _canvas.PathLike,
+    title: str | None = None,
+) -> None:
+    """Draw rows of images, optionally with a name beside each row.
+
+    Args:
+        rows: A dict from name to images, or a list of images without names. Each value
+            is (n, height, width, channels) in [0, 1], with the same n in each row.
+        path: File to write. The suffix selects the format.
+        title: Title above the figure.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> image_rows({"clean": x[:8], "noisy": noisy[:8]}, "picture.png")
+    """
+    names = list(rows) if isinstance(rows, Mapping) else []
+    values = rows.values() if isinstance(rows, Mapping) else rows
+    images_of_rows = [np.asarray(images) for images in values]
+    columns = max(map(len, images_of_rows))
+    lines = len(images_of_rows)
+    margin = 1.1 if names else 0.1
+    figure, axes = _canvas.pyplot().subplots(
+        lines,
+        columns,
+        squeeze=False,
+        figsize=(0.9 * columns + margin, 0.9 * lines + (0.45 if title else 0.1)),
+        gridspec_kw={"wspace": 0.06, "hspace": 0.06},
+        layout="constrained",
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for line, images in zip(axes, images_of_rows, strict=True):
+        for axis, image in zip(line, images, strict=True):
+            axis.imshow(
+                np.clip(image, 0, 1),
+                cmap="gray",
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
+            )
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+    for axis, name in zip(axes[:, 0], names, strict=False):
+        axis.set_ylabel(
+            name, rotation=0, ha="right", va="center", labelpad=8, color=_canvas.INK
+        )
+    if title:
+        figure.suptitle(title, color=_canvas.INK, fontsize=11)
+    _canvas.save(figure, path)
+
+
+def reconstructions(
+    model: Autoencoder,
+    x: ArrayLike,
+    path: _canvas.PathLike,
+    target: ArrayLike | None = None,
+    corruption_seed: tuple[int, int] = (0, 0),
+) -> None:
+    """Draw images and their reconstructions.
+
+    A denoising model gets a row of corrupted inputs in addition, and a variational
+    model a row of samples from the prior.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder` of images.
+        x: Input images, (n, height, width, channels).
+        path: File to write. The suffix selects the format.
+        target: Expected reconstructions, (n, height, width, channels), if they differ
+            from `x`.
+        corruption_seed: Seed of the corruption of a denoising model.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    rows = {"input": x}
+    if hasattr(model, "corruption"):
+        noisy = np.asarray(model.corruption(np.asarray(x), seed=corruption_seed))
+        rows |= {"corrupted": noisy, "denoised": model.reconstruct(noisy)}
+    else:
+        rows["reconstruction"] = model.reconstruct(x)
+    if target is not None:
+        rows["target"] = target
+    if hasattr(model, "sample"):
+        rows["sample"] = model.sample(len(np.asarray(x)), seed=0)
+    image_rows(rows, path)
+
+
+def manifold(
+    model: VariationalAutoencoder,
+    x: np.ndarray,
+    path: _canvas.PathLike,
+    steps: int = 12,
+) -> None:
+    """Draw the latent space of a variational model as decoded images.
+
+    With two latent units, this is the latent plane, in equal steps of the prior's
+    probability (Kingma & Welling 2014, figure 4). With more units, these are eight
+    interpolations between images of `x`.
+
+    Args:
+        model: An `ae_zoo.models.VariationalAutoencoder` of images.
+        x: At least nine images, (n, height, width, channels). The interpolations
+            connect nine of them.
+        path: File to write. The suffix selects the format.
+        steps: Number of images in each row.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    from scipy.stats import norm
+
+    if model.latent_dim == 2:
+        quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
+        eps = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
+        eps = eps.reshape(-1, 2).astype("float32")
+        images = np.asarray(model.endpoints()["sample"](eps))
+        rows = list(images.reshape(steps, steps, *images.shape[1:]))
+    else:
+        ends = x[np.linspace(0, len(x) - 1, 9).astype(int)]
+        rows = [
+            model.interpolate(a, b, steps) for a, b in zip(ends, ends[1:], strict=False)
+        ]
+    image_rows(rows, path)
