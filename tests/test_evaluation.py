@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 import ae_zoo
 from ae_zoo import evaluation, layers, losses, models, networks
 from ae_zoo.evaluation import Split, Splits
-from ae_zoo.evaluation.protocol import _stated_once
-from ae_zoo.training.recipe import load_recipe
+from ae_zoo.evaluation._source import source
+from ae_zoo.evaluation.protocol import _without_repeats
 
 
 class Stub:
@@ -660,34 +660,64 @@ def test_fine_tuning_draws_augmentation_anew(two_classes):
 
 def test_quick_evaluation_leaves_out_what_trains_networks():
     model = ae_zoo.load("undercomplete_digits")
-    _, recipe = load_recipe("undercomplete_digits")
-    slow = evaluation.FineTuning(epochs=1)
-    recipe = dataclasses.replace(recipe, metrics=(*recipe.metrics, slow))
-    quick = evaluation.evaluate(model, recipe, quick=True)
+    splits = evaluation.read_splits(source("digits"))
+    protocols = [evaluation.SquaredError(), evaluation.FineTuning(epochs=1)]
+    quick = evaluation.evaluate(model, protocols, splits, quick=True)
     assert [row.metric for row in quick] == ["squared error"]
-    whole = evaluation.evaluate(model, recipe)
+    whole = evaluation.evaluate(model, protocols, splits)
     assert [row.metric for row in whole] == ["squared error", "fine-tuned error, %"]
 
 
-def test_what_two_protocols_measure_is_stated_once():
+def test_what_two_protocols_measure_is_without_repeats():
     model = ae_zoo.load("denoising_digits")
-    _, recipe = load_recipe("denoising_digits")
+    splits = evaluation.read_splits(source("digits"))
     denoising = evaluation.Denoising(stddev=0.5, published=0.3, source="a paper")
     levels = evaluation.NoiseLevels(stddevs=(0.5, 0.1))
-    recipe = dataclasses.replace(recipe, metrics=(denoising, levels))
-    rows = evaluation.evaluate(model, recipe)
+    rows = evaluation.evaluate(model, [denoising, levels], splits)
     names = [row.metric for row in rows]
     assert len(set(names)) == len(names)
     assert names[-1] == "PSNR at noise 0.1, dB"
     assert rows[0].published == 0.3
     best = dataclasses.replace(rows[0], metric="PSNR", published=None)
     weaker = dataclasses.replace(best, baseline=0.0)
-    assert _stated_once([best, weaker]) == [best]
+    assert _without_repeats([best, weaker]) == [best]
     other = evaluation.AnomalyDetection(normal=(1,), first="ROC-AUC")
     again = dataclasses.replace(other, normal=(2,))
-    recipe = dataclasses.replace(recipe, metrics=(other, again))
     with pytest.raises(ValueError, match="Two protocols .* 'ROC-AUC'"):
-        evaluation.evaluate(model, recipe)
+        evaluation.evaluate(model, [other, again], splits)
+
+
+def test_splits_of_a_source_with_labels_and_of_one_without():
+    digits = evaluation.read_splits(source("digits"), samples=7)
+    assert [len(part.x) for part in digits] == [1297, 250, 7]
+    x, labels = ae_zoo.data.arrays("digits", "test", labels=True)
+    np.testing.assert_array_equal(digits.test.x, x[:7])
+    np.testing.assert_array_equal(digits.test.labels, labels[:7])
+
+    class Unlabeled:
+        label = None
+
+        def arrays(self, split):
+            return np.full((3, 2), len(split), "float32")
+
+    splits = evaluation.read_splits(Unlabeled(), samples=2)
+    assert splits.validation.labels is None and splits.test.x.shape == (2, 2)
+    assert splits.test.of_classes(None) is splits.test
+    with pytest.raises(ValueError, match="without labels"):
+        splits.test.of_classes([1])
+
+
+@pytest.mark.parametrize("samples, expected", [(None, 200), (30, 30)])
+def test_a_subset_is_the_headline_on_the_first_samples(samples, expected):
+    x = np.random.default_rng(0).random((250, 6), dtype="float32")
+    protocols = [evaluation.SquaredError(), evaluation.ImageQuality()]
+    subset = evaluation.measure_subset(Stub(), protocols, split(x, x), samples)
+    value = 0.25 * np.square(x[:expected]).sum() / expected
+    assert subset == {
+        "samples": expected,
+        "metric": "squared error",
+        "value": pytest.approx(value, rel=1e-6),
+    }
 
 
 def test_anomaly_detection_agrees_with_scikit_learn():

@@ -1,6 +1,5 @@
 """Quantized files: what they hold, what they cost, and how the cost is measured."""
 
-import dataclasses
 import json
 
 import keras
@@ -9,6 +8,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import evaluation, layers, lite, networks
+from ae_zoo.evaluation._source import source
 from ae_zoo.export import litert, parity
 from ae_zoo.studies import file_cost, latency
 from ae_zoo.training.recipe import load_recipe
@@ -152,9 +152,9 @@ def test_protocols_run_on_a_file(tmp_path, prior):
             weight.assign(0.2 * keras.random.normal(weight.shape, seed=1))
     model.export(tmp_path / "m.tflite", format="litert", batch_size=16)
     exported = file_cost.LiteRTModel(tmp_path / "m.tflite", model)
-    _, recipe = load_recipe(NAME)
-    recipe = dataclasses.replace(recipe, metrics=(evaluation.Likelihood(samples=20),))
-    rows = [evaluation.evaluate(m, recipe, samples=70) for m in (model, exported)]
+    splits = evaluation.read_splits(source("digits"), samples=70)
+    likelihood = [evaluation.Likelihood(samples=20)]
+    rows = [evaluation.evaluate(m, likelihood, splits) for m in (model, exported)]
     # Equal draws; the file gives probabilities where Keras works from logits.
     for expected, received in zip(*rows, strict=True):
         assert received.value == pytest.approx(expected.value, rel=1e-4)

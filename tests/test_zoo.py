@@ -11,6 +11,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import data, evaluation, zoo
+from ae_zoo.evaluation._source import source
 from ae_zoo.training.recipe import list_recipes, load_recipe
 from ae_zoo.zoo import cards
 
@@ -76,9 +77,9 @@ def test_entry_reproduces_its_card(name, folder_of):
     assert list(model.input_shape[1:]) == card["input_shape"]
     assert model.count_params() == card["parameters"]
     _, recipe = load_recipe(name)
-    subset = evaluation.measure_subset(
-        model, recipe, data_dir, card["subset"]["samples"]
-    )
+    samples = card["subset"]["samples"]
+    splits = evaluation.read_splits(source(recipe.dataset, data_dir), samples)
+    subset = evaluation.measure_subset(model, recipe.metrics, splits, samples)
     assert subset["metric"] == card["subset"]["metric"]
     assert subset["value"] == pytest.approx(card["subset"]["value"], rel=1e-3)
 

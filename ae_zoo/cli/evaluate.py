@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo import evaluation
+    from ae_zoo.evaluation._source import source
     from ae_zoo.studies import verify
     from ae_zoo.training.recipe import load_with_recipe
     from ae_zoo.zoo import tables
@@ -31,9 +32,11 @@ def run(options: argparse.Namespace) -> None:
     if options.write and (options.samples or options.quick):
         raise ValueError("--write needs the whole table. Remove --samples and --quick.")
     model, recipe = load_with_recipe(options.model, options.recipe)
-    rows = evaluation.evaluate(
-        model, recipe, options.data_dir, options.samples, options.quick
+    splits = evaluation.read_splits(
+        source(recipe.dataset, options.data_dir), options.samples
     )
+    rows = evaluation.evaluate(model, recipe.metrics, splits, options.quick)
     print(tables.metrics_text(rows))
     if options.write:
-        verify.write_metrics(options.model, model, recipe, rows, options.data_dir)
+        subset = evaluation.measure_subset(model, recipe.metrics, splits)
+        verify.write_metrics(options.model, rows, subset)

@@ -37,8 +37,6 @@ from ae_zoo.evaluation.measures import (
 from ae_zoo.evaluation.protocol import (
     Measurement,
     Protocol,
-    Split,
-    Splits,
     evaluate,
     measure_subset,
 )
@@ -49,6 +47,7 @@ from ae_zoo.evaluation.reconstruction import (
     SquaredError,
 )
 from ae_zoo.evaluation.restoration import Colorizing, Denoising, NoiseLevels
+from ae_zoo.evaluation.splits import Split, Splits, read_splits
 
 __all__ = [
     "AnomalyDetection",
@@ -82,5 +81,6 @@ __all__ = [
     "normalized_squared_error",
     "pca",
     "peak_snr",
+    "read_splits",
     "structural_similarity",
 ]

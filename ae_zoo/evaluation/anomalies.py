@@ -33,7 +33,10 @@ class AnomalyDetection(Protocol):
     quantile: float = 0.99
     anomalous: tuple | None = None
     first: str = "F1"
-    needs_every_class = True
+
+    @property
+    def needs_every_class(self) -> bool:
+        return True
 
     def __post_init__(self):
         if self.first not in _MEASURES:

@@ -118,7 +118,10 @@ class FineTuning(Protocol):
     dropout: tuple = (0.0, 0.0)
     augment: Callable | None = None
     seed: int = 0
-    is_slow = True
+
+    @property
+    def is_slow(self) -> bool:
+        return True
 
     def __call__(self, model, splits):
         errors = [

@@ -1,12 +1,19 @@
-"""What a protocol receives and returns, and how a recipe's protocols are run."""
+"""What a protocol receives and returns, and how several protocols are run."""
+
+from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ae_zoo.evaluation.splits import Splits
 
-from ae_zoo import data
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
+
+# Test samples of the subset on which a card's headline can be checked in seconds.
+SUBSET_SAMPLES = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,18 +22,18 @@ class Measurement:
 
     Attributes:
         metric: What was measured, with its unit.
-        value: On the test split.
-        baseline: The same of a trivial method, or None.
-        baseline_name: Which method.
-        published: The paper's number, or None.
-        source: Where it was published.
-        higher_is_better: Which way is up, or None where neither is.
-        tolerance: How far a repetition on other hardware may be off, where rounding
-            weighs more than it usually does; None leaves it to
+        value: The value on the test split.
+        baseline: The value that a trivial method reaches, or None.
+        baseline_name: The name of that method.
+        published: The number in a paper, or None.
+        source: The paper.
+        higher_is_better: Whether a larger value is better; None if neither is.
+        tolerance: Absolute difference that other hardware may cause, for metrics that
+            are more sensitive to rounding than most; None uses the default of
             `ae_zoo.studies.verify`.
-        mean: Over the runs of several seeds, or None.
-        spread: Their standard deviation, or None.
-        seeds: How many runs these are of.
+        mean: Mean over runs with different seeds, or None.
+        spread: Standard deviation over those runs, or None.
+        seeds: Number of those runs.
     """
 
     metric: str
@@ -41,145 +48,130 @@ class Measurement:
     spread: float | None = None
     seeds: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("value", "baseline", "published", "tolerance", "mean", "spread"):
             number = getattr(self, field)
-            # NumPy's scalars are not JSON.
+            # JSON cannot hold NumPy scalars.
             object.__setattr__(self, field, None if number is None else float(number))
-
-
-class Split(NamedTuple):
-    """The arrays of one split.
-
-    Attributes:
-        x: (samples, ...) float32.
-        labels: (samples,) int64, or None where the data set has none.
-    """
-
-    x: np.ndarray
-    labels: np.ndarray | None = None
-
-    def of_classes(self, classes):
-        """The samples whose label is among `classes`; all of them for None."""
-        if classes is None:
-            return self
-        rows = np.isin(self.labels, classes)
-        return Split(self.x[rows], self.labels[rows])
-
-
-class Splits(NamedTuple):
-    """What a protocol may look at: test data to measure on, the others to fit to."""
-
-    train: Split
-    validation: Split
-    test: Split
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """Base of the protocols: `protocol(model, splits)` gives a list of `Measurement`.
+    """Base class of protocols: `protocol(model, splits)` returns measurements.
+
+    A protocol need not inherit from it: any function of a model and `Splits` that
+    returns a list of `Measurement` can be one.
 
     Attributes:
-        published: The number of a paper that the headline stands beside.
-        source: Where it was published.
+        published: The number in a paper that the headline is compared with.
+        source: The paper.
     """
 
     published: float | None = None
     source: str = ""
-    # Trains networks of its own, for minutes: `evaluate(quick=True)` leaves it out.
-    is_slow = False
-    # Has no meaning on a few samples, which may be of one class alone.
-    needs_every_class = False
 
-    def __call__(self, model, splits):
+    @property
+    def is_slow(self) -> bool:
+        """Whether it trains networks, so that `evaluate(quick=True)` skips it."""
+        return False
+
+    @property
+    def needs_every_class(self) -> bool:
+        """Whether the first test samples, which may be of one class, do not suffice."""
+        return False
+
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         raise TypeError(
             f"{type(self).__name__} must implement `__call__(model, splits)` and "
             "return a list of Measurement."
         )
 
-    def headline(self, metric, value, **fields):
-        """The measurement that the published number belongs to."""
+    def headline(self, metric: str, value: float, **fields: Any) -> Measurement:
+        """Returns the measurement that the published number belongs to."""
         return Measurement(
             metric, value, published=self.published, source=self.source, **fields
         )
 
 
-def evaluate(model, recipe, data_dir=None, samples=None, quick=False):
-    """Measures a model by its recipe's protocols.
+AnyProtocol = Callable[["Autoencoder", Splits], Sequence[Measurement]]
+
+
+def evaluate(
+    model: Autoencoder,
+    protocols: Iterable[AnyProtocol],
+    splits: Splits,
+    quick: bool = False,
+) -> list[Measurement]:
+    """Measures a model by several protocols.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
-        recipe: Its `Recipe`.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        samples: Use only the first so many test samples.
-        quick: Leave out the protocols that train networks of their own.
+        protocols: The protocols, such as `Recipe.metrics`.
+        splits: The arrays to measure on; see `read_splits`.
+        quick: Skip the protocols that train networks.
 
     Returns:
-        A list of `Measurement`, the headline first. What two protocols measure, such
-        as the PSNR at one noise level, is there once.
+        A list of `Measurement`, those of the first protocol first. A metric that two
+        protocols measure, such as the PSNR at one noise level, is listed once.
 
     Raises:
-        ValueError: Two protocols measured other values of equal name.
+        ValueError: Two protocols report different values under the same name.
+
+    Example:
+
+    >>> x = data.arrays("digits", "test")
+    >>> splits = Splits(Split(x), Split(x), Split(x))
+    >>> model = ae_zoo.load("undercomplete_digits")
+    >>> evaluate(model, [ae_zoo.evaluation.SquaredError()], splits)[0].metric
+    'squared error'
     """
-    splits = _splits(recipe.dataset, data_dir, samples)
-    return _stated_once(
+    return _without_repeats(
         row
-        for protocol in recipe.metrics
+        for protocol in protocols
         if not (quick and getattr(protocol, "is_slow", False))
         for row in protocol(model, splits)
     )
 
 
-def measure_subset(model, recipe, data_dir=None, samples=None):
-    """The headline on the first test samples, for a quick check of a card.
+def measure_subset(
+    model: Autoencoder,
+    protocols: Sequence[AnyProtocol],
+    splits: Splits,
+    samples: int | None = None,
+) -> dict[str, Any]:
+    """Measures the headline on the first test samples, to check a card quickly.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
-        recipe: Its `Recipe`.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        samples: How many; by default 200, and all where the headline tells classes
-            apart: the first samples may be of one class alone.
+        protocols: The protocols; only the first one is run.
+        splits: The arrays to measure on; see `read_splits`.
+        samples: Number of test samples. By default 200, or all of them if the protocol
+            needs every class.
 
     Returns:
-        A dict of samples, metric and value.
+        {"samples", "metric", "value"}, as on a card.
     """
     if samples is None:
-        counts = data.info(recipe.dataset).counts
-        needs_all = getattr(recipe.metrics[0], "needs_every_class", False)
-        samples = counts["test"] if needs_all else 200
-    headline_only = dataclasses.replace(recipe, metrics=recipe.metrics[:1])
-    headline = evaluate(model, headline_only, data_dir, samples)[0]
-    return {
-        "samples": samples,
-        "metric": headline.metric,
-        "value": headline.value,
-    }
+        needs_all = getattr(protocols[0], "needs_every_class", False)
+        samples = len(splits.test.x) if needs_all else SUBSET_SAMPLES
+    subset = splits._replace(test=splits.test.first(samples))
+    headline = evaluate(model, protocols[:1], subset)[0]
+    return {"samples": samples, "metric": headline.metric, "value": headline.value}
 
 
-def _stated_once(measurements):
-    """No metric twice: the row with a published number stays, or the first one."""
-    rows = {}
+def _without_repeats(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """Keeps one row of each metric: the first with a published number, or the first."""
+    rows: dict[str, Measurement] = {}
     for row in measurements:
         known = rows.setdefault(row.metric, row)
         if known is row:
             continue
         if not math.isclose(known.value, row.value, rel_tol=1e-3):
             raise ValueError(
-                f"Two protocols of the recipe measured {row.metric!r}, "
-                f"{known.value:g} and {row.value:g}: a card can state one number by "
-                "that name. Leave one of them out of Recipe.metrics."
+                f"Two protocols report different values of {row.metric!r}: "
+                f"{known.value:g} and {row.value:g}. A card shows one value for each "
+                "name. Remove one of the two protocols."
             )
         if known.published is None and row.published is not None:
             rows[row.metric] = row
     return list(rows.values())
-
-
-def _splits(dataset, data_dir, samples):
-    has_labels = data.info(dataset).label is not None
-
-    def read(name, samples=None):
-        arrays = data.arrays(dataset, name, labels=has_labels, data_dir=data_dir)
-        arrays = arrays if has_labels else (arrays,)
-        return Split(*(array[:samples] for array in arrays))
-
-    return Splits(read("train"), read("validation"), read("test", samples))

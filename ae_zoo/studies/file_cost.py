@@ -7,6 +7,7 @@ import tempfile
 import tensorflow as tf
 
 from ae_zoo import data, evaluation, lite
+from ae_zoo.evaluation._source import source
 from ae_zoo.models import VariationalAutoencoder
 from ae_zoo.studies import latency
 
@@ -155,7 +156,7 @@ def measure(model, recipe, quantization, calibration, data_dir=None, samples=Non
     Returns:
         A `FileReport`.
     """
-    headline = dataclasses.replace(recipe, metrics=recipe.metrics[:1])
+    splits = evaluation.read_splits(source(recipe.dataset, data_dir), samples)
     with tempfile.TemporaryDirectory() as folder:
         paths = {n: pathlib.Path(folder) / f"{n}.tflite" for n in (1, _BATCH)}
         for batch_size, path in paths.items():
@@ -170,7 +171,7 @@ def measure(model, recipe, quantization, calibration, data_dir=None, samples=Non
         return FileReport(
             quantization=quantization,
             bytes=paths[1].stat().st_size,
-            headline=evaluation.evaluate(exported, headline, data_dir, samples)[0],
+            headline=evaluation.evaluate(exported, recipe.metrics[:1], splits)[0],
             single=latency.measure(paths[1]),
             batch=latency.measure(paths[_BATCH]),
         )

@@ -6,6 +6,7 @@ import tempfile
 
 from ae_zoo import data, evaluation, zoo
 from ae_zoo._checks import check_at_least
+from ae_zoo.evaluation._source import source
 from ae_zoo.training.recipe import load_with_recipe, own_classes
 from ae_zoo.training.run import check_same_network, train
 from ae_zoo.zoo import cards
@@ -81,7 +82,9 @@ def transfer(
         dtype_policy="float32",  # as the model is kept
         **_batches(own, dataset, count, epochs, data_dir),
     )
-    (headline,) = evaluation.evaluate(model, there, data_dir)[:1]
+    splits = evaluation.read_splits(source(dataset, data_dir))
+    (headline,) = evaluation.evaluate(model, there.metrics, splits)[:1]
+    del splits
     own_of_recipe = own_classes(recipe or model.card["name"])
     fine_tuning = dataclasses.replace(
         there, build=lambda: zoo.load(name_or_folder, own_of_recipe)

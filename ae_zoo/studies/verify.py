@@ -5,6 +5,7 @@ import pathlib
 import statistics
 
 from ae_zoo import evaluation, zoo
+from ae_zoo.evaluation._source import source
 from ae_zoo.training.recipe import load_with_recipe
 
 # Weights, data and noise are fixed; what is left is the rounding of float32 sums on
@@ -63,7 +64,8 @@ def verify(name_or_folder, data_dir=None, subset=False, recipe=None):
     card = model.card
     if subset:
         return [_check_subset(card["subset"], model, recipe, data_dir)]
-    rows = evaluation.evaluate(model, recipe, data_dir)
+    splits = evaluation.read_splits(source(recipe.dataset, data_dir))
+    rows = evaluation.evaluate(model, recipe.metrics, splits)
     measured = {row.metric: row.value for row in rows}
     stated = {row["metric"]: row for row in card["metrics"]}
     return [
@@ -77,17 +79,15 @@ def verify(name_or_folder, data_dir=None, subset=False, recipe=None):
     ]
 
 
-def write_metrics(folder, model, recipe, rows, data_dir=None):
+def write_metrics(folder, rows, subset):
     """Puts a table measured anew on a model's card.
 
     Mean and spread over seeds stay where the value does; a value that moved loses them.
 
     Args:
         folder: Of the model, or a name of `ae_zoo.list_models()`.
-        model: The model.
-        recipe: Its `Recipe`.
-        rows: What `evaluation.evaluate` returned for the two.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        rows: What `evaluation.evaluate` returned for the model.
+        subset: What `evaluation.measure_subset` returned for it.
     """
     before = {row["metric"]: row for row in zoo.info(folder)["metrics"]}
     metrics = []
@@ -96,7 +96,6 @@ def write_metrics(folder, model, recipe, rows, data_dir=None):
         if Check(row["metric"], old.get("value"), row["value"], _allowed(old)).holds:
             row |= {key: old[key] for key in _SPREAD if key in old}
         metrics.append(row)
-    subset = evaluation.measure_subset(model, recipe, data_dir)
     zoo.amend(folder, {"metrics": metrics, "subset": subset})
 
 
@@ -171,7 +170,9 @@ def _model_folder(run):
 
 
 def _check_subset(subset, model, recipe, data_dir):
-    again = evaluation.measure_subset(model, recipe, data_dir, subset["samples"])
+    samples = subset["samples"]
+    splits = evaluation.read_splits(source(recipe.dataset, data_dir), samples)
+    again = evaluation.measure_subset(model, recipe.metrics, splits, samples)
     metric = f"{subset['metric']} (first {subset['samples']})"
     if again["metric"] != subset["metric"]:
         return Check(metric, subset["value"], None)

@@ -17,6 +17,7 @@ from ae_zoo._checks import check_batch_size, check_count
 from ae_zoo.callbacks.checkpoints import Checkpoints
 from ae_zoo.distribution.replicas import is_multi_worker
 from ae_zoo.distribution.strategies import explained_losses, get_strategy, is_chief
+from ae_zoo.evaluation._source import source
 from ae_zoo.training.figures import draw_figures
 from ae_zoo.training.recipe import Recipe, load_recipe, own_classes
 from ae_zoo.zoo import cards
@@ -227,11 +228,12 @@ def write_entry(model, recipe, output_dir, data_dir=None, **facts):
         **facts: What else the card says; see `ae_zoo.zoo.cards.make_card`.
     """
     output_dir = pathlib.Path(output_dir)
+    splits = evaluation.read_splits(source(recipe.dataset, data_dir))
     card = cards.make_card(
         model=model,
         recipe=recipe,
-        metrics=evaluation.evaluate(model, recipe, data_dir),
-        subset=evaluation.measure_subset(model, recipe, data_dir),
+        metrics=evaluation.evaluate(model, recipe.metrics, splits),
+        subset=evaluation.measure_subset(model, recipe.metrics, splits),
         **facts,
     )
 
