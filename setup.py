@@ -38,9 +38,11 @@ setup(
         "onnx": ONNX,
         "tensorboard": TENSORBOARD,
         "test": [
+            "mypy>=1.15",
             "pytest>=8.0",
             "pytest-xdist>=3.6",
-            "ruff>=0.6",
+            "ruff>=0.17,<0.18",
+            "types-tensorflow>=2.18",
             *PLOTS,
             *LITE,
             *IMAGES,
@@ -59,6 +61,7 @@ setup(
         "ae_zoo.saved_models": "saved_models",
     },
     package_data={
+        "ae_zoo": ["py.typed"],
         "ae_zoo.recipes": ["*.py"],
         # Without the saved_model/ folders, which `ae-zoo export` writes anew.
         "ae_zoo.saved_models": ["*/*"],

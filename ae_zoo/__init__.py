@@ -1,53 +1,97 @@
-"""ae_zoo: pretrained autoencoders for Keras 3 and TensorFlow.
+"""Pretrained autoencoders for Keras 3 and TensorFlow.
 
 >>> model = ae_zoo.load("denoising_mnist")
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers see
+    from ae_zoo import (
+        callbacks,
+        corruptions,
+        data,
+        distribution,
+        evaluation,
+        layers,
+        lite,
+        losses,
+        models,
+        networks,
+        optimizers,
+        penalties,
+        plots,
+    )
+    from ae_zoo.models import (
+        ContractiveAutoencoder,
+        ConvolutionalAutoencoder,
+        DeepAutoencoder,
+        DenoisingAutoencoder,
+        SparseAutoencoder,
+        UndercompleteAutoencoder,
+        VariationalAutoencoder,
+    )
+    from ae_zoo.training import Recipe, train
+    from ae_zoo.zoo import info, list_models, load
 
 __version__ = "0.1.0"
 
-# Resolved on first use, so that `import ae_zoo` does not load TensorFlow.
-_LAZY = {
-    "load": "ae_zoo.zoo",
-    "list_models": "ae_zoo.zoo",
-    "info": "ae_zoo.zoo",
-    "Recipe": "ae_zoo.training",
-    "train": "ae_zoo.training",
-    "UndercompleteAutoencoder": "ae_zoo.models",
-    "DeepAutoencoder": "ae_zoo.models",
-    "DenoisingAutoencoder": "ae_zoo.models",
-    "SparseAutoencoder": "ae_zoo.models",
-    "ContractiveAutoencoder": "ae_zoo.models",
-    "ConvolutionalAutoencoder": "ae_zoo.models",
-    "VariationalAutoencoder": "ae_zoo.models",
-}
-_MODULES = (
+__all__ = [
+    "ContractiveAutoencoder",
+    "ConvolutionalAutoencoder",
+    "DeepAutoencoder",
+    "DenoisingAutoencoder",
+    "Recipe",
+    "SparseAutoencoder",
+    "UndercompleteAutoencoder",
+    "VariationalAutoencoder",
     "callbacks",
     "corruptions",
     "data",
     "distribution",
     "evaluation",
+    "info",
     "layers",
+    "list_models",
     "lite",
+    "load",
     "losses",
     "models",
     "networks",
     "optimizers",
     "penalties",
     "plots",
-)
+    "train",
+]
 
-__all__ = [*_LAZY, *_MODULES]
+# Where the names are that are not modules themselves.
+_MODULE_OF = {
+    "ContractiveAutoencoder": "ae_zoo.models",
+    "ConvolutionalAutoencoder": "ae_zoo.models",
+    "DeepAutoencoder": "ae_zoo.models",
+    "DenoisingAutoencoder": "ae_zoo.models",
+    "Recipe": "ae_zoo.training",
+    "SparseAutoencoder": "ae_zoo.models",
+    "UndercompleteAutoencoder": "ae_zoo.models",
+    "VariationalAutoencoder": "ae_zoo.models",
+    "info": "ae_zoo.zoo",
+    "list_models": "ae_zoo.zoo",
+    "load": "ae_zoo.zoo",
+    "train": "ae_zoo.training",
+}
+
+if not TYPE_CHECKING:  # or type checkers would accept any name
+
+    def __getattr__(name: str) -> Any:
+        """Imports a public name on first use, so `import ae_zoo` stays light."""
+        if name in _MODULE_OF:
+            return getattr(importlib.import_module(_MODULE_OF[name]), name)
+        if name in __all__:
+            return importlib.import_module(f"ae_zoo.{name}")
+        raise AttributeError(f"module 'ae_zoo' has no attribute {name!r}")
 
 
-def __getattr__(name):
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"ae_zoo.{name}")
-    raise AttributeError(f"module 'ae_zoo' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,11 +1,14 @@
 """Imports run one way, and light commands stay light."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import ae_zoo
 
 PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 # From the ground up: a room may use the rooms before it and its own.
@@ -102,3 +105,35 @@ def test_load_needs_neither_training_nor_data():
         "tensorflow_datasets",
     }
     assert not loaded & unneeded
+
+
+# The public names.
+
+
+def names_for_type_checkers():
+    """Names that `ae_zoo/__init__.py` imports for type checkers, and from where."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    return {name.name: node.module for node in block.body for name in node.names}
+
+
+def test_editors_offer_the_public_names_only():
+    assert dir(ae_zoo) == sorted(["__version__", *ae_zoo.__all__])
+    assert not [name for name in ae_zoo.__all__ if name.startswith("_")]
+    assert set(names_for_type_checkers()) == set(ae_zoo.__all__)
+
+
+@pytest.mark.parametrize("name", ae_zoo.__all__)
+def test_type_checkers_see_what_is_imported_on_first_use(name):
+    module = importlib.import_module(names_for_type_checkers()[name])
+    assert getattr(ae_zoo, name) is getattr(module, name)
+
+
+def test_there_are_no_other_names():
+    with pytest.raises(AttributeError, match="'ae_zoo' has no attribute 'lode'"):
+        ae_zoo.lode  # noqa: B018
+
+
+def test_the_package_declares_its_types():
+    assert (PACKAGE / "py.typed").is_file()
