@@ -1,9 +1,16 @@
 """Checks of what users pass in, before any long work starts; NumPy only."""
 
+from __future__ import annotations
+
 import difflib
 import inspect
+import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 # Noise may push the input of a denoiser this far out of the target's interval;
 # images still in 0–255 lie far beyond.
@@ -73,14 +80,47 @@ def check_at_least(name, value, least, reason=""):
         raise ValueError(f"`{name}` must be ≥ {least}{reason}. Received: {value}")
 
 
-def check_count(name, value):
-    """Checks that a number counts something: an integer from 1.
+def is_integer(value: object) -> TypeGuard[int | np.integer]:
+    """Tells whether a value is an integer: Python's or NumPy's, but not a boolean."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_integer(
+    name: str, value: object, least: int | None = None, most: int | None = None
+) -> int:
+    """Checks that an argument is an integer, Python's or NumPy's.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: What was received.
+        least: Lower bound, or None.
+        most: Upper bound, or None.
+
+    Returns:
+        The value as an `int`.
 
     Raises:
-        ValueError: It does not.
+        TypeError: If it is not an integer, such as 2.5 or True.
+        ValueError: If it is out of bounds.
     """
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be an integer ≥ 1. Received: {value!r}")
+    bounds = "" if least is None else f" ≥ {least}"
+    bounds += "" if most is None else f" and ≤ {most}"
+    message = f"`{name}` must be an integer{bounds}. Received: {value!r}"
+    if not is_integer(value):
+        raise TypeError(f"{message} of type {type(value).__name__}")
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise ValueError(message)
+    return int(value)
+
+
+def check_count(name: str, value: object) -> int:
+    """Checks that an argument is a positive integer, and returns it as an `int`.
+
+    Raises:
+        TypeError: If it is not an integer.
+        ValueError: If it is below 1.
+    """
+    return check_integer(name, value, least=1)
 
 
 def check_share(name, value):

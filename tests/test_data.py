@@ -1,4 +1,4 @@
-"""Tests of `ae_zoo.data`: what comes out of it, and what is said when it cannot."""
+"""Tests of `ae_zoo.data`: the data it returns, and its error messages."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ae_zoo import data
-from ae_zoo.data import catalogue, pipeline
+from ae_zoo.data import batches as dealing
+from ae_zoo.data import catalog
 
 SPLITS = ("train", "validation", "test")
 SEED = (1, 2)
@@ -44,7 +45,7 @@ def test_facts_are_complete(name):
     facts = data.info(name)
     assert facts.name == name
     assert tuple(facts.counts) == tuple(facts.splits) == SPLITS
-    assert facts.licence and facts.split_rule and "author=" in facts.citation
+    assert facts.license and facts.split_rule and "author=" in facts.citation
     assert facts.homepage.startswith("http")
     assert all(url.startswith("http") for url in facts.urls)
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in facts.sha256.values())
@@ -132,7 +133,7 @@ def test_drop_remainder_leaves_out_the_smaller_batch():
 @pytest.fixture
 def streamed(monkeypatch):
     """Makes `load` stream: no set of the zoo is too large for memory."""
-    monkeypatch.setattr(pipeline, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(dealing, "MEMORY_LIMIT", 0)
 
 
 @pytest.fixture
@@ -225,13 +226,13 @@ def test_pair_is_applied_last():
     np.testing.assert_array_equal(negative, 1 - x)
 
 
-@pytest.mark.parametrize("limit", [pipeline.MEMORY_LIMIT, 0])
+@pytest.mark.parametrize("limit", [dealing.MEMORY_LIMIT, 0])
 @pytest.mark.parametrize("binarize", [None, "fixed"])
 def test_classes_leave_the_other_labels_out(monkeypatch, binarize, limit):
     options = {"labels": True, "binarize": binarize, "seed": 2}
     x, label = next(iter(data.load("digits", batch_size=2000, **options)))
     chosen = np.isin(label, (3, 7))
-    monkeypatch.setattr(pipeline, "MEMORY_LIMIT", limit)
+    monkeypatch.setattr(dealing, "MEMORY_LIMIT", limit)
     dataset = data.load("digits", batch_size=50, classes=(3, 7), **options)
     batches = list(dataset.as_numpy_iterator())
     assert len(batches) == dataset.cardinality() == -(-chosen.sum() // 50)
@@ -266,7 +267,7 @@ def put(monkeypatch, folder, name, contents):
         digest = hashlib.sha256(content).hexdigest()
         files.append(dataclasses.replace(file, sha256=(digest,)))
     changed = dataclasses.replace(facts, files=tuple(files))
-    monkeypatch.setitem(catalogue.FACTS, name, changed)
+    monkeypatch.setitem(catalog.SOURCES, name, changed)
 
 
 def mat_file(folder, **variables):
@@ -378,7 +379,7 @@ def test_digits_needs_no_preparation():
 @pytest.mark.parametrize("function", ["info", "load", "arrays", "prepare"])
 def test_an_unknown_name_is_refused(function):
     call = getattr(data, function)
-    expected = message(f"data.{function}`", "'mnits'", "mean 'mnist'?", "'ecg5000'")
+    expected = message("data set named 'mnits'", "mean 'mnist'?", "'ecg5000'")
     with pytest.raises(ValueError, match=expected):
         call("mnits")
     with pytest.raises(TypeError, match=message("as a string", "7", "int", "'mnist'")):
@@ -388,10 +389,12 @@ def test_an_unknown_name_is_refused(function):
 @pytest.mark.parametrize("function", ["load", "arrays"])
 def test_an_unknown_split_or_missing_labels_are_refused(function):
     call = getattr(data, function)
-    expected = message("'valid'", "'mnist'", "mean 'validation'?", "'train'")
+    expected = message("'mnist' named 'valid'", "mean 'validation'?", "'train'")
     with pytest.raises(ValueError, match=expected):
         call("mnist", "valid")
-    with pytest.raises(TypeError, match=message("split as a string", "None")):
+    with pytest.raises(
+        TypeError, match=message("`split` must be a string", "None", "'test'")
+    ):
         call("mnist", None)
     with pytest.raises(ValueError, match=message("'frey_faces' has no labels")):
         call("frey_faces", labels=True)
@@ -400,15 +403,15 @@ def test_an_unknown_split_or_missing_labels_are_refused(function):
 @pytest.mark.parametrize(
     "options, error, expected",
     [
-        ({"batch_size": 0}, ValueError, ["batch_size as a positive integer", "0"]),
+        ({"batch_size": 0}, ValueError, ["`batch_size` must be an integer ≥ 1", "0"]),
         ({"batch_size": 2.5}, TypeError, ["batch_size", "2.5", "float"]),
         ({"batch_size": True}, TypeError, ["batch_size", "True", "bool"]),
-        ({"seed": -1}, ValueError, ["seed", "0 or more", "-1"]),
+        ({"seed": -1}, ValueError, ["`seed`", "≥ 0", "-1"]),
         ({"seed": None}, TypeError, ["seed", "None"]),
         ({"binarize": "dynamc"}, ValueError, ["'dynamic'", "'fixed'", "'dynamc'"]),
         ({"binarize": True}, TypeError, ["'dynamic', 'fixed' or None", "True"]),
-        ({"augment": 3}, TypeError, ["augment as a function", "3"]),
-        ({"pair": "x"}, TypeError, ["pair as a function", "'x'"]),
+        ({"augment": 3}, TypeError, ["`augment` must be a function", "3"]),
+        ({"pair": "x"}, TypeError, ["`pair` must be a function", "'x'"]),
         ({"pair": abs, "labels": True}, ValueError, ["labels=True and pair"]),
         ({"binarize": "fixed", "augment": abs}, ValueError, ["'dynamic', which"]),
     ],
@@ -419,7 +422,7 @@ def test_a_wrong_option_is_refused(options, error, expected):
 
 
 def test_a_series_cannot_be_binarized():
-    with pytest.raises(ValueError, match=message("cannot binarize 'ecg5000'")):
+    with pytest.raises(ValueError, match=message("Cannot binarize 'ecg5000'")):
         data.load("ecg5000", binarize="dynamic")
 
 

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 # From the ground up: a room may use the rooms before it and its own.
 ROOMS = [
     "_checks",
+    "_batches",
     "lite",
     "distribution",
     "data",

@@ -93,9 +93,9 @@ def test_an_optional_argument_of_an_augmentation_is_left_alone():
     "options, expected",
     [
         ({"skip": 3}, "without repeat=True"),
-        ({"repeat": True, "skip": -1}, "0 or more"),
+        ({"repeat": True, "skip": -1}, "`skip` must be an integer ≥ 0"),
         ({"shard": (2, 2)}, "counted from 0"),
-        ({"shard": (0, 0)}, "positive integer"),
+        ({"shard": (0, 0)}, "must be an integer ≥ 1"),
         ({"batch_size": None, "shard": (0, 2)}, "without batch_size"),
     ],
 )

@@ -10,29 +10,32 @@
 | `olivetti_faces` | (64, 64, 1) | 300 / 50 / 50 | person 0-39 |
 | `ecg5000` | (140,) | 450 / 50 / 4,500 | 1 normal, 2-5 anomalous |
 
-`digits` comes with scikit-learn and needs no download. The others are prepared
+`digits` comes with scikit-learn and needs no download. The other sets are prepared
 once by `prepare`, the only function here that may use the network; `load` and
-`arrays` only read. `tfrecords` streams a set of your own. Importing this package
-does not import TensorFlow, nor do `names` and `info`.
+`arrays` only read. `source` returns a set as a `Source`, which has its description,
+`load` and `arrays`. `tfrecords` streams a set of your own. Importing this package
+does not import TensorFlow, nor do `names`, `info` and `source`.
 
 Example:
-    >>> from ae_zoo import data
-    >>> train = data.load("digits", batch_size=32, shuffle=True)
-    >>> x_test, digit = data.arrays("digits", "test", labels=True)
+
+>>> from ae_zoo import data
+>>> train = data.load("digits", batch_size=32, shuffle=True)
+>>> x_test, digit = data.arrays("digits", "test", labels=True)
 """
 
 from ae_zoo.data.augmentation import random_affine, random_flip
-from ae_zoo.data.catalogue import info, names
-from ae_zoo.data.dataset_info import DatasetInfo, RawFile
+from ae_zoo.data.catalog import info, names, source
+from ae_zoo.data.catalog.record import CatalogSource, RawFile
 from ae_zoo.data.mnist_style import mnist_style
-from ae_zoo.data.pipeline import load
+from ae_zoo.data.pipeline import arrays, load
 from ae_zoo.data.preparing import prepare
-from ae_zoo.data.reading import arrays
+from ae_zoo.data.sources import Source
 from ae_zoo.data.streaming import tfrecords
 
 __all__ = [
-    "DatasetInfo",
+    "CatalogSource",
     "RawFile",
+    "Source",
     "arrays",
     "info",
     "load",
@@ -41,5 +44,6 @@ __all__ = [
     "prepare",
     "random_affine",
     "random_flip",
+    "source",
     "tfrecords",
 ]

@@ -1,4 +1,4 @@
-"""Builders for the sets that tensorflow-datasets lacks.
+"""Builders for the sets of the catalog that tensorflow-datasets lacks.
 
 Importing this module registers them: `tfds.load("frey_faces")` then works as for any
 other set.
@@ -8,114 +8,89 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ae_zoo.data import catalogue, raw_files
-from ae_zoo.data.dataset_info import RawFile
+from ae_zoo.data import catalog, preparing
+from ae_zoo.data.catalog.record import CatalogSource, RawFile
 
 
-class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """What the three share; a subclass gives features and splits."""
+class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Builds a set from the reader of its `CatalogSource`."""
 
     VERSION = tfds.core.Version("1.0.0")
-    MANUAL_DOWNLOAD_INSTRUCTIONS = "`ae_zoo.data.info(name).files` names the files."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "`ae_zoo.data.info(name).files` lists the files."
 
-    def _features(self) -> dict[str, tfds.features.FeatureConnector]:
-        raise NotImplementedError
-
-    def _splits(self, paths: list[Path]) -> dict[str, tuple[np.ndarray, ...]]:
-        """Returns one array per feature, in the order of `_features`, by split."""
-        raise NotImplementedError
+    @property
+    def _source(self) -> CatalogSource:
+        return catalog.info(self.name)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        facts = catalogue.info(self.name)
+        source = self._source
         return self.dataset_info_from_configs(
-            description=f"{facts.name}, split in {facts.split_rule}.",
-            features=tfds.features.FeaturesDict(self._features()),
-            homepage=facts.homepage,
-            citation=facts.citation,
-            license=facts.licence,
-            # The order of the raw files means something: time, or person.
+            description=f"{source.name}, split in {source.split_rule}.",
+            features=tfds.features.FeaturesDict(_features(source)),
+            homepage=source.homepage,
+            citation=source.citation,
+            license=source.license,
+            # The order of the raw files has a meaning: time, or person.
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager) -> dict[str, Iterator]:
-        files = catalogue.info(self.name).files
-        paths = [_fetch(dl_manager, file) for file in files]
-        splits = self._splits(paths)
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        source = self._source
+        if source.read is None:
+            raise NotImplementedError(f"{source.name!r} has no reader of raw files.")
+        splits = source.read([_fetch(dl_manager, file) for file in source.files])
         return {name: self._generate_examples(*rows) for name, rows in splits.items()}
 
-    def _generate_examples(self, *columns: np.ndarray) -> Iterator[tuple[int, dict]]:
-        keys = list(self._features())
+    def _generate_examples(
+        self, *columns: np.ndarray
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        keys = list(_features(self._source))
         for number, values in enumerate(zip(*columns, strict=True)):
             yield number, dict(zip(keys, values, strict=True))
 
 
-class FreyFaces(_Builder):
-    """Frey faces: 1,965 frames of a video of one face."""
-
-    def _features(self):
-        return {"image": tfds.features.Image(shape=(28, 20, 1))}
-
-    def _splits(self, paths):
-        frames = raw_files.read_frey(paths[0])
-        train, validation, test = np.split(frames, [1565, 1765])
-        return {"train": (train,), "validation": (validation,), "test": (test,)}
-
-
-class OlivettiFaces(_Builder):
-    """Olivetti faces: 40 people, ten photographs each."""
-
-    def _features(self):
-        return {
-            "image": tfds.features.Image(shape=(64, 64, 1)),
-            "label": tfds.features.ClassLabel(num_classes=40),
-        }
-
-    def _splits(self, paths):
-        photographs = raw_files.read_olivetti(paths[0])
-        person = np.arange(len(photographs)) // 10
-        blocks = {
-            "train": person < 30,
-            "validation": (30 <= person) & (person < 35),
-            "test": 35 <= person,
-        }
-        return {name: (photographs[i], person[i]) for name, i in blocks.items()}
+def _features(source: CatalogSource) -> dict[str, tfds.features.FeatureConnector]:
+    """The features of an example, in the order of the reader's arrays."""
+    if len(source.shape) == 3:
+        example = tfds.features.Image(shape=source.shape)
+    else:
+        example = tfds.features.Tensor(shape=source.shape, dtype=np.float32)
+    features = {source.feature: example}
+    if source.label is not None:
+        features["label"] = tfds.features.Scalar(dtype=np.int64)
+    return features
 
 
-class Ecg5000(_Builder):
-    """ECG5000: 5,000 heartbeats of one patient, 140 values each."""
-
-    def _features(self):
-        return {
-            "series": tfds.features.Tensor(shape=(140,), dtype=np.float32),
-            "label": tfds.features.Scalar(dtype=np.int64),
-        }
-
-    def _splits(self, paths):
-        series, label = raw_files.read_ecg(paths[0])
-        # The file is sorted by class: its last rows would be a validation set without
-        # one normal heartbeat. RandomState's stream is frozen for good.
-        order = np.random.RandomState(0).permutation(len(series))
-        train, validation = np.sort(order[:450]), np.sort(order[450:])
-        return {
-            "train": (series[train], label[train]),
-            "validation": (series[validation], label[validation]),
-            "test": raw_files.read_ecg(paths[1]),
-        }
-
-
-def _fetch(dl_manager, file: RawFile) -> Path:
-    """Returns a verified raw file, the user's own or else a download."""
+def _fetch(dl_manager: tfds.download.DownloadManager, file: RawFile) -> Path:
+    """Returns a verified raw file: the user's own, or else a download."""
+    path = None
     try:
         path = Path(dl_manager.manual_dir) / file.name
     except AssertionError:  # how tensorflow-datasets says that there is no such folder
-        path = None
+        pass
     if path is None or not path.exists():
         path = Path(dl_manager.download_and_extract(file.url))
         if path.is_dir():
             path = path / file.name
-    raw_files.verify(path, file)
+    preparing.verify(path, file)
     return path
+
+
+def _register(source: CatalogSource) -> None:
+    """Defines the builder class of a set; defining it registers it."""
+    class_name = "".join(part.capitalize() for part in source.name.split("_"))
+    version = tfds.core.Version(source.version)
+    members = {"VERSION": version, "__module__": __name__}
+    globals()[class_name] = type(class_name, (_Builder,), members)
+
+
+for _source in catalog.SOURCES.values():
+    if _source.read is not None and not _source.is_embedded:
+        _register(_source)

@@ -1,15 +1,18 @@
-"""Digits of another origin, brought to the form of MNIST."""
+"""Converts images of digits to the format of MNIST."""
+
+from __future__ import annotations
 
 import numpy as np
 
 _BOX, _SIDE = 20, 28
 
 
-def mnist_style(images):
-    """Brings images of digits to 28×28 the way MNIST was made.
+def mnist_style(images: np.ndarray) -> np.ndarray:
+    """Converts images of digits to 28×28 in the way MNIST was made.
 
-    The ink is scaled to fit a 20×20 box, its aspect kept, and its centre of mass is
-    placed in the centre of a 28×28 field (LeCun et al. 1998, section III.A).
+    The ink is scaled to fit a 20×20 box without a change of its aspect ratio, and its
+    center of mass is moved to the center of a 28×28 field (LeCun et al. 1998, section
+    III.A).
 
     Args:
         images: (n, height, width, 1), white on black in [0, 1].
@@ -18,12 +21,13 @@ def mnist_style(images):
         (n, 28, 28, 1) float32 in [0, 1].
 
     Raises:
-        ValueError: Another shape, or an image without ink.
+        ValueError: If the shape is another, or an image has no ink.
 
     Example:
-        >>> x = mnist_style(ae_zoo.data.arrays("digits", "test"))
-        >>> x.shape
-        (250, 28, 28, 1)
+
+    >>> x = mnist_style(ae_zoo.data.arrays("digits", "test"))
+    >>> x.shape
+    (250, 28, 28, 1)
     """
     images = np.asarray(images, "float32")
     if images.ndim != 4 or images.shape[-1] != 1:
@@ -33,7 +37,7 @@ def mnist_style(images):
     return np.stack([_normalize(image[..., 0]) for image in images])[..., None]
 
 
-def _normalize(image):
+def _normalize(image: np.ndarray) -> np.ndarray:
     from scipy import ndimage
 
     ink = image > 0.05 * image.max()
@@ -41,15 +45,15 @@ def _normalize(image):
         raise ValueError("An image has no ink: expected a digit, white on black.")
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     digit = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    # One pixel of margin on each side is ink that interpolation spreads outwards.
+    # Interpolation spreads ink outwards: leave it one pixel on each side.
     digit = np.pad(digit, 1)
     scale = _BOX / max(digit.shape)
     digit = np.clip(ndimage.zoom(digit, scale, order=3), 0, 1)
     mass = ndimage.center_of_mass(digit)
     field = np.zeros((_SIDE, _SIDE), "float32")
     top, left = (
-        int(np.clip(round(_SIDE / 2 - 0.5 - centre), 0, _SIDE - size))
-        for centre, size in zip(mass, digit.shape, strict=True)
+        int(np.clip(round(_SIDE / 2 - 0.5 - center), 0, _SIDE - size))
+        for center, size in zip(mass, digit.shape, strict=True)
     )
     field[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
     return field

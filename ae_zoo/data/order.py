@@ -1,10 +1,13 @@
-"""Which examples come when: a pure function of the seed, the pass and the batch."""
+"""The order of the examples: a function of the seed, the pass and the batch alone."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from ae_zoo._checks import check_integer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -12,7 +15,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How the examples of a set are dealt out; the fields are options of `load`."""
+    """How the examples of a set are dealt out; the fields are options of `load`.
+
+    Raises:
+        TypeError: If an option has the wrong type.
+        ValueError: If an option is out of range, or two options exclude each other.
+    """
 
     batch_size: int
     shuffle: bool = False
@@ -22,6 +30,34 @@ class Plan:
     skip: int = 0
     shard: tuple[int, int] = (0, 1)
 
+    def __post_init__(self) -> None:
+        # As int: TensorFlow would give a NumPy integer a dtype of its own.
+        integers = {
+            "batch_size": check_integer("batch_size", self.batch_size, 1),
+            "seed": check_integer("seed", self.seed, 0, 2**32 - 1),
+            "skip": check_integer("skip", self.skip, 0),
+        }
+        if not isinstance(self.shard, tuple) or len(self.shard) != 2:
+            raise TypeError(
+                "`shard` must be the pair (index, number of workers), such as (0, 2). "
+                f"Received: {self.shard!r}"
+            )
+        workers = check_integer("shard[1]", self.shard[1], 1)
+        index = check_integer("shard[0]", self.shard[0], 0)
+        if index >= workers:
+            raise ValueError(
+                "`shard` must be (index, number of workers), with the index counted "
+                f"from 0. Received: {self.shard!r}"
+            )
+        if self.skip and not self.repeat:
+            raise ValueError(
+                f"Received skip={self.skip} without repeat=True: only the endless "
+                "sequence has a fixed order to start within."
+            )
+        for name, value in integers.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "shard", (index, workers))
+
     @property
     def share(self) -> int:
         """Size of this worker's share of a whole batch."""
@@ -30,21 +66,25 @@ class Plan:
         return size * (index + 1) // workers - size * index // workers
 
     def batches(self, count: int, size: int) -> int:
-        """How many batches of `size` are in a pass over `count` examples."""
+        """Returns the number of batches of `size` in a pass over `count` examples."""
         return count // size if self.drop_remainder else math.ceil(count / size)
 
-    def passes(self, one_pass, batches: int) -> tf.data.Dataset:
-        """One pass, or all passes one after the other from batch `skip` on.
+    def passes(
+        self,
+        one_pass: Callable[[tf.Tensor, tf.Tensor | int], tf.data.Dataset],
+        batches: int,
+    ) -> tf.data.Dataset:
+        """Returns one pass, or an endless sequence of passes from batch `skip` on.
 
         Args:
             one_pass: (key, first batch) → dataset of the batches of a pass; the key is
                 an integer tensor of shape (2,) that seeds stateless draws.
-            batches: How many batches a pass has; needed for `skip` alone.
+            batches: Number of batches in a pass; needed only for `skip`.
         """
         import tensorflow as tf
 
         if not self.repeat:
-            # In place of a pass number, which no one counts: a new draw every time.
+            # Nothing counts these passes, so a random key replaces the pass number.
             keys = tf.data.Dataset.random(
                 seed=self.seed, rerandomize_each_iteration=True
             )
@@ -53,7 +93,7 @@ class Plan:
         first_pass, first_batch = divmod(self.skip, batches) if self.skip else (0, 0)
         seed = tf.constant([self.seed, 0], tf.int64)
 
-        def numbered(number):
+        def numbered(number: tf.Tensor) -> tf.data.Dataset:
             key = tf.random.experimental.stateless_fold_in(seed, number)
             start = tf.where(number == first_pass, first_batch, 0)
             return one_pass(key, tf.cast(start, tf.int64))
@@ -64,7 +104,7 @@ class Plan:
 
 
 def rows(count: int, plan: Plan) -> tf.data.Dataset:
-    """The row numbers of each batch of a set of `count` rows.
+    """Deals out the row numbers of a set of `count` rows.
 
     Returns:
         Dataset of (numbers, key, span): this worker's row numbers, (share,) int64; the
@@ -76,12 +116,12 @@ def rows(count: int, plan: Plan) -> tf.data.Dataset:
     batches = plan.batches(count, plan.batch_size)
     index, workers = plan.shard
 
-    def one_pass(key, first):
+    def one_pass(key: tf.Tensor, first: tf.Tensor | int) -> tf.data.Dataset:
         order = tf.range(count, dtype=tf.int64)
         if plan.shuffle:
             order = tf.random.experimental.stateless_shuffle(order, key)
 
-        def batch(number):
+        def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             start = number * plan.batch_size
             size = tf.minimum(count - start, plan.batch_size)
             begin, end = size * index // workers, size * (index + 1) // workers

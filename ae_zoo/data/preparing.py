@@ -1,31 +1,33 @@
-"""`prepare`: the one function of the package that may use the network."""
+"""`prepare`: the only function of the package that may use the network."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
-from ae_zoo.data import catalogue, raw_files, reading
+from ae_zoo.data import catalog, prepared
+from ae_zoo.data.catalog.record import CatalogSource, RawFile
 
 
 def prepare(
     name: str,
     *,
-    data_dir: str | os.PathLike | None = None,
-    manual_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    manual_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
 ) -> Path | None:
     """Prepares a set once, so that `load` and `arrays` find it.
 
-    The raw files are taken from `manual_dir` or downloaded; either way their
-    checksums are verified before anything is written.
+    The raw files are taken from `manual_dir` or downloaded. Their checksums are
+    verified before anything is written.
 
     Args:
         name: One of `names()`.
-        data_dir: Folder to prepare it in. By default $TFDS_DATA_DIR, or
+        data_dir: Folder to prepare the set in. By default $TFDS_DATA_DIR, or
             ~/tensorflow_datasets if that is not set.
-        manual_dir: Folder that holds all raw files of the set
-            (`info(name).files`). With it nothing is downloaded.
+        manual_dir: Folder with all raw files of the set (`info(name).files`). If it is
+            given, nothing is downloaded.
         download: Whether the network may be used when `manual_dir` is not given.
 
     Returns:
@@ -34,43 +36,88 @@ def prepare(
     Raises:
         TypeError: If `name` is not a string.
         ValueError: If there is no such set, or a raw file has a wrong checksum.
-        FileNotFoundError: If a raw file is missing from `manual_dir`, or neither
-            `manual_dir` nor `download` says where to take the files from.
+        FileNotFoundError: If a raw file is missing from `manual_dir`, or
+            `manual_dir` is not given and `download` is False.
 
     Example:
-        >>> prepare("frey_faces", manual_dir="~/Downloads")  # doctest: +SKIP
+
+    >>> prepare("frey_faces", manual_dir="~/Downloads")  # doctest: +SKIP
     """
-    facts = catalogue.lookup(name, caller="prepare")
-    if facts.version is None:
+    source = catalog.info(name)
+    if source.version is None:
         return None
-    root = reading.folders_to_search(data_dir)[0]
-    target = root / facts.name / facts.version
+    root = prepared.folders_to_search(data_dir)[0]
+    target = root / source.name / source.version
     if (target / "dataset_info.json").exists():
         return target
     if manual_dir is not None:
-        raw_files.require_manual(facts, manual_dir)
+        check_raw_files(source, manual_dir)
     elif not download:
-        wanted = ", ".join(f"{file.name} ({file.url})" for file in facts.files)
+        wanted = ", ".join(f"{file.name} ({file.url})" for file in source.files)
         raise FileNotFoundError(
-            f"`ae_zoo.data.prepare` found no prepared {facts.name!r} in {target} and "
-            f"got download=False without manual_dir. Put these files in a folder and "
-            f"name it by manual_dir: {wanted}."
+            f"Found no prepared {source.name!r} in {target}, and received "
+            "download=False without manual_dir. Put these files in a folder and pass "
+            f"it as manual_dir: {wanted}."
         )
-    _download_and_prepare(facts.name, facts.version, root, manual_dir)
+    _download_and_prepare(source.name, source.version, root, manual_dir)
     return target
 
 
-def _download_and_prepare(name, version, root, manual_dir) -> None:
+def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -> None:
+    """Checks that a folder has every raw file of a set, undamaged.
+
+    Args:
+        source: The set.
+        manual_dir: Folder in which the user has put the raw files.
+
+    Raises:
+        FileNotFoundError: If the folder or one of the files is missing.
+        ValueError: If the checksum of a file is not the published one.
+    """
+    folder = Path(manual_dir).expanduser()
+    for file in source.files:
+        path = folder / file.name
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"Preparing {source.name!r} needs the file {file.name}, which is not "
+                f"in {folder}. Download it from {file.url} (unpack it if it comes in a "
+                "zip archive) and put it there, or call prepare without manual_dir to "
+                "have it downloaded."
+            )
+        verify(path, file)
+
+
+def verify(path: Path, file: RawFile) -> None:
+    """Checks that `path` has the checksum of `file`.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found not in file.sha256:
+        raise ValueError(
+            f"{path} is damaged or another version. "
+            f"Expected sha256: {' or '.join(file.sha256)}. Received: {found}. "
+            f"Delete it and download {file.name} again from {file.url}."
+        )
+
+
+def _download_and_prepare(
+    name: str,
+    version: str,
+    root: Path,
+    manual_dir: str | os.PathLike[str] | None,
+) -> None:
     import tensorflow_datasets as tfds
 
-    from ae_zoo.data import builders  # noqa: F401  registers the zoo's own sets
+    from ae_zoo.data import builders  # noqa: F401  registers the sets TFDS lacks
 
     builder = tfds.builder(f"{name}:{version}", data_dir=root, try_gcs=False)
     config = tfds.download.DownloadConfig(
         manual_dir=None if manual_dir is None else Path(manual_dir).expanduser(),
         try_download_gcs=False,
     )
-    # One folder per set: the files of MNIST and Fashion-MNIST have the same names,
-    # and from a shared cache the second set would silently get the first one's images.
+    # One folder per set: the files of MNIST and Fashion-MNIST have the same names, and
+    # a shared cache would silently give the second set the first one's images.
     downloads = root / "downloads" / name
     builder.download_and_prepare(download_dir=downloads, download_config=config)

@@ -1,4 +1,4 @@
-"""Sets that are read from TFRecord files on the way and never held in memory."""
+"""Streams of TFRecord files, for sets that do not fit in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo.data import options
+from ae_zoo._checks import check_integer
 from ae_zoo.data.order import Plan
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ OPEN_FILES = 4
 
 
 def tfrecords(
-    files: Sequence[str | os.PathLike],
+    files: Sequence[str | os.PathLike[str]],
     parse: Callable[[tf.Tensor], Any],
     *,
     batch_size: int,
@@ -29,35 +29,37 @@ def tfrecords(
     skip: int = 0,
     shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Streams batches from TFRecord files, however large they are together.
+    """Streams batches from TFRecord files of any total size.
 
-    Memory is needed for two windows of records and a few batches. Shuffled, the files
-    come in a new order on every pass, and records change places within a window.
+    Memory holds two windows of records and a few batches. With `shuffle`, every pass
+    reads the files in a new order and shuffles the records within windows.
 
     Args:
         files: Paths of the files, in the same order on every worker.
-        parse: A serialized record, a scalar string, to an example.
+        parse: Function from a serialized record, a scalar string, to an example.
         batch_size: Examples in a batch, over all workers.
-        shuffle: Whether every pass has a new order.
-        seed: Of the order, at least 0.
-        window: Records that are shuffled together.
-        drop_remainder: Whether to leave out a last, smaller batch of a pass.
+        shuffle: Whether to draw a new order for every pass.
+        seed: Seed of the order, in [0, 2³²).
+        window: Number of records that are shuffled together.
+        drop_remainder: Whether to drop a last, smaller batch of a pass.
         repeat: As in `load`.
-        skip: As in `load`; what is skipped is read, but not parsed.
-        shard: (index, number) of this worker, which reads the files number `index`,
-            `index` + `number` and so on, and gives its share of the batch size. Which
-            examples meet in a batch therefore depends on how many workers there are,
-            and workers whose files hold more examples take longer over a pass: train
-            with `repeat=True` and `steps_per_epoch`.
+        skip: As in `load`; skipped records are read, but not parsed.
+        shard: (index, number) of this worker, which reads every `number`-th file,
+            beginning with file `index`, and returns its share of each batch. The
+            examples of a batch therefore depend on the number of workers, and a pass
+            takes longer on workers whose files have more examples: train with
+            `repeat=True` and `steps_per_epoch`.
 
     Returns:
         Dataset of batches of what `parse` returns.
 
     Raises:
-        TypeError: An argument of the wrong type.
-        ValueError: Fewer files than workers, or options that exclude each other.
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are fewer files than workers, or options exclude each
+            other.
 
     Example:
+
         >>> with tf.io.TFRecordWriter("images-0.tfrecord") as writer:
         ...     for image in x:
         ...         writer.write(image.tobytes())
@@ -69,10 +71,7 @@ def tfrecords(
     """
     import tensorflow as tf
 
-    options.check_integer("batch_size", batch_size, 1, "a positive integer")
-    options.check_integer("window", window, 1, "a positive integer")
-    options.check_integer("seed", seed, 0, "an integer of 0 or more")
-    options.check_sequence(batch_size, repeat, skip, shard)
+    window = check_integer("window", window, 1)
     plan = Plan(
         batch_size=batch_size,
         shuffle=shuffle,
@@ -97,10 +96,10 @@ def stream(
 
     Args:
         slices: (path, records to skip, records to take or -1) of each file.
-        parse: (serialized record, number of the record) to an example. Records are
-            numbered in the order of `slices`, unless there is a -1 among them.
-        plan: How they are dealt out.
-        window: Records that are shuffled together.
+        parse: Function of (serialized record, number of the record) to an example.
+            Records are numbered in the order of `slices`, unless one of them is -1.
+        plan: The order of the records and the size of the batches.
+        window: Number of records that are shuffled together.
 
     Returns:
         Dataset of (batch, key of the batch).
@@ -110,26 +109,28 @@ def stream(
     index, workers = plan.shard
     if len(slices) < workers:
         raise ValueError(
-            f"{workers} workers need at least as many TFRecord files to stream. "
-            f"Received {len(slices)}: write the set in more shards."
+            f"{workers} workers need at least {workers} TFRecord files to stream. "
+            f"Received {len(slices)}. Write the set in more shards."
         )
     firsts = [sum(take for _, _, take in slices[:n]) for n in range(len(slices))]
     own = slices[index::workers]
     batches = plan.batches(_count(own), plan.share) if plan.skip else 0
     paths = tf.constant([path for path, _, _ in own])
-    spans = [
-        (skip, take, first)
-        for (_, skip, take), first in zip(own, firsts[index::workers], strict=True)
-    ]
-    spans = tf.constant(spans, tf.int64)  # (files, 3)
+    spans = tf.constant(
+        [
+            (skip, take, first)
+            for (_, skip, take), first in zip(own, firsts[index::workers], strict=True)
+        ],
+        tf.int64,
+    )  # (files, 3)
 
-    def records(file):
-        # Not `tf.unstack`: its second output as the number to take crashes tf.data.
+    def records(file: tf.Tensor) -> tf.data.Dataset:
+        # Not `tf.unstack`: tf.data crashes if its second output is the number to take.
         skip, take, first = spans[file, 0], spans[file, 1], spans[file, 2]
         part = tf.data.TFRecordDataset(paths[file]).skip(skip).take(take)
         return part.enumerate().map(lambda n, record: (record, first + n))
 
-    def one_pass(key, first):
+    def one_pass(key: tf.Tensor, first: tf.Tensor | int) -> tf.data.Dataset:
         files = tf.data.Dataset.range(len(own))
         if plan.shuffle:
             order = tf.range(len(own), dtype=tf.int64)
@@ -144,7 +145,7 @@ def stream(
         )
         found = found.batch(plan.share, drop_remainder=plan.drop_remainder)
 
-        def with_key(number, batch):
+        def with_key(number: tf.Tensor, batch: Any) -> tuple[Any, tf.Tensor]:
             fold_in = tf.random.experimental.stateless_fold_in
             return batch, fold_in(fold_in(key, first + number), index)
 
@@ -153,11 +154,13 @@ def stream(
     return plan.passes(one_pass, batches)
 
 
-def _shuffle_windows(records, window, key):
-    """Shuffles within windows: unlike `Dataset.shuffle`, without any state."""
+def _shuffle_windows(
+    records: tf.data.Dataset, window: int, key: tf.Tensor
+) -> tf.data.Dataset:
+    """Shuffles within windows; unlike `Dataset.shuffle`, it keeps no state."""
     import tensorflow as tf
 
-    def shuffled(number, part):
+    def shuffled(number: tf.Tensor, part: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
         window_key = tf.random.experimental.stateless_fold_in(key, number)
         order = tf.range(tf.shape(part[0])[0])
         order = tf.random.experimental.stateless_shuffle(order, window_key)
@@ -169,7 +172,7 @@ def _shuffle_windows(records, window, key):
     return batches.flat_map(lambda number, *part: shuffled(number, *part))
 
 
-def _count(slices):
+def _count(slices: Sequence[tuple[str, int, int]]) -> int:
     takes = [take for _, _, take in slices]
     if -1 not in takes:
         return sum(takes)

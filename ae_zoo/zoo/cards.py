@@ -54,7 +54,7 @@ def make_card(
             "splits": dict(facts.counts),
             "binarize": recipe.binarize,
             "classes": list(recipe.classes or []) or None,
-            "licence": facts.licence,
+            "licence": facts.license,
             "citation": facts.citation,
             "homepage": facts.homepage,
             "sha256": dict(facts.sha256),
