@@ -283,9 +283,9 @@ def without_bias():
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
-        (convolutional, r"ends in a Dense layer.*Conv2D"),
-        (of_two_axes, r"ends in a Dense layer.*\(batch, units\)"),
-        (rectified, "ends in a Dense layer, called there alone"),
+        (convolutional, r"last operation is a Dense layer.*Conv2D"),
+        (of_two_axes, r"last operation is a Dense layer.*\(batch, units\)"),
+        (rectified, "last operation is a Dense layer"),
         (without_bias, "use_bias=True"),
     ],
 )

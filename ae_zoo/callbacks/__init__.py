@@ -1,6 +1,8 @@
-"""Callbacks for `fit`."""
+"""Keras callbacks for `fit`: annealing, reviving dead units, and checkpoints."""
 
-from ae_zoo.callbacks.annealing import Anneal, ReviveUnits
-from ae_zoo.callbacks.checkpoints import Checkpoints, Preempted
+from ae_zoo.callbacks.anneal import Anneal
+from ae_zoo.callbacks.checkpoints import Checkpoints
+from ae_zoo.callbacks.preemption import Preempted
+from ae_zoo.callbacks.revive_units import ReviveUnits
 
 __all__ = ["Anneal", "Checkpoints", "Preempted", "ReviveUnits"]

@@ -1,34 +1,50 @@
-"""Checkpoints on the disk: written whole or not at all, read only if undamaged."""
+"""Checkpoint files: written completely or not at all, and verified when read."""
+
+from __future__ import annotations
 
 import json
 import os
+import pathlib
 import shutil
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-_STATE = "state/.ATTRIBUTES/VARIABLE_VALUE"
+_KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-def write(folder, state, values):
-    """Writes a checkpoint beside its place and renames it.
+class Reader(Protocol):
+    """What TensorFlow returns for reading the tensors of a checkpoint by name."""
+
+    def get_tensor(self, name: str) -> Any: ...
+
+    def get_variable_to_shape_map(self) -> dict[str, list[int]]: ...
+
+
+def write(
+    folder: pathlib.Path,
+    state: Mapping[str, Any],
+    values: Mapping[str, Sequence[tf.Variable | np.ndarray]],
+) -> None:
+    """Write a checkpoint to a temporary folder and rename it.
 
     Args:
-        folder: Its place; the name is a number.
-        state: What JSON can hold.
-        values: {name: list of `tf.Variable` or arrays}.
+        folder: Folder of the checkpoint. Its name is a number.
+        state: Values that JSON can represent.
+        values: A dict from name to variables or arrays.
     """
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    variables = {
-        name: [v if isinstance(v, tf.Variable) else tf.Variable(v) for v in of_name]
+    variables: dict[str, Any] = {
+        name: [_variable(value) for value in of_name]
         for name, of_name in values.items()
     }
-    tf.train.Checkpoint(**variables, state=tf.Variable(json.dumps(state))).write(
-        str(temporary / "checkpoint")
-    )
+    variables["state"] = _variable(json.dumps(state))
+    tf.train.Checkpoint(**variables).write(str(temporary / "checkpoint"))
     for path in [*temporary.iterdir(), temporary]:
         _flush(path)
     if folder.exists():
@@ -37,85 +53,93 @@ def write(folder, state, values):
     _flush(folder.parent)
 
 
-def read(folder, variables):
-    """Gives variables the values they have in a checkpoint.
+def read(folder: pathlib.Path, variables: Mapping[str, Sequence[tf.Variable]]) -> None:
+    """Assign the values in a checkpoint to variables.
 
     Args:
-        folder: Of the checkpoint.
-        variables: {name: list of `tf.Variable`}, as they were written.
+        folder: Folder of the checkpoint.
+        variables: A dict from name to variables, with the names and the order in which
+            they were written.
     """
     saved = tf.train.Checkpoint(**variables)
     saved.read(str(folder / "checkpoint")).assert_existing_objects_matched()
 
 
-def keep_newest(directory, number):
-    """Removes all checkpoints in a directory but so many."""
+def keep_newest(directory: pathlib.Path, number: int) -> None:
+    """Keep the newest `number` checkpoints of a directory and remove the others."""
     for old in folders(directory)[:-number]:
         _remove(old)
 
 
-def newest(directory):
-    """The newest checkpoint that is whole and its state, or (None, {})."""
+def newest(directory: pathlib.Path) -> tuple[pathlib.Path | None, dict[str, Any]]:
+    """Return the newest undamaged checkpoint and its state, or (None, {}).
+
+    Warns:
+        UserWarning: For each damaged checkpoint that is skipped.
+    """
     for folder in reversed(folders(directory)):
         try:
             reader = reader_of(folder)
             for name in reader.get_variable_to_shape_map():  # verifies checksums
                 reader.get_tensor(name)
-            return folder, json.loads(reader.get_tensor(_STATE))
-        # TensorFlow's reader raises what Python has for a status, as IndexError.
+            return folder, json.loads(reader.get_tensor(_KEY.format("state")))
+        # TensorFlow's reader maps statuses to Python's exceptions, such as IndexError.
         except (tf.errors.OpError, LookupError, RuntimeError, ValueError) as error:
             warnings.warn(
-                f"The checkpoint '{folder}' is damaged and passed over for the one "
-                f"before: {str(error).splitlines()[0]}",
+                f"The checkpoint '{folder}' is damaged, so the one before it is used: "
+                f"{str(error).splitlines()[0]}",
                 stacklevel=3,
             )
     return None, {}
 
 
-def folders(directory):
-    """The checkpoints in a directory, oldest first."""
+def folders(directory: pathlib.Path) -> list[pathlib.Path]:
+    """Return the checkpoints in a directory, oldest first."""
     if not directory.is_dir():
         return []
     return sorted(path for path in directory.iterdir() if path.name.isdigit())
 
 
-def reader_of(folder):
-    """Gives the tensors of a checkpoint by name."""
+def reader_of(folder: pathlib.Path) -> Reader:
+    """Return a reader of the tensors in a checkpoint by name."""
     return tf.train.load_checkpoint(str(folder / "checkpoint"))
 
 
-def _remove(folder):
-    # Renamed first: a checkpoint is there as a whole or not at all.
-    doomed = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(doomed, ignore_errors=True)
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
-
-
-def remove_unfinished(directory):
-    """Removes what a write that failed or was killed has left."""
+def remove_unfinished(directory: pathlib.Path) -> None:
+    """Remove the remains of writes that failed or were killed."""
     for leftover in directory.glob(".*.new"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def remove_leftovers(directory):
-    """Removes what writes and removals that were killed have left."""
+def remove_leftovers(directory: pathlib.Path) -> None:
+    """Remove the remains of writes and removals that failed or were killed."""
     remove_unfinished(directory)
     for leftover in directory.glob(".*.old"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _flush(path):
-    """Makes the disk hold what was written, so that a power cut does not undo it."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+def pack(values: Mapping[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+    """Replace arrays by references that JSON can represent.
+
+    Args:
+        values: A dict of numbers, strings, and lists of arrays.
+        arrays: The list that the arrays are appended to. Write it under the name
+            "arrays".
+    """
+    return {key: _packed(value, arrays) for key, value in values.items()}
 
 
-def packed(value, arrays):
-    """What JSON can hold in place of a value; arrays are put into `arrays`."""
+def unpack(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+    """Replace the references that `pack` made by the arrays of a checkpoint."""
+    return {key: _unpacked(value, reader) for key, value in values.items()}
+
+
+def _variable(value: tf.Variable | np.ndarray | str) -> tf.Variable:
+    # `tf.train.Checkpoint` writes variables only.
+    return value if isinstance(value, tf.Variable) else tf.Variable(tf.constant(value))
+
+
+def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, list) and all(isinstance(v, np.ndarray) for v in value):
         start = len(arrays)
         arrays.extend(value)
@@ -125,9 +149,27 @@ def packed(value, arrays):
     return value
 
 
-def unpacked(value, reader):
-    """What was packed, its arrays taken from `reader_of` its checkpoint."""
+def _unpacked(value: Any, reader: Reader) -> Any:
     if not isinstance(value, dict) or list(value) != ["arrays"]:
         return value
-    key = "arrays/{}/.ATTRIBUTES/VARIABLE_VALUE"
-    return [reader.get_tensor(key.format(number)) for number in range(*value["arrays"])]
+    return [
+        reader.get_tensor(_KEY.format(f"arrays/{number}"))
+        for number in range(*value["arrays"])
+    ]
+
+
+def _remove(folder: pathlib.Path) -> None:
+    # Renamed first, so that no checkpoint is ever incomplete.
+    doomed = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _flush(path: pathlib.Path) -> None:
+    """Force a file or folder to the disk, so that it survives a power failure."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

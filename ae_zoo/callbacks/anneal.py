@@ -1,0 +1,90 @@
+"""The callback that moves an attribute of the model to its value over some epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from ae_zoo._checks import check_at_least
+
+
+class Anneal(keras.callbacks.Callback):
+    """Move an attribute of the model to its value over the first epochs.
+
+    The attribute is `start` in the first epoch, changes linearly, and reaches the
+    model's own value in epoch `epochs`. Validation always uses the model's own value.
+
+    Common uses:
+
+    - Starting with many active units keeps more units of a k-sparse autoencoder alive
+      (Makhzani & Frey 2013, section 4.2).
+    - Starting without the KL divergence keeps more latent units of a variational
+      autoencoder in use (Sønderby et al. 2016).
+    - Starting with few importance samples saves time, because their steps are faster.
+
+    Args:
+        name: "k" of a `SparseAutoencoder`, "importance_samples" of a
+            `VariationalAutoencoder`, or "penalty_weight" of any variant with a penalty.
+            The penalty weight of a variational autoencoder is β. Every new number of
+            importance samples traces the training step again.
+        start: Value in the first epoch.
+        epochs: Number of epochs until the model's own value is reached.
+
+    Raises:
+        ValueError: If `epochs` is less than 1, if `start` is not valid for the
+            attribute, if the model has no such attribute, or if it should draw several
+            importance samples but was compiled with a loss of your own.
+
+    Example:
+
+    >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
+    >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
+    >>> annealing = ae_zoo.callbacks.Anneal("k", start=100, epochs=10)
+    >>> model.fit(images, epochs=20, callbacks=[annealing])  # doctest: +SKIP
+    """
+
+    def __init__(self, name: str, start: float, epochs: int) -> None:
+        super().__init__()
+        check_at_least("epochs", epochs, 1)
+        self._is_count = name in ("k", "importance_samples")
+        check_at_least("start", start, 1 if self._is_count else 0)
+        if self._is_count and not isinstance(start, int):
+            raise ValueError(
+                f"`start` of {name!r} must be an integer. Received: {start!r}"
+            )
+        self._name, self._start, self._epochs = name, start, epochs
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        uses = {
+            "k": getattr(self.model, "sparsity", None) == "k",
+            "importance_samples": hasattr(self.model, "importance_samples"),
+            "penalty_weight": getattr(self.model, "penalty_name", None) is not None,
+        }
+        if not uses.get(self._name):
+            raise ValueError(
+                f"{type(self.model).__name__} has no {self._name!r} to anneal. "
+                f"Available: {[name for name, is_used in uses.items() if is_used]}"
+            )
+        self._end = getattr(self.model, self._name)
+        if self._name == "importance_samples":
+            # A graph has a fixed number of decodings, so a variable is of no use.
+            self.model.check_bound(max(self._start, self._end), self.model.loss)
+            return
+        start = tf.constant(self._start, "int32" if self._name == "k" else "float32")
+        with self.model.distribute_strategy.scope():
+            variable = tf.Variable(start, trainable=False)
+        self.model.anneal(self._name, variable)
+
+    def on_epoch_begin(
+        self, epoch: int, logs: Mapping[str, float] | None = None
+    ) -> None:
+        share = min(epoch / self._epochs, 1)
+        value = self._start + share * (self._end - self._start)
+        value = round(value) if self._is_count else value
+        current = self.model.annealed(self._name, training=True)
+        if self._name != "importance_samples":
+            current.assign(value)
+        elif value != current:
+            self.model.anneal(self._name, value)
