@@ -1,4 +1,4 @@
-"""Input that cannot be right: what is said, in place of a wrong number."""
+"""Errors for invalid input and arguments."""
 
 import re
 
@@ -82,19 +82,19 @@ def test_wrong_input(bernoulli, method, case):
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "score"])
-def test_targets_of_the_bernoulli_loss_lie_in_the_unit_interval(bernoulli, method):
+def test_targets_of_the_bernoulli_loss_are_in_the_unit_interval(bernoulli, method):
     with pytest.raises(ValueError) as error:
         getattr(bernoulli, method)(with_one(-0.5))
     assert_says(error, ["[0, 1]", "-0.5 and 0.5", "reconstruction_loss='gaussian'"])
 
 
-def test_noisy_input_may_leave_the_interval(bernoulli):
+def test_noisy_inputs_may_be_outside_the_unit_interval(bernoulli):
     noisy = with_one(-0.5)
     bernoulli.fit(noisy, x(), verbose=0)
     assert bernoulli.predict(noisy, verbose=0).shape == noisy.shape
 
 
-def test_the_gaussian_loss_takes_all_reals(gaussian):
+def test_the_gaussian_loss_accepts_all_real_numbers(gaussian):
     real = with_one(-7.0)
     gaussian.fit(real, verbose=0)
     assert np.isfinite(gaussian.score(real)).all()
@@ -141,7 +141,7 @@ def test_empty_datasets(bernoulli):
 
 
 def test_weights_without_targets(bernoulli):
-    """Keras would drop them without a word."""
+    """Keras silently ignores such weights."""
     for method in (bernoulli.fit, bernoulli.evaluate):
         with pytest.raises(ValueError, match=r"`sample_weight` needs.*fit\(x, x"):
             method(x(), sample_weight=np.ones(6))
@@ -158,7 +158,7 @@ def test_batches_that_do_not_divide_among_replicas(two_replicas):
     with two_replicas.scope():
         model = compiled()
     message = "batch of 3 does not divide among 2 replicas.*multiple of 2, such as 2"
-    for method in (model.fit, model.evaluate):  # outside the scope, as users call it
+    for method in (model.fit, model.evaluate):  # users call them outside the scope
         with pytest.raises(ValueError, match=message):
             method(x(), batch_size=3)
     summed = keras.losses.MeanSquaredError(reduction="sum")
@@ -167,8 +167,8 @@ def test_batches_that_do_not_divide_among_replicas(two_replicas):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bool", "bfloat16"])
-def test_other_dtypes_are_taken(dtype):
-    """The importance-weighted objective mixes input and output in its own step."""
+def test_other_dtypes_are_accepted(dtype):
+    """The importance-weighted objective combines inputs and outputs of two dtypes."""
     model = ae_zoo.VariationalAutoencoder(encoder(), decoder(), importance_samples=2)
     model.compile()
     values = tf.cast(x() > 0.4, dtype)
@@ -178,7 +178,7 @@ def test_other_dtypes_are_taken(dtype):
     np.testing.assert_allclose(model.evaluate(values, verbose=0), expected, rtol=1e-6)
 
 
-def test_lists_are_taken(bernoulli):
+def test_lists_are_accepted(bernoulli):
     images = x()
     np.testing.assert_array_equal(
         bernoulli.predict(images.tolist(), verbose=0),
@@ -192,7 +192,7 @@ def test_lists_are_taken(bernoulli):
     )
 
 
-# Building.
+# Constructor arguments.
 
 Undercomplete = ae_zoo.UndercompleteAutoencoder
 Sparse = ae_zoo.SparseAutoencoder
@@ -231,11 +231,11 @@ BUILDS = {
         ["as many", "2 and 3"],
     ),
     "sparsity": (
-        lambda: Sparse(encoder(), "tied", "l2"),
+        lambda: Sparse(encoder(), "tied", sparsity="l2"),
         ["`sparsity`", "'l1', 'kl', 'k'", "'l2'"],
     ),
     "rho": (
-        lambda: Sparse(encoder(), "tied", "kl", rho=1.0),
+        lambda: Sparse(encoder(), "tied", sparsity="kl", rho=1.0),
         ["`rho`", "between 0 and 1", "1.0"],
     ),
     "prior of one unit": (
@@ -259,19 +259,19 @@ BUILDS = {
         ["`penalty_weight`", "nan"],
     ),
     "k": (
-        lambda: Sparse(encoder(), "tied", "k", k=4),
+        lambda: Sparse(encoder(), "tied", sparsity="k", k=4),
         ["`k`", "1 and the 3 units", "4"],
     ),
     "k of zero": (
-        lambda: Sparse(encoder(), "tied", "k", k=0),
+        lambda: Sparse(encoder(), "tied", sparsity="k", k=0),
         ["`k`", "1 and the 3 units", "0"],
     ),
     "k_inference": (
-        lambda: Sparse(encoder(), "tied", "k", k=2, k_inference=9),
+        lambda: Sparse(encoder(), "tied", sparsity="k", k=2, k_inference=9),
         ["`k_inference`", "3 units", "9"],
     ),
     "contraction weight": (
-        lambda: Contractive(encoder(), "tied", -0.1),
+        lambda: Contractive(encoder(), "tied", penalty_weight=-0.1),
         ["`penalty_weight`", "-0.1"],
     ),
     "projections": (
@@ -329,7 +329,7 @@ BUILDS = {
         ["`decoder`", "one input"],
     ),
     "loss": (
-        lambda: Undercomplete(encoder(), "tied", "mse"),
+        lambda: Undercomplete(encoder(), "tied", reconstruction_loss="mse"),
         ["`reconstruction_loss`", "'bernoulli'", "'gaussian'", "'mse'"],
     ),
 }
@@ -366,7 +366,7 @@ def test_arguments_of_a_wrong_type(build, message):
         build()
 
 
-def test_methods_of_the_variational_one():
+def test_methods_of_the_variational_autoencoder():
     model = Variational(encoder(), decoder(), importance_samples=2)
     with pytest.raises(ValueError, match="importance-weighted.*without a loss"):
         model.compile(loss="mse")
