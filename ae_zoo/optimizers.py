@@ -1,46 +1,174 @@
-"""Optimizers of Keras as several recipes set them up."""
+"""Optimizers of Keras, with learning rates that span a whole run.
+
+`adam` and `muon` return what `Recipe.optimizer` takes: a function from the number of
+optimizer steps of the run to the optimizer.
+"""
+
+from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
+from keras.optimizers import schedules
+
+_WARMUP_START = 1e-5
+_WARMUP_STEPS = 200
 
 
-def adam_with_warmup(steps, learning_rate):
-    """Adam whose learning rate rises from 1e-5 to a peak and falls by a cosine.
-
-    It rises for 200 steps, or a tenth of a short run. At full rate from the first step
-    the output bias of a convolutional decoder, shared by all pixels, can saturate a
-    sigmoid for good.
+def adam(
+    learning_rate: float,
+    decay: Literal["cosine", "exponential"] | None = None,
+    *,
+    alpha: float = 0.0,
+    warmup: bool = False,
+    weight_decay: float | None = None,
+) -> Callable[[int], keras.optimizers.Optimizer]:
+    """Adam with a learning rate that decays over the run.
 
     Args:
-        steps: Of the whole run.
-        learning_rate: At the peak.
+        learning_rate: Initial learning rate; with `warmup`, the highest one.
+        decay: "cosine", "exponential" (by the same factor in each step), or None for a
+            constant learning rate.
+        alpha: Learning rate at the last step, as a fraction of `learning_rate`.
+            "exponential" requires a value above 0.
+        warmup: Whether the learning rate first rises linearly from 1e-5, over 200 steps
+            or a tenth of a short run. Only with "cosine". At the full rate from the
+            first step, the output bias of a convolutional decoder, which all pixels
+            share, can saturate a sigmoid permanently.
+        weight_decay: Weight decay of `keras.optimizers.AdamW`. None uses
+            `keras.optimizers.Adam`.
 
     Returns:
-        A `keras.optimizers.Adam`.
+        A function from the number of optimizer steps to the optimizer.
+
+    Raises:
+        ValueError: `decay` is unknown, or does not go with `alpha` or `warmup`.
 
     Example:
 
-    >>> optimizer = adam_with_warmup(steps=1000, learning_rate=2e-3)
-    >>> float(optimizer.learning_rate)  # of the first step
-    9.999999747378752e-06
+    >>> make_optimizer = adam(2e-3, decay="cosine")
+    >>> optimizer = make_optimizer(1000)
+    >>> round(float(optimizer.learning_rate), 6)  # at the first step
+    0.002
     """
-    schedule = keras.optimizers.schedules.CosineDecay(
-        1e-5, steps, warmup_target=learning_rate, warmup_steps=min(200, steps // 10)
-    )
-    return keras.optimizers.Adam(schedule)
+    rate_over = _schedule(learning_rate, decay, alpha, warmup)
+
+    def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
+        rate = rate_over(steps)
+        if weight_decay is None:
+            return keras.optimizers.Adam(rate)
+        return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
+
+    return make_optimizer
 
 
-def accumulate_gradients(optimizer, parts):
-    """Lets an optimizer sum the gradients of so many parts of a batch for each step.
+def muon(
+    learning_rate: float,
+    decay: Literal["cosine", "exponential"] | None = None,
+    *,
+    alpha: float = 0.0,
+    exclude_layers: Sequence[str] | None = None,
+) -> Callable[[int], keras.optimizers.Optimizer]:
+    """Muon for kernels and Adam for all other weights, without weight decay.
 
-    Keras hands a schedule the number of parts seen, in place of the number of steps;
-    here the rate is that of the step all the same.
+    The steps of Muon have the same length in all directions of a kernel (Jordan et al.
+    2024, "Muon: an optimizer for hidden layers in neural networks"). Keras's own Muon
+    leaves convolutions to Adam; here their kernel counts as the matrix from a patch to
+    the filters if there are several filters. Depthwise kernels stay with Adam.
 
     Args:
-        optimizer: A Keras optimizer, not yet built. It is changed.
-        parts: Of a batch, 2 or more.
+        learning_rate: Initial learning rate, of Muon and Adam.
+        decay: "cosine", "exponential" (by the same factor in each step), or None for a
+            constant learning rate.
+        alpha: Learning rate at the last step, as a fraction of `learning_rate`.
+            "exponential" requires a value above 0.
+        exclude_layers: Regular expressions. Weights with a match in their path are left
+            to Adam, since a step of Muon is expensive for large kernels.
+
+    Returns:
+        A function from the number of optimizer steps to the optimizer.
+
+    Raises:
+        TypeError: `exclude_layers` is a string.
+        ValueError: `decay` is unknown, or does not go with `alpha`.
+        RuntimeError: Raised by the returned function before Keras 3.13, whose Muon does
+            not train on TensorFlow.
+
+    Example:
+
+    >>> make_optimizer = muon(3e-3, "exponential", alpha=1 / 60)
+    >>> optimizer = make_optimizer(1000)  # doctest: +SKIP
+    """
+    if isinstance(exclude_layers, str):
+        raise TypeError(
+            f"`exclude_layers` must be a list of strings. Received: {exclude_layers!r}"
+        )
+    rate_over = _schedule(learning_rate, decay, alpha, warmup=False)
+
+    def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
+        if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
+            raise RuntimeError(
+                "The Muon of Keras before 3.13 does not train on TensorFlow. Upgrade "
+                "Keras (on Python 3.11 or later). Received: Keras "
+                f"{keras.__version__}"
+            )
+        return ConvolutionalMuon(
+            rate_over(steps),
+            weight_decay=0.0,
+            adam_weight_decay=0.0,
+            exclude_layers=None if exclude_layers is None else list(exclude_layers),
+        )
+
+    return make_optimizer
+
+
+def _schedule(
+    learning_rate: float, decay: str | None, alpha: float, warmup: bool
+) -> Callable[[int], float | schedules.LearningRateSchedule]:
+    """Returns a function from the number of steps to the learning rate or schedule."""
+    if decay not in (None, "cosine", "exponential"):
+        raise ValueError(
+            "`decay` must be 'cosine', 'exponential' or None. Received: "
+            f"decay={decay!r}"
+        )
+    if warmup and decay != "cosine":
+        raise ValueError(f"`warmup` needs decay='cosine'. Received: decay={decay!r}")
+    if decay == "exponential" and not alpha > 0:
+        raise ValueError(
+            "decay='exponential' never reaches 0: `alpha` must be > 0. Received: "
+            f"alpha={alpha}"
+        )
+
+    def rate_over(steps: int) -> float | schedules.LearningRateSchedule:
+        if decay is None:
+            return learning_rate
+        if decay == "exponential":
+            return schedules.ExponentialDecay(learning_rate, steps, alpha)
+        if not warmup:
+            return schedules.CosineDecay(learning_rate, steps, alpha)
+        return schedules.CosineDecay(
+            _WARMUP_START,
+            steps,
+            alpha,
+            warmup_target=learning_rate,
+            warmup_steps=min(_WARMUP_STEPS, steps // 10),
+        )
+
+    return rate_over
+
+
+def accumulate_gradients(optimizer: keras.optimizers.Optimizer, parts: int) -> None:
+    """Makes an optimizer average the gradients of several parts of a batch per step.
+
+    Keras calls the learning-rate schedule with the number of parts; this makes the
+    schedule count optimizer steps.
+
+    Args:
+        optimizer: A Keras optimizer that has not been built. It is changed in place.
+        parts: Number of parts per optimizer step, at least 2.
 
     Example:
 
@@ -51,80 +179,42 @@ def accumulate_gradients(optimizer, parts):
     """
     optimizer.gradient_accumulation_steps = parts
     schedule = optimizer._learning_rate
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+    if isinstance(schedule, schedules.LearningRateSchedule):
         optimizer.learning_rate = _ScheduleOfSteps(schedule, parts)
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
-class _ScheduleOfSteps(keras.optimizers.schedules.LearningRateSchedule):
-    def __init__(self, schedule, parts):
+class _ScheduleOfSteps(schedules.LearningRateSchedule):
+    """Calls a schedule with the number of optimizer steps instead of parts."""
+
+    def __init__(self, schedule: schedules.LearningRateSchedule, parts: int) -> None:
         self.schedule = schedule
         self.parts = parts
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         return self.schedule(step // self.parts)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "parts": self.parts,
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> _ScheduleOfSteps:
         schedule = keras.saving.deserialize_keras_object(config["schedule"])
         return cls(schedule, config["parts"])
 
 
-def muon(learning_rate, exclude_layers=None):
-    """Keras's Muon without weight decay: kernels by Muon, all else by Adam.
-
-    Muon makes steps of equal length in all directions of a kernel (Jordan et al. 2024,
-    "Muon: an optimizer for hidden layers in neural networks"). The kernel of a
-    convolution, which Keras's own leaves to Adam, counts as the matrix from a patch to
-    the filters, if there are several; depthwise ones so stay with Adam.
-
-    Args:
-        learning_rate: Float or schedule, of both.
-        exclude_layers: List of regular expressions; weights whose path holds one are
-            left to Adam. A step of Muon costs much where kernels are large.
-
-    Returns:
-        A `keras.optimizers.Muon` that takes convolutions too.
-
-    Raises:
-        TypeError: `exclude_layers` is a string.
-        RuntimeError: Keras before 3.13, whose Muon does not train on TensorFlow.
-
-    Example:
-
-    >>> optimizer = muon(1e-3, ["from_input", "to_output"])  # doctest: +SKIP
-    """
-    if isinstance(exclude_layers, str):
-        raise TypeError(
-            f"`exclude_layers` must be a list of strings. Received: {exclude_layers!r}"
-        )
-    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
-        raise RuntimeError(
-            "The Muon of Keras before 3.13 does not train on TensorFlow. Upgrade Keras "
-            f"(on Python 3.11 or later). Received: Keras {keras.__version__}"
-        )
-    return ConvolutionalMuon(
-        learning_rate,
-        weight_decay=0.0,
-        adam_weight_decay=0.0,
-        exclude_layers=exclude_layers,
-    )
-
-
 @keras.saving.register_keras_serializable("ae_zoo")
 class ConvolutionalMuon(keras.optimizers.Muon):
-    """Muon, also for the kernels of convolutions; see `muon`, which makes it.
+    """Muon that also handles the kernels of convolutions; `muon` creates it.
 
-    It overrides what Keras 3.13 to 3.15 ask for each variable and each step.
+    The overridden methods are those that Keras 3.13 to 3.15 calls for each variable
+    and each step.
     """
 
-    def _should_use_adamw(self, variable):
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
         if len(variable.shape) <= 2:
             return super()._should_use_adamw(variable)
         is_kernel = variable.path.endswith("/kernel") and variable.shape[-1] > 1
@@ -132,11 +222,11 @@ class ConvolutionalMuon(keras.optimizers.Muon):
             re.search(name, variable.path) for name in self.exclude_layers
         )
 
-    def zeropower_via_newtonschulz5(self, x, steps):
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         matrix = ops.reshape(x, (-1, x.shape[-1]))
         update = super().zeropower_via_newtonschulz5(matrix, steps)
         return ops.reshape(update, x.shape)
 
-    def lr_adjust(self, x):
+    def lr_adjust(self, x: Any) -> Any:
         matrix = super().lr_adjust(ops.reshape(x, (-1, x.shape[-1])))
         return ops.reshape(matrix, x.shape)

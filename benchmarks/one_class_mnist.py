@@ -12,7 +12,14 @@ chosen on the validation split, its other digits standing in for anomalies.
 import keras
 from keras import ops
 
-from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, losses, networks
+from ae_zoo import (
+    DenoisingAutoencoder,
+    Recipe,
+    evaluation,
+    losses,
+    networks,
+    optimizers,
+)
 from ae_zoo.corruptions import GaussianCorruption
 
 INPUT_SHAPE = (28, 28, 1)
@@ -45,10 +52,6 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
@@ -56,7 +59,7 @@ recipe = Recipe(
     task="Tell a digit from all others.",
     epochs=30,
     batch_size=128,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(3e-3, decay="cosine"),
     metrics=(
         evaluation.AnomalyDetection(
             normal=(0,),

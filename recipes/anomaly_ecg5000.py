@@ -10,9 +10,7 @@ components has 0.934; at 97 % PCA would have 0.972, a choice that only labels ca
 Width, noise and quantile were chosen on the validation split.
 """
 
-import keras
-
-from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks
+from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks, optimizers
 from ae_zoo.corruptions import GaussianCorruption
 
 INPUT_SHAPE = (140,)
@@ -33,10 +31,6 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="ecg5000",
@@ -44,7 +38,7 @@ recipe = Recipe(
     task="Tell anomalous heartbeats from normal ones.",
     epochs=200,
     batch_size=33,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine"),
     metrics=(
         evaluation.AnomalyDetection(
             normal=NORMAL, quantile=0.99, published=0.964, source="alibi-detect Seq2Seq"

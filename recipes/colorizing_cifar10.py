@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from ae_zoo import ConvolutionalAutoencoder, Recipe, data, evaluation
+from ae_zoo import ConvolutionalAutoencoder, Recipe, data, evaluation, optimizers
 
 SIZE = (32, 32)
 FILTERS = [32, 64, 128]
@@ -64,10 +64,6 @@ def grey_to_colour(images):
     return tf.image.rgb_to_grayscale(images), images
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="cifar10",
@@ -76,7 +72,7 @@ recipe = Recipe(
     task="Colour grey photographs of 32×32 pixels.",
     epochs=14,
     batch_size=128,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine"),
     metrics=(evaluation.Colorizing(),),
     paper="Ronneberger et al. 2015, MICCAI; Zhang, Isola & Efros 2016, ECCV",
     limits="Made for small photographs of animals and vehicles; colours are muted.",

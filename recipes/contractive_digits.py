@@ -6,9 +6,7 @@ Wall time: 74 s on 2 cores of AMD EPYC.
 Expected: test cross-entropy per pixel 0.2443.
 """
 
-import keras
-
-from ae_zoo import ContractiveAutoencoder, Recipe, evaluation, networks
+from ae_zoo import ContractiveAutoencoder, Recipe, evaluation, networks, optimizers
 
 INPUT_SHAPE = (8, 8, 1)
 
@@ -21,10 +19,6 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="digits",
@@ -33,5 +27,5 @@ recipe = Recipe(
     metrics=(evaluation.CrossEntropy(), evaluation.Contraction()),
     paper="Rifai et al. 2011, ICML",
     batch_size=64,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(3e-3, decay="cosine"),
 )

@@ -10,9 +10,14 @@ over three seeds) where the digits are turned, sheared and scaled a little, 1.26
 trained from scratch in the same way. The paper's 1.14 % is without augmentation.
 """
 
-import keras
-
-from ae_zoo import ContractiveAutoencoder, Recipe, data, evaluation, networks
+from ae_zoo import (
+    ContractiveAutoencoder,
+    Recipe,
+    data,
+    evaluation,
+    networks,
+    optimizers,
+)
 
 INPUT_SHAPE = (28, 28, 1)
 UNITS = 1000
@@ -25,17 +30,13 @@ def build():
     return ContractiveAutoencoder(encoder, "tied", penalty_weight=0.1)
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Describe MNIST digits by features that small changes of them do not move.",
     epochs=EPOCHS,
     batch_size=BATCH_SIZE,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(1e-3, decay="cosine"),
     metrics=(
         evaluation.CrossEntropy(),
         evaluation.FineTuning(

@@ -28,17 +28,13 @@ def build():
     return ConvolutionalAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
 
 
-def optimizer(steps):
-    return optimizers.adam_with_warmup(steps, 1.5e-3)
-
-
 recipe = Recipe(
     build=build,
     dataset="cifar10",
     task="Compress photographs of 32×32 pixels to 128 numbers with convolutions.",
     epochs=30,
     batch_size=128,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(1.5e-3, decay="cosine", warmup=True),
     augment=data.random_flip(),
     dtype_policy="mixed_bfloat16",
     metrics=(evaluation.SquaredError(),),

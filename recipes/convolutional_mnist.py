@@ -33,17 +33,13 @@ def build():
     return ConvolutionalAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
 
 
-def optimizer(steps):
-    return optimizers.adam_with_warmup(steps, 2e-3)
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 32 numbers with convolutions.",
     epochs=25,
     batch_size=128,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine", warmup=True),
     augment=data.random_affine(share=0.5),
     metrics=(evaluation.SquaredError(),),
     paper="Masci et al. 2011, ICANN",

@@ -9,9 +9,7 @@ Wall time: 89 min on 2 cores of AMD EPYC, shared with other work.
 Expected: test squared error 2.111; the paper 3.00, PCA 13.87.
 """
 
-import keras
-
-from ae_zoo import DeepAutoencoder, Recipe, data, evaluation, networks
+from ae_zoo import DeepAutoencoder, Recipe, data, evaluation, networks, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
 LATENT_DIM = 30
@@ -23,18 +21,13 @@ def build():
     return DeepAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
 
 
-def optimizer(steps):
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
-    return keras.optimizers.AdamW(schedule, weight_decay=1e-3)
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 30 numbers with four layers each way.",
     epochs=250,
     batch_size=250,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(1e-3, decay="cosine", weight_decay=1e-3),
     augment=data.random_affine(),
     metrics=(
         evaluation.SquaredError(published=3.00, source="Hinton & Salakhutdinov 2006"),

@@ -8,9 +8,7 @@ Expected: test PSNR 26.31, 22.03 and 18.71 dB at noise 0.1, 0.25 and 0.5; the be
 linear denoiser 24.73, 20.16 and 17.40, and non-local means below it.
 """
 
-import keras
-
-from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks
+from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks, optimizers
 from ae_zoo.corruptions import GaussianCorruption
 
 INPUT_SHAPE = (28, 28, 1)
@@ -29,17 +27,13 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="fashion_mnist",
     task="Remove Gaussian noise of up to 0.6 from small images of clothes.",
     epochs=20,
     batch_size=128,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine"),
     metrics=tuple(
         evaluation.Denoising(stddev=stddev, headline_metric="psnr", baselines=BASELINES)
         for stddev in (0.25, 0.1, 0.5)

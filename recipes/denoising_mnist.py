@@ -25,17 +25,13 @@ def build():
     )
 
 
-def optimizer(steps):
-    return optimizers.adam_with_warmup(steps, 2e-3)
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Remove Gaussian noise of any strength from images of handwritten digits.",
     epochs=48,
     batch_size=128,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine", warmup=True),
     dtype_policy="mixed_bfloat16",
     metrics=(
         evaluation.Denoising(

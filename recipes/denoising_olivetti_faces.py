@@ -8,10 +8,9 @@ Expected: PSNR of unseen people 27.79, 24.81 and 22.26 dB at noise 0.1, 0.25 and
 non-local means 27.42, the best linear denoiser 23.62 and 22.07.
 """
 
-import keras
 import tensorflow as tf
 
-from ae_zoo import DenoisingAutoencoder, Recipe, data, evaluation, networks
+from ae_zoo import DenoisingAutoencoder, Recipe, data, evaluation, networks, optimizers
 from ae_zoo.corruptions import GaussianCorruption
 
 INPUT_SHAPE = (64, 64, 1)
@@ -44,10 +43,6 @@ def another_photograph(images, seed):
     return tf.clip_by_value(contrast * (images - 0.5) + 0.5 + brightness, 0, 1)
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="olivetti_faces",
@@ -55,7 +50,7 @@ recipe = Recipe(
     task="Remove Gaussian noise, of σ up to 0.6, from photographs of faces.",
     epochs=400,
     batch_size=15,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine"),
     metrics=tuple(
         evaluation.Denoising(stddev=stddev, headline_metric="psnr", baselines=BASELINES)
         for stddev in (0.25, 0.1, 0.5)

@@ -6,9 +6,7 @@ Wall time: 22 s on 2 cores of AMD EPYC.
 Expected: test squared error 13.1924; PCA, the optimum of this class: 13.1923.
 """
 
-import keras
-
-from ae_zoo import Recipe, UndercompleteAutoencoder, evaluation, networks
+from ae_zoo import Recipe, UndercompleteAutoencoder, evaluation, networks, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
 LATENT_DIM = 32
@@ -22,17 +20,13 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 32 numbers with a linear map.",
     epochs=30,
     batch_size=256,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(2e-3, decay="cosine"),
     metrics=(evaluation.SquaredError(),),
     paper="Baldi & Hornik 1989, Neural Networks 2(1)",
 )

@@ -6,9 +6,7 @@ Wall time: 49 s on 2 cores of AMD EPYC.
 Expected: test squared error 0.5293; 29 units of a sample above 0.1; dead units 0 %.
 """
 
-import keras
-
-from ae_zoo import Recipe, SparseAutoencoder, evaluation, networks
+from ae_zoo import Recipe, SparseAutoencoder, evaluation, networks, optimizers
 
 INPUT_SHAPE = (8, 8, 1)
 
@@ -21,10 +19,6 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps))
-
-
 recipe = Recipe(
     build=build,
     dataset="digits",
@@ -33,5 +27,5 @@ recipe = Recipe(
     metrics=(evaluation.SquaredError(), evaluation.Sparsity(threshold=0.1)),
     paper="Ng 2011, CS294A lecture notes",
     batch_size=64,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(3e-3, decay="cosine"),
 )

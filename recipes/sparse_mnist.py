@@ -19,7 +19,7 @@ the paper 1.35 %, raw inputs 7.36 %.
 import keras
 from keras import layers
 
-from ae_zoo import Recipe, SparseAutoencoder, callbacks, data, evaluation
+from ae_zoo import Recipe, SparseAutoencoder, callbacks, data, evaluation, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
 UNITS = 1000
@@ -56,21 +56,16 @@ def build():
     )
 
 
-def optimizer(steps):
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
-
-
 def linear_probe(**settings):
     return evaluation.LinearProbe(
         inverse_regularizations=(0.01, 0.03, 0.1), iterations=150, **settings
     )
 
 
-def some_digits():
-    return data.arrays("mnist", "train")[:5000]
+def training_callbacks(run):
+    def some_digits():
+        return data.arrays(run.dataset, "train", data_dir=run.data_dir)[:5000]
 
-
-def training_callbacks():
     return [
         callbacks.Anneal("k", start=100, epochs=EPOCHS // 2),
         callbacks.ReviveUnits(some_digits, epochs=EPOCHS - 2),
@@ -84,7 +79,7 @@ recipe = Recipe(
     epochs=EPOCHS,
     batch_size=250,
     augment=data.random_affine(share=1.0),
-    optimizer=optimizer,
+    optimizer=optimizers.adam(1e-3, decay="cosine"),
     callbacks=training_callbacks,
     metrics=(
         evaluation.SquaredError(),

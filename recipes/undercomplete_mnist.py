@@ -6,9 +6,7 @@ Wall time: 10 min on 2 cores of AMD EPYC.
 Expected: test squared error 3.179; PCA with as many components: 13.19.
 """
 
-import keras
-
-from ae_zoo import Recipe, UndercompleteAutoencoder, evaluation, networks
+from ae_zoo import Recipe, UndercompleteAutoencoder, evaluation, networks, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
 LATENT_DIM = 32
@@ -20,18 +18,13 @@ def build():
     return UndercompleteAutoencoder(encoder, decoder, reconstruction_loss="gaussian")
 
 
-def optimizer(steps):
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
-    return keras.optimizers.AdamW(schedule, weight_decay=1e-3)
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
     task="Compress MNIST digits to 32 numbers and back.",
     epochs=60,
     batch_size=256,
-    optimizer=optimizer,
+    optimizer=optimizers.adam(1e-3, decay="cosine", weight_decay=1e-3),
     metrics=(evaluation.SquaredError(),),
     paper="Bengio, Courville & Vincent 2013, IEEE TPAMI 35(8)",
 )

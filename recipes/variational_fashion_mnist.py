@@ -12,8 +12,6 @@ Expected: test NLL 228.38 nats with 5000 importance samples, negative ELBO 236.2
 active units; the paper 228.70.
 """
 
-import keras
-
 from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
@@ -26,11 +24,6 @@ def build():
     return VariationalAutoencoder(encoder, decoder, importance_samples=10)
 
 
-def optimizer(steps):
-    schedule = keras.optimizers.schedules.ExponentialDecay(3e-3, steps, 1 / 40)
-    return optimizers.muon(schedule, ["from_input", "to_output"])
-
-
 recipe = Recipe(
     build=build,
     dataset="fashion_mnist",
@@ -38,7 +31,12 @@ recipe = Recipe(
     task="Generate small images of clothes, and tell how likely an image is.",
     epochs=130,
     batch_size=250,
-    optimizer=optimizer,
+    optimizer=optimizers.muon(
+        3e-3,
+        decay="exponential",
+        alpha=1 / 40,
+        exclude_layers=["from_input", "to_output"],
+    ),
     dtype_policy="mixed_bfloat16",
     metrics=(
         evaluation.Likelihood(published=228.7, source="Norouzi et al. 2020, VAE"),

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from ae_zoo import Recipe, VariationalAutoencoder, evaluation
+from ae_zoo import Recipe, VariationalAutoencoder, evaluation, optimizers
 
 INPUT_SHAPE = (28, 20, 1)
 LATENT_DIM = 20
@@ -50,9 +50,9 @@ def augment(images, seed):
 
 
 def optimizer(steps):
-    schedule = keras.optimizers.schedules.CosineDecay(2e-3, steps)
-    adam = keras.optimizers.AdamW(schedule, weight_decay=0.03)
-    # A decayed bias would leave the mean face to the code, far from the prior.
+    adam = optimizers.adam(2e-3, decay="cosine", weight_decay=0.03)(steps)
+    # With decayed biases the code would have to encode the mean face, far from the
+    # prior.
     adam.exclude_from_weight_decay(var_names=["bias"])
     return adam
 

@@ -12,8 +12,6 @@ Expected: test NLL 85.95 nats with 5000 importance samples, negative ELBO 89.62,
 active units; the paper 86.76.
 """
 
-import keras
-
 from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks, optimizers
 
 INPUT_SHAPE = (28, 28, 1)
@@ -26,11 +24,6 @@ def build():
     return VariationalAutoencoder(encoder, decoder)
 
 
-def optimizer(steps):
-    schedule = keras.optimizers.schedules.ExponentialDecay(3e-3, steps, 1 / 60)
-    return optimizers.muon(schedule, ["from_input", "to_output"])
-
-
 recipe = Recipe(
     build=build,
     dataset="mnist",
@@ -38,7 +31,12 @@ recipe = Recipe(
     task="Generate handwritten digits, and tell how likely an image is.",
     epochs=600,
     batch_size=250,
-    optimizer=optimizer,
+    optimizer=optimizers.muon(
+        3e-3,
+        decay="exponential",
+        alpha=1 / 60,
+        exclude_layers=["from_input", "to_output"],
+    ),
     metrics=(
         evaluation.Likelihood(published=86.76, source="Burda et al. 2016, VAE, k = 1"),
     ),

@@ -102,7 +102,7 @@ def main(output_dir, fault="none:0", *options):
         paper="Vincent et al. 2010",
         patience=3,
         steps_per_execution=7,
-        callbacks=lambda: callbacks(kind, number),
+        callbacks=lambda run: callbacks(kind, number),
     )
     ae_zoo.train(
         recipe, strategy, output_dir=output_dir, resume="--resume" in options, verbose=0

@@ -13,8 +13,8 @@ needs_muon = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("steps, warmup", [(10_000, 200), (50, 5)])
-def test_the_warm_up_ends_at_the_peak_and_the_cosine_at_nothing(steps, warmup):
-    optimizer = optimizers.adam_with_warmup(steps, 2e-3)
+def test_the_warmup_ends_at_the_peak_and_the_cosine_at_zero(steps, warmup):
+    optimizer = optimizers.adam(2e-3, "cosine", warmup=True)(steps)
 
     def rate(step):
         optimizer.iterations.assign(step)
@@ -27,11 +27,70 @@ def test_the_warm_up_ends_at_the_peak_and_the_cosine_at_nothing(steps, warmup):
     assert rate(warmup + steps) == pytest.approx(0, abs=1e-9)
 
 
+def rates(make_optimizer, steps, at):
+    optimizer = make_optimizer(steps)
+    for step in at:
+        optimizer.iterations.assign(step)
+        yield float(optimizer.learning_rate)
+
+
+@pytest.mark.parametrize(
+    "options, middle, last",
+    [
+        ({}, 0.5, 0.5),
+        ({"decay": "cosine"}, 0.25, 0.0),
+        ({"decay": "cosine", "alpha": 0.5}, 0.375, 0.25),
+        ({"decay": "exponential", "alpha": 1 / 4}, 0.25, 0.125),
+    ],
+)
+def test_the_learning_rate_spans_the_run(options, middle, last):
+    makers = [optimizers.adam(0.5, **options)]
+    if tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 13):
+        makers.append(optimizers.muon(0.5, **options))
+    for make_optimizer in makers:
+        received = list(rates(make_optimizer, 100, at=(0, 50, 100)))
+        assert received == pytest.approx([0.5, middle, last], abs=1e-7)
+
+
+def test_adam_is_that_of_keras():
+    """The same classes with the same configurations, so that saved models load."""
+    cosine = keras.optimizers.schedules.CosineDecay(1e-3, 100)
+    pairs = [
+        (optimizers.adam(1e-3, "cosine"), keras.optimizers.Adam(cosine)),
+        (
+            optimizers.adam(1e-3, "cosine", weight_decay=0.02),
+            keras.optimizers.AdamW(cosine, weight_decay=0.02),
+        ),
+    ]
+    for make_optimizer, expected in pairs:
+        received = make_optimizer(100)
+        assert type(received) is type(expected)
+        named = {"name": expected.name}  # numbered by Keras
+        assert received.get_config() | named == expected.get_config()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"decay": "linear"}, "must be 'cosine', 'exponential' or None.*'linear'"),
+        ({"decay": "exponential"}, "`alpha` must be > 0.*alpha=0.0"),
+        (
+            {"decay": "exponential", "alpha": 0.1, "warmup": True},
+            "needs decay='cosine'",
+        ),
+        ({"warmup": True}, "needs decay='cosine'.*decay=None"),
+    ],
+)
+def test_wrong_decays_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        optimizers.adam(1e-3, **options)
+
+
 @needs_muon
 def test_muon_decays_no_weight():
     layer = keras.layers.Dense(3, kernel_initializer="ones", bias_initializer="ones")
     layer.build((None, 4))
-    optimizer = optimizers.muon(0.1)
+    optimizer = optimizers.muon(0.1)(steps=1)
     optimizer.build(layer.trainable_variables)
     still = [keras.ops.zeros_like(weight) for weight in layer.trainable_variables]
     optimizer.apply(still)
@@ -44,7 +103,7 @@ def test_muon_leaves_chosen_layers_to_adam():
     """Adam's first step is the learning rate in each weight, whatever the gradient."""
     layer = keras.layers.Dense(3, name="from_pixels", kernel_initializer="zeros")
     layer.build((None, 4))
-    optimizer = optimizers.muon(0.1, exclude_layers=["pixels"])
+    optimizer = optimizers.muon(0.1, exclude_layers=["pixels"])(steps=1)
     optimizer.build(layer.trainable_variables)
     gradient = np.arange(1, 13, dtype="float32").reshape(4, 3)
     optimizer.apply([gradient, np.ones(3, "float32")])
@@ -61,7 +120,7 @@ def test_muon_takes_the_kernel_of_a_convolution_for_a_matrix():
     steps = []
     for layer in (convolution, dense):
         before = layer.kernel.numpy()
-        optimizer = optimizers.muon(0.1)
+        optimizer = optimizers.muon(0.1)(steps=1)
         optimizer.build(layer.trainable_variables)
         shaped = np.reshape(gradient, before.shape)
         optimizer.apply([shaped, np.ones(5, "float32")])
@@ -88,20 +147,20 @@ def test_muon_leaves_what_is_no_matrix_to_adam(layer):
     """Adam's first step is the learning rate in each weight, whatever the gradient."""
     layer.build((None, 7, 7, 3))
     (weight,) = layer.trainable_variables
-    optimizer = optimizers.muon(0.1, exclude_layers=["excluded"])
+    optimizer = optimizers.muon(0.1, exclude_layers=["excluded"])(steps=1)
     optimizer.build([weight])
     gradient = np.random.default_rng(0).normal(size=weight.shape).astype("float32")
     optimizer.apply([gradient])
     np.testing.assert_allclose(weight, -0.1 * np.sign(gradient), rtol=1e-3)
 
 
-def test_old_keras_is_told_of(monkeypatch):
+def test_old_keras_is_refused(monkeypatch):
     monkeypatch.setattr(keras, "__version__", "3.12.4")
     with pytest.raises(RuntimeError, match="Upgrade Keras.*Received: Keras 3.12.4"):
-        optimizers.muon(1e-3)
+        optimizers.muon(1e-3)(steps=1)
 
 
-def test_a_string_in_place_of_a_list_is_told_of():
-    """Keras would look for each of its letters."""
+def test_a_string_instead_of_a_list_is_refused():
+    """Keras would search for each of its characters."""
     with pytest.raises(TypeError, match="must be a list of strings.*'pixels'"):
         optimizers.muon(1e-3, exclude_layers="pixels")

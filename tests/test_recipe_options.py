@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 
 import ae_zoo
-from ae_zoo.training import run
+from ae_zoo.training.model import build_and_compile
+from ae_zoo.training.plan import make_plan, resolve
 from ae_zoo.training.recipe import load_recipe
+from ae_zoo.training.splits import load_training
 
 STEPS = 4
 
@@ -23,10 +25,15 @@ def digits():
     return ae_zoo.data.arrays("digits", "train")[: STEPS * 64]
 
 
+def compiled(recipe, epochs=1):
+    calls = min(recipe.steps_per_execution, STEPS)
+    return build_and_compile(recipe, STEPS * epochs, calls)
+
+
 def trained(recipe, x, epochs=2):
     """Weights and losses after training on batches in their order."""
     keras.utils.set_random_seed(0)
-    model = run.compiled_model(recipe, STEPS, epochs)
+    model = compiled(recipe, epochs)
     batch_size = recipe.batch_size // recipe.gradient_accumulation_steps
     history = model.fit(
         x, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0
@@ -57,17 +64,14 @@ def test_accumulated_gradients_are_those_of_the_batch(parts, digits):
 def test_accumulation_across_replicas_is_refused(two_replicas):
     in_parts = recipe(gradient_accumulation_steps=2)
     with two_replicas.scope(), pytest.raises(ValueError, match="one replica only"):
-        run.compiled_model(in_parts, STEPS, 1)
+        compiled(in_parts)
 
 
 def test_the_model_sees_parts_of_a_batch():
-    splits = run._load_splits(
-        recipe(batch_size=64, gradient_accumulation_steps=4),
-        data_dir=None,
-        strategy=tf.distribute.get_strategy(),
-        steps_done=0,
-    )
-    assert next(iter(splits["train"])).shape[0] == 16
+    in_parts = recipe(batch_size=64, gradient_accumulation_steps=4)
+    job = resolve(in_parts, tf.distribute.get_strategy())
+    training = load_training(job, make_plan(job), skip=0)
+    assert next(iter(training)).shape[0] == 16
 
 
 def test_a_schedule_counts_optimizer_steps(digits):
@@ -85,7 +89,7 @@ def test_a_schedule_counts_optimizer_steps(digits):
     assert_equal_weights(received, expected)
     fresh, _ = trained(still, digits)
     assert max(np.abs(a - b).max() for a, b in zip(fresh, expected, strict=True)) > 1e-3
-    model = run.compiled_model(in_parts, STEPS, 1)
+    model = compiled(in_parts)
     model.fit(digits, batch_size=16, verbose=0)
     assert int(model.optimizer.iterations) == 4
     again = keras.optimizers.SGD.from_config(model.optimizer.get_config())
@@ -101,9 +105,7 @@ def test_clipping_bounds_the_step(digits):
     changes = {}
     for norm in (None, 0.5):
         keras.utils.set_random_seed(0)
-        model = run.compiled_model(
-            recipe(optimizer=plain, global_clipnorm=norm), STEPS, 1
-        )
+        model = compiled(recipe(optimizer=plain, global_clipnorm=norm))
         before = model.get_weights()
         model.train_on_batch(digits)
         moved = [a - b for a, b in zip(model.get_weights(), before, strict=True)]
@@ -154,7 +156,7 @@ def test_replicas_send_gradients_in_half_the_bytes(digits, two_replicas):
 
 def test_unknown_gradient_dtype():
     with pytest.raises(ValueError, match="Did you mean 'bfloat16'"):
-        run.compiled_model(recipe(gradient_dtype="float16"), STEPS, 1)
+        compiled(recipe(gradient_dtype="float16"))
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -171,7 +173,7 @@ def test_mixed_precision_has_the_same_objective(policy, digits):
 
 def test_float16_scales_the_loss():
     mixed = recipe(dtype_policy="mixed_float16")
-    model = run.compiled_model(mixed, STEPS, 1)
+    model = compiled(mixed)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     dense = [x for x in model.encoder.layers if isinstance(x, keras.layers.Dense)]
     assert {layer.compute_dtype for layer in dense} == {"float16"}

@@ -10,7 +10,7 @@ import pytest
 import ae_zoo
 from ae_zoo import data, evaluation
 from ae_zoo.cli import main
-from ae_zoo.training import run
+from ae_zoo.training.model import check_same_network
 from ae_zoo.training.recipe import list_recipes, load_recipe
 
 NAME = "undercomplete_digits"
@@ -127,12 +127,12 @@ def test_initial_weights_fit_the_network(name):
     _, recipe = load_recipe(name)
     if recipe.initial_weights is not None:
         source = ae_zoo.load(recipe.initial_weights)
-        run.check_same_network(recipe.build(), source, "")
+        check_same_network(recipe.build(), source, "")
 
 
 def test_initial_weights_of_another_network_are_refused(tmp_path):
     other = recipe(initial_weights="deep_digits")
-    with pytest.raises(ValueError, match="'deep_digits', must be .* of the network"):
+    with pytest.raises(ValueError, match="'deep_digits', must be .* with the network"):
         ae_zoo.train(other, output_dir=tmp_path / "run", verbose=0)
 
 
@@ -151,7 +151,7 @@ def test_interrupted_run_resumes(tmp_path):
             if epoch == 2:
                 raise KeyboardInterrupt
 
-    interrupted = recipe(epochs=4, callbacks=lambda: [Interrupt()])
+    interrupted = recipe(epochs=4, callbacks=lambda run: [Interrupt()])
     with pytest.raises(KeyboardInterrupt):
         ae_zoo.train(interrupted, output_dir=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run" / "model").exists()
@@ -160,8 +160,8 @@ def test_interrupted_run_resumes(tmp_path):
 
 
 def test_an_unbounded_set_trains_and_resumes(tmp_path):
-    def batches(skip, shard):
-        seen.append((skip, shard))
+    def batches(run, skip, shard):
+        seen.append((run.epochs, run.steps, skip, shard))
         return data.load("digits", batch_size=50, repeat=True, skip=skip, shard=shard)
 
     class Interrupt(keras.callbacks.Callback):
@@ -170,17 +170,17 @@ def test_an_unbounded_set_trains_and_resumes(tmp_path):
                 raise KeyboardInterrupt
 
     seen, options = [], {"batches": batches, "steps_per_epoch": 7, "batch_size": 50}
-    interrupted = recipe(epochs=3, callbacks=lambda: [Interrupt()], **options)
+    interrupted = recipe(epochs=3, callbacks=lambda run: [Interrupt()], **options)
     with pytest.raises(KeyboardInterrupt):
         ae_zoo.train(interrupted, output_dir=tmp_path / "run", verbose=0)
     model = ae_zoo.train(
         recipe(epochs=3, **options), output_dir=tmp_path / "run", resume=True, verbose=0
     )
-    assert seen == [(0, (0, 1)), (7, (0, 1))]
+    assert seen == [(3, 21, 0, (0, 1)), (3, 21, 7, (0, 1))]
     assert int(model.optimizer.iterations) == 21
-    with pytest.raises(ValueError, match="how many of its batches"):
+    with pytest.raises(ValueError, match="number of its batches"):
         recipe(batches=batches)
-    with pytest.raises(ValueError, match="steps_per_epoch must be an integer"):
+    with pytest.raises(ValueError, match="steps_per_epoch` must be an integer"):
         recipe(steps_per_epoch=0)
 
 
@@ -231,7 +231,7 @@ def test_a_run_that_a_callback_stopped_is_finished(tmp_path):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    short = recipe(epochs=3, callbacks=lambda: [StopAtOnce()])
+    short = recipe(epochs=3, callbacks=lambda run: [StopAtOnce()])
     again = {"output_dir": tmp_path / "run", "resume": True, "verbose": 0}
     ae_zoo.train(short, **again)
     assert ae_zoo.train(short, **again).card["training"]["epochs"] == 1
@@ -314,7 +314,7 @@ def test_epochs_are_checked(tmp_path):
 
 
 def test_recipe_fields_are_checked():
-    with pytest.raises(ValueError, match="Recipe.epochs must be an integer ≥ 1"):
+    with pytest.raises(ValueError, match="`Recipe.epochs` must be an integer ≥ 1"):
         recipe(epochs=0)
     with pytest.raises(ValueError, match="at least one protocol"):
         recipe(metrics=())

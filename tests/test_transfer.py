@@ -49,7 +49,7 @@ def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
     fine_tuning, scratch = recipes
     assert fine_tuning.steps_per_epoch == scratch.steps_per_epoch == 2 * 2
     chosen = np.sort(data.arrays("digits", "train")[:70].sum(axis=(1, 2, 3)))
-    batches = [batch.numpy() for batch in scratch.batches(0, (0, 1)).take(4)]
+    batches = [batch.numpy() for batch in scratch.batches(None, 0, (0, 1)).take(4)]
     for passed in (batches[:2], batches[2:]):
         sums = np.concatenate(passed).sum(axis=(1, 2, 3))
         np.testing.assert_allclose(np.sort(sums), chosen, rtol=1e-5)

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     from ae_zoo import evaluation
     from ae_zoo.evaluation._source import source
     from ae_zoo.studies import verify
-    from ae_zoo.training.recipe import load_with_recipe
+    from ae_zoo.training.loading import load_with_recipe
     from ae_zoo.zoo import tables
 
     if options.write and (options.samples or options.quick):

@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from ae_zoo import zoo
     from ae_zoo.studies import file_cost
-    from ae_zoo.training.recipe import load_with_recipe
+    from ae_zoo.training.loading import load_with_recipe
 
     suffix = pathlib.Path(options.path).suffix
     format = options.format or _SUFFIXES.get(suffix, "tf_saved_model")

@@ -3,7 +3,7 @@
 from ae_zoo import zoo
 from ae_zoo._checks import check_at_least
 from ae_zoo.studies import file_cost
-from ae_zoo.training.recipe import load_with_recipe
+from ae_zoo.training.loading import load_with_recipe
 from ae_zoo.zoo import cards, safe_load
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")

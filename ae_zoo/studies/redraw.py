@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
-from ae_zoo import zoo
-from ae_zoo.training.figures import draw_figures
-from ae_zoo.training.recipe import load_with_recipe
+from ae_zoo import data, evaluation, plots, zoo
+from ae_zoo.training.loading import load_with_recipe
 
 # Drawn from the log of the run, which a model folder does not hold.
 _TRAINING = "training.png"
@@ -38,12 +38,16 @@ def redraw(
 
     >>> redraw("sparse_digits")  # doctest: +SKIP
     """
-    model, loaded_recipe = load_with_recipe(name_or_folder, recipe)
+    model, used = load_with_recipe(name_or_folder, recipe)
+    has_classes = used.classes is not None
+    arrays = data.arrays(used.dataset, "test", labels=has_classes, data_dir=data_dir)
+    test = evaluation.Split(*(arrays if has_classes else (arrays,)))
+
+    def draw(folder: pathlib.Path) -> None:
+        plots.card_figures(
+            model, test, folder, pair=used.pair, normal_classes=used.classes
+        )
+
     old = set(model.card.get("pictures", [])) - {_TRAINING}
-    zoo.amend(
-        name_or_folder,
-        {},
-        lambda folder: draw_figures(model, loaded_recipe, folder, data_dir),
-        replaces=old,
-    )
+    zoo.amend(name_or_folder, {}, draw, replaces=old)
     return [name for name in zoo.info(name_or_folder)["pictures"] if name != _TRAINING]

@@ -7,8 +7,9 @@ import tempfile
 from ae_zoo import data, evaluation, zoo
 from ae_zoo._checks import check_at_least
 from ae_zoo.evaluation._source import source
-from ae_zoo.training.recipe import load_with_recipe, own_classes
-from ae_zoo.training.run import check_same_network, train
+from ae_zoo.training.loading import load_with_recipe, own_classes
+from ae_zoo.training.model import check_same_network
+from ae_zoo.training.run import train
 from ae_zoo.zoo import cards
 
 
@@ -76,7 +77,7 @@ def transfer(
         own,
         dataset=dataset,
         metrics=own.metrics[:1],
-        callbacks=list,
+        callbacks=None,
         patience=None,
         initial_weights=None,
         dtype_policy="float32",  # as the model is kept
@@ -136,7 +137,7 @@ def _batches(recipe, dataset, count, epochs, data_dir):
     if count == data.info(dataset).counts["train"]:
         return steps | {"batches": None}
 
-    def batches(skip, shard):  # of one worker: `transfer` takes no strategy
+    def batches(run, skip, shard):  # of one worker: `transfer` takes no strategy
         few = data.load(
             dataset,
             "train",

@@ -6,7 +6,7 @@ import statistics
 
 from ae_zoo import evaluation, zoo
 from ae_zoo.evaluation._source import source
-from ae_zoo.training.recipe import load_with_recipe
+from ae_zoo.training.loading import load_with_recipe
 
 # Weights, data and noise are fixed; what is left is the rounding of float32 sums on
 # another processor. Relative to the number on the card.

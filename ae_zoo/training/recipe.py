@@ -1,12 +1,24 @@
-"""Recipes: what a zoo entry is made of, one Python file each."""
+"""Recipes: how a model is built, trained and measured, one Python file each."""
+
+from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import pathlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ae_zoo import zoo
-from ae_zoo._checks import unknown_name
+from ae_zoo._checks import check_count, unknown_name
+from ae_zoo.training.context import RunContext
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from ae_zoo.evaluation import Measurement, Splits
+    from ae_zoo.models import Autoencoder
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
@@ -14,109 +26,116 @@ _FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a model is built, trained and judged.
+    """Describes how a model is built, trained and measured.
 
     Attributes:
-        build: () → an uncompiled `Autoencoder`; called inside the strategy's scope.
-        dataset: A name of `ae_zoo.data`.
-        task: What the model is for, in a sentence.
-        epochs: Passes over the training split.
-        batch_size: Samples of an optimizer step, over all replicas.
-        optimizer: Number of steps in all → a Keras optimizer, so that learning-rate
-            schedules can span the run.
-        metrics: Protocols of `ae_zoo.evaluation`, the headline first.
-        paper: The publication the entry follows.
-        initial_weights: A zoo model, or the path of a model folder, of the same
-            network: training begins with its weights. None begins with fresh ones.
-        seed: Of fresh weights, shuffling and noise.
-        binarize: As in `ae_zoo.data.load`, for the training split; the validation and
-            test splits are then binarized once.
+        build: Function that returns an uncompiled `Autoencoder`. It is called inside
+            the scope of the strategy.
+        dataset: Name of a data set of `ae_zoo.data`.
+        task: One sentence for the card that says what the model is for.
+        epochs: Number of passes over the training split.
+        batch_size: Number of samples per optimizer step, over all replicas.
+        optimizer: Function that takes the number of optimizer steps of the run and
+            returns a Keras optimizer, so that learning-rate schedules can span the run.
+            See `ae_zoo.optimizers`.
+        metrics: Protocols of `ae_zoo.evaluation`. The first one gives the headline.
+        paper: The publication that the model follows.
+        license: License of the trained weights, such as "Apache-2.0". With None, the
+            card says that it is not stated.
+        limits: One or two sentences for the card about where not to use the model.
+        initial_weights: Name of a zoo model, or path of a model folder, with the same
+            network. Training starts from its weights. None starts from fresh weights.
+        seed: Seed of the fresh weights, the order of the samples and all noise.
+        binarize: As in `ae_zoo.data.load`, for the training split. The validation and
+            test splits are binarized once.
         augment: As in `ae_zoo.data.load`, for the training split.
-        steps_per_epoch: Steps between validations and checkpoints; by default a pass
-            over the training split.
-        batches: (skip, shard) → endless dataset of batches, in place of the training
-            split, as from `ae_zoo.data.tfrecords`; needs `steps_per_epoch`.
-        pair: x → (input, target), where the target is not the input.
+        steps_per_epoch: Number of training steps between two validations and
+            checkpoints. Defaults to one pass over the training split.
+        batches: Function `(run, skip, shard)` that returns an endless dataset of
+            batches, used instead of the training split. `run` is a `RunContext`;
+            `skip` and `shard` are as in `ae_zoo.data.tfrecords`. Requires
+            `steps_per_epoch`.
+        pair: Function from x to (input, target), if the target is not the input.
         classes: Labels of the samples to train and validate on, as in
-            `ae_zoo.data.load`; None takes all.
-        patience: Epochs without a better validation loss before the run stops and goes
-            back to its best weights; None never stops early.
-        callbacks: () → further Keras callbacks.
-        steps_per_execution: Steps in one call of the compiled graph.
-        jit_compile: As in `Model.compile`.
-        dtype_policy: Of the model's layers, as in Keras: "mixed_bfloat16" and
-            "mixed_float16" train in half the bytes on float32 weights. With the second
-            the loss is scaled. The model folder computes in float32.
-        gradient_accumulation_steps: In how many parts a batch goes through the model,
-            whose gradients are averaged before the optimizer's step: memory for the
-            size of a part. On one replica only.
-        global_clipnorm: Norm of all gradients together above which they are scaled
-            down to it.
-        gradient_dtype: What gradients are sent as between replicas: "bfloat16" halves
+            `ae_zoo.data.load`. None uses all samples.
+        patience: Number of epochs without a better validation loss after which
+            training stops and restores the best weights. None never stops early.
+        callbacks: Function that takes the `RunContext` and returns further Keras
+            callbacks.
+        steps_per_execution: Number of training steps per call of the compiled graph.
+        jit_compile: As in `keras.Model.compile`.
+        dtype_policy: Keras dtype policy of the model's layers. "mixed_bfloat16" and
+            "mixed_float16" compute in half precision with float32 weights;
+            "mixed_float16" also scales the loss. The saved model computes in float32.
+        gradient_accumulation_steps: Number of parts that a batch is split into. Their
+            gradients are averaged before each optimizer step, which takes only the
+            memory of one part. Works on a single replica.
+        global_clipnorm: Upper limit for the norm of all gradients taken together.
+            Larger gradients are scaled down to it.
+        gradient_dtype: Dtype in which replicas exchange gradients. "bfloat16" halves
             the bytes.
-        limits: Where the model should not be used, for the card.
+
+    Raises:
+        TypeError: A field is missing.
+        ValueError: A field is out of range, or two fields contradict each other.
     """
 
-    build: Callable
+    build: Callable[[], Autoencoder]
     dataset: str
     task: str
     epochs: int
     batch_size: int
-    optimizer: Callable
-    metrics: tuple
+    optimizer: Callable[[int], keras.optimizers.Optimizer]
+    metrics: Sequence[Callable[[Autoencoder, Splits], list[Measurement]]]
     paper: str
-    initial_weights: str | None = None
+    license: str | None = None
+    limits: str = ""
+    initial_weights: str | os.PathLike[str] | None = None
     seed: int = 0
     binarize: str | None = None
-    augment: Callable | None = None
+    augment: Callable[..., tf.Tensor] | None = None
     steps_per_epoch: int | None = None
-    batches: Callable | None = None
-    pair: Callable | None = None
-    classes: tuple | None = None
+    batches: Callable[[RunContext, int, tuple[int, int]], tf.data.Dataset] | None = None
+    pair: Callable[[tf.Tensor], tuple[Any, Any]] | None = None
+    classes: Sequence[int] | None = None
     patience: int | None = None
-    callbacks: Callable = list
+    callbacks: Callable[[RunContext], Sequence[keras.callbacks.Callback]] | None = None
     steps_per_execution: int = 20
     jit_compile: bool | str = "auto"
     dtype_policy: str = "float32"
     gradient_accumulation_steps: int = 1
     global_clipnorm: float | None = None
     gradient_dtype: str = "float32"
-    limits: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.metrics:
             raise ValueError(
-                "Recipe.metrics must name at least one protocol of ae_zoo.evaluation, "
-                "such as evaluation.SquaredError(): the card shows it."
+                "Recipe.metrics must contain at least one protocol of "
+                "ae_zoo.evaluation, such as evaluation.SquaredError()."
             )
         if self.batches is not None and self.steps_per_epoch is None:
             raise ValueError(
-                "Recipe.batches is without end: say in Recipe.steps_per_epoch how many "
-                "of its batches make an epoch."
+                "Recipe.batches is endless: set Recipe.steps_per_epoch to the number "
+                "of its batches that make an epoch."
             )
-        counts = [
+        for field in (
             "epochs",
             "batch_size",
+            "steps_per_epoch",
             "steps_per_execution",
             "gradient_accumulation_steps",
-        ]
-        if self.steps_per_epoch is not None:
-            counts.append("steps_per_epoch")
-        for field in counts:
-            value = getattr(self, field)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"Recipe.{field} must be an integer ≥ 1. Received: {value!r}"
-                )
+        ):
+            if getattr(self, field) is not None:
+                check_count(f"Recipe.{field}", getattr(self, field))
         if self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
-                f"Recipe.batch_size, {self.batch_size}, must be a multiple of "
-                f"gradient_accumulation_steps, {self.gradient_accumulation_steps}."
+                f"Recipe.batch_size must be a multiple of gradient_accumulation_steps, "
+                f"{self.gradient_accumulation_steps}. Received: {self.batch_size}"
             )
 
 
-def list_recipes():
-    """Names of the recipes that come with the package."""
+def list_recipes() -> list[str]:
+    """Returns the names of the recipes that come with the package."""
     return sorted(
         path.stem
         for path in _recipe_folder().glob("*.py")
@@ -124,20 +143,26 @@ def list_recipes():
     )
 
 
-def load_recipe(name_or_file):
-    """Reads a recipe: its name and what its file defines as `recipe`.
+def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
+    """Loads a recipe by name or from a Python file.
 
     Args:
-        name_or_file: A name of `list_recipes()`, or the path of a Python file. The
-            file is run: name only files you trust.
+        name_or_file: One of `list_recipes()`, or the path of a Python file that
+            defines `recipe`. The file is executed, so only load files you trust.
 
     Returns:
-        (name, Recipe), the name being the file's.
+        (name, recipe), where the name is that of the file without ".py".
 
     Raises:
-        ValueError: No recipe of that name; or the file defines none, or one with an
-            unknown field.
-        FileNotFoundError: No such file.
+        ValueError: There is no such recipe, or the file defines no `recipe` or one
+            with an unknown field.
+        FileNotFoundError: There is no such file.
+
+    Example:
+
+    >>> name, recipe = load_recipe("denoising_digits")
+    >>> recipe.batch_size
+    64
     """
     path = pathlib.Path(name_or_file)
     if path.suffix != ".py":
@@ -148,13 +173,7 @@ def load_recipe(name_or_file):
         path = _recipe_folder() / f"{name_or_file}.py"
     if not path.is_file():
         raise FileNotFoundError(f"There is no recipe file '{path}'.")
-    spec = importlib.util.spec_from_file_location(f"ae_zoo_recipe_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except TypeError as error:
-        raise _explained(error, path) from error
-    recipe = getattr(module, "recipe", None)
+    recipe = _run_file(path).get("recipe")
     if not isinstance(recipe, Recipe):
         raise ValueError(
             f"'{path}' must define `recipe = ae_zoo.Recipe(...)` at its top level."
@@ -162,56 +181,24 @@ def load_recipe(name_or_file):
     return path.stem, recipe
 
 
-def load_with_recipe(name_or_folder, recipe=None):
-    """A model and the recipe it was trained by: the one of its name, or the one given.
-
-    Args:
-        name_or_folder: As for `ae_zoo.load`.
-        recipe: Name or file.
-
-    Returns:
-        (model, Recipe).
-
-    Raises:
-        ValueError: There is no recipe of the model's name; or as `ae_zoo.load`.
-        FileNotFoundError: As `ae_zoo.load`.
-    """
-    name = zoo.info(name_or_folder)["name"]
-    if recipe is None and name not in list_recipes():
-        raise ValueError(
-            f"The zoo has no recipe named {name!r}, as the model is. Pass the file it "
-            "was trained from (--recipe FILE)."
-        )
-    _, found = load_recipe(recipe or name)
-    return zoo.load(name_or_folder, own_classes(recipe or name)), found
-
-
-def own_classes(recipe):
-    """Classes that the models of a recipe may hold beside those of any model folder.
-
-    Args:
-        recipe: A name of `list_recipes()`, whose models hold none; or the path of a
-            file that has been read, or a `Recipe`: a program of your own, which has
-            registered them with Keras.
-
-    Returns:
-        {name: class}, for `ae_zoo.load`.
-    """
-    if not isinstance(recipe, Recipe) and str(recipe) in list_recipes():
-        return {}
-    import keras
-
-    return dict(keras.saving.get_custom_objects())
-
-
-def _recipe_folder():
+def _recipe_folder() -> pathlib.Path:
     return next(folder for folder in _FOLDERS if folder.is_dir())
 
 
-def _explained(error, path):
-    marker = "unexpected keyword argument "
-    if "Recipe" not in str(error) or marker not in str(error):
-        return error
-    field = str(error).split(marker)[1].split("'")[1]
-    fields = [field.name for field in dataclasses.fields(Recipe)]
-    return unknown_name("Recipe field", field, fields, f" In '{path}'.")
+def _run_file(path: pathlib.Path) -> dict[str, Any]:
+    """Executes a Python file as a module and returns what it defines."""
+    spec = importlib.util.spec_from_file_location(f"ae_zoo_recipe_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"'{path}' cannot be read as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except TypeError as error:
+        field = re.search(r"Recipe\..* unexpected keyword argument '(\w+)'", str(error))
+        if field is None:
+            raise
+        fields = [field.name for field in dataclasses.fields(Recipe)]
+        raise unknown_name(
+            "Recipe field", field[1], fields, f" In '{path}'."
+        ) from error
+    return vars(module)

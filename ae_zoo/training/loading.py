@@ -1,0 +1,62 @@
+"""Loads models whose recipe may define classes of its own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ae_zoo import zoo
+from ae_zoo.training.recipe import Recipe, list_recipes, load_recipe
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
+
+
+def load_with_recipe(
+    name_or_folder: str | os.PathLike[str],
+    recipe: str | os.PathLike[str] | None = None,
+) -> tuple[Autoencoder, Recipe]:
+    """Loads a model together with the recipe it was trained from.
+
+    Args:
+        name_or_folder: As for `ae_zoo.load`.
+        recipe: Name or file of the recipe. Defaults to the recipe with the name of
+            the model.
+
+    Returns:
+        (model, recipe).
+
+    Raises:
+        ValueError: No recipe has the name of the model; or as `ae_zoo.load`.
+        FileNotFoundError: As `ae_zoo.load`.
+
+    Example:
+
+    >>> model, recipe = load_with_recipe("denoising_digits")
+    """
+    name = zoo.info(name_or_folder)["name"]
+    if recipe is None and name not in list_recipes():
+        raise ValueError(
+            f"The zoo has no recipe with the name of the model, {name!r}. Pass the "
+            "file it was trained from (--recipe FILE)."
+        )
+    _, loaded = load_recipe(recipe or name)
+    return zoo.load(name_or_folder, own_classes(recipe or name)), loaded
+
+
+def own_classes(recipe: Recipe | str | os.PathLike[str]) -> dict[str, type]:
+    """Returns the classes that models of a recipe may contain in addition to the zoo's.
+
+    Args:
+        recipe: One of `list_recipes()`, whose models contain no such classes. Or the
+            path of a file that has been loaded, or a `Recipe`: the user runs this code,
+            so every class that it registered with Keras is allowed.
+
+    Returns:
+        {name: class}, for `ae_zoo.load`.
+    """
+    if not isinstance(recipe, Recipe) and str(recipe) in list_recipes():
+        return {}
+    import keras
+
+    return dict(keras.saving.get_custom_objects())

@@ -1,0 +1,179 @@
+"""Resolves what a call of `train` asks for, and plans the steps of the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import pathlib
+from typing import TYPE_CHECKING
+
+from ae_zoo import data
+from ae_zoo._checks import check_batch_size
+from ae_zoo.distribution.strategies import is_chief
+from ae_zoo.training.context import RunContext
+from ae_zoo.training.loading import own_classes
+from ae_zoo.training.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """A call of `train` after its arguments have been resolved.
+
+    Attributes:
+        name: Name of the model on its card.
+        command: Command line that trains it, or None for a `Recipe` object.
+        recipe: The recipe, with the epochs and the seed of this call.
+        own_classes: Classes that its models may contain in addition to the zoo's.
+        strategy: The `tf.distribute.Strategy`.
+        data_dir: Folder of prepared data, as in `ae_zoo.data.load`.
+        output_dir: Folder of the run.
+        verbose: As in `keras.Model.fit`.
+    """
+
+    name: str
+    command: str | None
+    recipe: Recipe
+    own_classes: dict[str, type]
+    strategy: tf.distribute.Strategy
+    data_dir: str | os.PathLike[str] | None
+    output_dir: pathlib.Path
+    verbose: int | str
+
+    @property
+    def model_folder(self) -> pathlib.Path:
+        """The folder that `ae_zoo.load` reads once the run is finished."""
+        return self.output_dir / "model"
+
+    @property
+    def checkpoint_folder(self) -> pathlib.Path:
+        """The folder of the checkpoints, which exists until the run is finished."""
+        return self.output_dir / "checkpoints"
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process writes the files of the run."""
+        return is_chief(self.strategy)
+
+
+def resolve(
+    recipe: Recipe | str | os.PathLike[str],
+    strategy: tf.distribute.Strategy,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    output_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    verbose: int | str = "auto",
+) -> Job:
+    """Returns the `Job` for the arguments of `train`; see there."""
+    if isinstance(recipe, Recipe):
+        name, command, chosen = "model", None, recipe
+    else:
+        name, chosen = load_recipe(recipe)
+        command = _command(recipe, epochs, None if seed == chosen.seed else seed)
+    run = name if seed is None else f"{name}-seed{seed}"
+    return Job(
+        name=name,
+        command=command,
+        recipe=dataclasses.replace(
+            chosen,
+            epochs=chosen.epochs if epochs is None else epochs,
+            seed=chosen.seed if seed is None else seed,
+        ),
+        own_classes=own_classes(recipe),
+        strategy=strategy,
+        data_dir=data_dir,
+        output_dir=pathlib.Path(output_dir or pathlib.Path("runs") / run),
+        verbose=verbose,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The sizes and numbers of steps of a run.
+
+    A training step takes one part of a batch, and the optimizer makes a step after
+    `Recipe.gradient_accumulation_steps` of them. By default both are the same.
+
+    Attributes:
+        part_size: Number of samples per training step, over all replicas.
+        steps_per_epoch: Number of training steps in an epoch.
+        optimizer_steps_per_epoch: Number of optimizer steps in an epoch.
+        optimizer_steps: Number of optimizer steps in the run.
+        steps_per_execution: Number of training steps per call of the compiled graph.
+        validation_steps: Number of batches in the validation split.
+    """
+
+    part_size: int
+    steps_per_epoch: int
+    optimizer_steps_per_epoch: int
+    optimizer_steps: int
+    steps_per_execution: int
+    validation_steps: int
+
+
+def make_plan(job: Job) -> Plan:
+    """Plans the steps of a run.
+
+    Raises:
+        ValueError: The batch does not divide among the replicas.
+    """
+    recipe = job.recipe
+    part_size = recipe.batch_size // recipe.gradient_accumulation_steps
+    with job.strategy.scope():
+        check_batch_size(part_size)
+    steps = recipe.steps_per_epoch or _count_batches(job, "train", part_size)
+    updates = math.ceil(steps / recipe.gradient_accumulation_steps)
+    return Plan(
+        part_size=part_size,
+        steps_per_epoch=steps,
+        optimizer_steps_per_epoch=updates,
+        optimizer_steps=updates * recipe.epochs,
+        steps_per_execution=_divisor(steps, min(recipe.steps_per_execution, updates)),
+        validation_steps=_count_batches(job, "validation", recipe.batch_size),
+    )
+
+
+def make_context(job: Job, plan: Plan) -> RunContext:
+    """Returns what the functions of the recipe are told about the run."""
+    return RunContext(
+        dataset=job.recipe.dataset,
+        data_dir=job.data_dir,
+        seed=job.recipe.seed,
+        epochs=job.recipe.epochs,
+        steps=plan.optimizer_steps,
+    )
+
+
+def _command(
+    recipe: str | os.PathLike[str], epochs: int | None, seed: int | None
+) -> str:
+    options = {"--epochs": epochs, "--seed": seed}
+    words = [f"{key} {value}" for key, value in options.items() if value is not None]
+    return " ".join(["ae-zoo train", str(recipe), *words])
+
+
+def _count_batches(job: Job, split: str, batch_size: int) -> int:
+    recipe = job.recipe
+    if recipe.classes is None:
+        return math.ceil(data.info(recipe.dataset).counts[split] / batch_size)
+    chosen = data.load(
+        recipe.dataset,
+        split,
+        batch_size=batch_size,
+        classes=recipe.classes,
+        data_dir=job.data_dir,
+    )
+    return int(chosen.cardinality())
+
+
+def _divisor(steps: int, limit: int) -> int:
+    """Returns the largest divisor of `steps` up to `limit`.
+
+    If calls of several steps do not fill an epoch exactly, Keras runs past its end.
+    """
+    return max(k for k in range(1, min(steps, limit) + 1) if steps % k == 0)

@@ -1,0 +1,58 @@
+"""Writes the folder of a trained model: weights, card and pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+from typing import TYPE_CHECKING
+
+from ae_zoo import evaluation, plots, zoo
+from ae_zoo.evaluation._source import source
+from ae_zoo.zoo import cards
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
+    from ae_zoo.training.plan import Job
+
+
+def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> None:
+    """Evaluates a trained model on the test split and writes its folder.
+
+    Args:
+        model: The trained model.
+        job: The job that trained it.
+        epochs: Number of epochs it was trained for.
+        seconds: Wall time of the training.
+    """
+    recipe = job.recipe
+    splits = evaluation.read_splits(source(recipe.dataset, job.data_dir))
+    card = cards.make_card(
+        name=job.name,
+        model=model,
+        recipe=recipe,
+        metrics=evaluation.evaluate(model, recipe.metrics, splits),
+        subset=evaluation.measure_subset(model, recipe.metrics, splits),
+        command=job.command,
+        epochs=epochs,
+        epochs_at_most=recipe.epochs,
+        seconds=seconds,
+    )
+
+    def draw(folder: pathlib.Path) -> None:
+        plots.training_curve(job.output_dir / "training.csv", folder / "training.png")
+        plots.card_figures(
+            model,
+            splits.test,
+            folder,
+            pair=recipe.pair,
+            normal_classes=recipe.classes,
+        )
+
+    can_draw = importlib.util.find_spec("matplotlib") is not None
+    zoo.save(
+        model,
+        job.model_folder,
+        card,
+        pictures=draw if can_draw else None,
+        overwrite=True,
+    )

@@ -1,0 +1,91 @@
+"""The training and validation data of a run, divided among its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from ae_zoo import data
+from ae_zoo.distribution.replicas import is_multi_worker
+from ae_zoo.training.plan import Job, Plan, make_context
+
+
+def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
+    """Loads the endless training data of a run.
+
+    Args:
+        job: The job.
+        plan: Its plan.
+        skip: Number of training steps already made, whose batches are left out.
+    """
+    recipe = job.recipe
+
+    def load(shard: tuple[int, int]) -> tf.data.Dataset:
+        if recipe.batches is not None:
+            return recipe.batches(make_context(job, plan), skip, shard)
+        return data.load(
+            recipe.dataset,
+            "train",
+            batch_size=plan.part_size,
+            shuffle=True,
+            seed=recipe.seed,
+            binarize=recipe.binarize,
+            augment=recipe.augment,
+            repeat=True,
+            skip=skip,
+            **_common(job, shard),
+        )
+
+    return _share(load, job.strategy)
+
+
+def load_validation(job: Job) -> tf.data.Dataset:
+    """Loads one pass over the validation split, not shuffled and not augmented."""
+    recipe = job.recipe
+
+    def load(shard: tuple[int, int]) -> tf.data.Dataset:
+        return data.load(
+            recipe.dataset,
+            "validation",
+            batch_size=recipe.batch_size,
+            binarize=recipe.binarize and "fixed",
+            **_common(job, shard),
+        )
+
+    return _share(load, job.strategy)
+
+
+def _common(job: Job, shard: tuple[int, int]) -> dict[str, Any]:
+    """Returns the options of `data.load` that both splits share."""
+    return {
+        "pair": job.recipe.pair,
+        "classes": job.recipe.classes,
+        "data_dir": job.data_dir,
+        "shard": shard,
+    }
+
+
+def _share(
+    load: Callable[[tuple[int, int]], tf.data.Dataset],
+    strategy: tf.distribute.Strategy,
+) -> tf.data.Dataset:
+    """Loads one dataset, of which each worker reads its share of every global batch.
+
+    Args:
+        load: Function from (index, number) of a shard to a dataset.
+        strategy: The strategy.
+    """
+    if not is_multi_worker(strategy):
+        return load((0, 1))
+
+    def load_worker(worker: tf.distribute.InputContext) -> tf.data.Dataset:
+        replicas = strategy.num_replicas_in_sync
+        per_worker = replicas // worker.num_input_pipelines
+        first = worker.input_pipeline_id * per_worker
+        shards = [load((first + index, replicas)) for index in range(per_worker)]
+        turns = tf.data.Dataset.range(per_worker).repeat()
+        return tf.data.Dataset.choose_from_datasets(shards, turns)
+
+    return strategy.distribute_datasets_from_function(load_worker)
