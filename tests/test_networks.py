@@ -4,12 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import normal
 
 from ae_zoo import networks
-
-
-def normal(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 @pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (9, 7, 3), (1, 5, 2)])

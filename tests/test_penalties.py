@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import normal
 from scipy import stats
 
 import ae_zoo
@@ -11,10 +12,6 @@ from ae_zoo import networks, penalties
 from ae_zoo.layers import TransposedDense, keep_largest
 
 CLOSE = {"rtol": 1e-5}  # float32 sums of a few dozen terms
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def test_l1_by_hand():

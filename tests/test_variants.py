@@ -4,17 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import normal
 from scipy import special, stats
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 import ae_zoo
 from ae_zoo import layers, networks
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
 
 # Undercomplete.
 
