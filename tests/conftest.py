@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-# Their assertions explain themselves as those of test files do.
+# pytest then shows the values of failed assertions in these modules, too.
 pytest.register_assert_rewrite("builders", "workers")
 
 # Before TensorFlow starts its devices: MirroredStrategy needs two of them.
@@ -25,7 +25,7 @@ def _fixed_seeds():
 
 @pytest.fixture(scope="session")
 def images():
-    """32 grey images of 8×8 with a structure to learn, (32, 8, 8, 1) in [0, 1]."""
+    """32 gray images of 8×8 with a structure to learn, (32, 8, 8, 1) in [0, 1]."""
     random = np.random.default_rng(0)
     strokes = random.random((4, 8, 8, 1)) < 0.3
     mixture = random.dirichlet(np.ones(4), 32)  # (32, 4)
@@ -34,20 +34,20 @@ def images():
 
 @pytest.fixture(scope="session")
 def two_replicas():
-    """The one strategy of two replicas: a second would reuse its collective keys."""
+    """Two replicas. A second such strategy would reuse its collective keys."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture
 def mixed_bfloat16():
-    """Makes bfloat16 the compute dtype of all layers of the test."""
+    """Sets the compute dtype of all layers that the test makes to bfloat16."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     yield
     keras.config.set_dtype_policy("float32")
 
 
 def first_folder(variable, beside):
-    """The folder that a variable names, or the one in `shared` beside the checkout."""
+    """The folder that an environment variable names, or one next to the repository."""
     shared = Path(__file__).resolve().parents[2] / "shared"
     candidates = [os.environ.get(variable), shared / beside]
     return next((Path(p) for p in candidates if p and Path(p).is_dir()), None)
@@ -55,10 +55,10 @@ def first_folder(variable, beside):
 
 @pytest.fixture
 def prepared():
-    """Folder of data prepared by tensorflow-datasets."""
+    """Folder of datasets that tensorflow-datasets has prepared."""
     folder = first_folder("TFDS_DATA_DIR", "tensorflow_datasets")
     if folder is None:
-        pytest.skip("no prepared data: set TFDS_DATA_DIR to their folder")
+        pytest.skip("no prepared datasets: set TFDS_DATA_DIR to their folder")
     return folder
 
 

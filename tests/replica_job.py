@@ -1,4 +1,4 @@
-"""Trains one model of each variant, alone or on several replicas; saves the results.
+"""Trains a model of each variant on one or several replicas and saves the results.
 
 python replica_job.py FILE alone | mirrored COUNT | multi_worker
 """
@@ -13,7 +13,7 @@ def images():
 
 
 def train(build, strategy):
-    """Noise, sample weights, and last batches of 3 and of 1: fewer than replicas.
+    """Trains with noise and sample weights. The last batches hold 3 and 1 samples.
 
     Returns:
         Arrays by name.
@@ -39,7 +39,7 @@ def train(build, strategy):
     logs = model.evaluate(x[:9], batch_size=8, verbose=0, return_dict=True)
     results |= {f"evaluate_{name}": np.array(value) for name, value in logs.items()}
     if isinstance(model, ae_zoo.ConvolutionalAutoencoder):
-        # In any order, every sample once: without a seed, workers must agree on one.
+        # Every sample once, in any order: the workers must agree on a seed.
         model.optimizer.learning_rate = 0.0
         tf.random.set_seed(None)
         shuffled = model.fit(x, x, **options | {"shuffle": True}).history
@@ -58,7 +58,7 @@ def main(path, kind, count=1):
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * int(count),
         )
-        # Replicas that wait for each other hold a thread each.
+        # Each replica that waits for the others occupies a thread.
         tf.config.threading.set_inter_op_parallelism_threads(4 * int(count))
     from ae_zoo.distribution.strategies import get_strategy
 

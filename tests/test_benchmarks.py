@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they time is right; how long it takes is not tested."""
+"""The benchmarks run and compute the right results; their timings are not tested."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ import ae_zoo
 from ae_zoo import networks
 
 BENCHMARKS = pathlib.Path(ae_zoo.__file__).parents[1] / "benchmarks"
-# In a process of its own, which it holds to one thread.
+# In a process of its own, because it sets the number of threads to one.
 WITHOUT_TORCH = """
 import sys
 
@@ -64,7 +64,7 @@ def in_torch(monkeypatch):
 
 
 def assert_equal(model, in_torch, samples=3):
-    """The two agree, on weights that are nowhere zero: biases start there."""
+    """Both give the same output. No weight is zero, unlike freshly built biases."""
     import torch
 
     random = np.random.default_rng(0)
@@ -91,7 +91,7 @@ def convolutional(shape, latent_dim=None, kernel_size=3, filters=(4, 5)):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 10, 3)])
 @pytest.mark.parametrize("latent_dim", [None, 6])
 def test_convolutions_in_torch(in_torch, shape, kernel_size, latent_dim):
-    """Padding to one side, odd sizes that are cropped, codes flat and not."""
+    """Asymmetric padding, odd sizes that are cropped, flat codes and feature maps."""
     assert_equal(convolutional(shape, latent_dim, kernel_size), in_torch)
 
 

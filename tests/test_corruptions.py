@@ -1,4 +1,4 @@
-"""Corruptions: their rates and moments, when they are drawn, when they are not."""
+"""Corruptions: rates and moments, and when a model applies them."""
 
 import keras
 import numpy as np
@@ -11,8 +11,8 @@ from ae_zoo.distribution import replicas
 
 SEED = (3, 4)
 N = 40_000
-# Five standard errors: a right corruption fails for one seed in two million, and the
-# seed is fixed.
+# Five standard errors: a correct corruption fails for one seed in two million, and
+# the seed is fixed.
 ERRORS = 5
 
 
@@ -108,7 +108,7 @@ class Tint(corruptions.Corruption):
 
 @keras.saving.register_keras_serializable("ae_zoo_tests")
 class Recorder(keras.layers.Layer):
-    """Passes its input on and remembers it."""
+    """Returns its input unchanged and records it."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -120,7 +120,7 @@ class Recorder(keras.layers.Layer):
 
 
 def recording(corruption):
-    """A denoising model whose encoder remembers every batch it was given."""
+    """A denoising model, and a list of the batches that its encoder received."""
     inputs = keras.Input((6,))
     recorder = Recorder()
     encoder = keras.Model(inputs, keras.layers.Dense(4)(recorder(inputs)))
@@ -136,7 +136,7 @@ def x():
     return np.random.default_rng(0).uniform(0.2, 0.8, (8, 6)).astype("float32")
 
 
-def test_every_training_step_draws_anew(x):
+def test_every_training_step_draws_new_noise(x):
     model, seen = recording(corruptions.GaussianCorruption(0.1))
     model.fit(x, batch_size=4, epochs=3, shuffle=False, verbose=0)
     assert len(seen) == 6
@@ -150,7 +150,7 @@ def test_evaluate_repeats_its_noise_and_varies_it_over_batches(x):
     same = np.repeat(x[:4], 2, axis=0)
     same = np.concatenate([same[:4], same[:4]])
     first = model.evaluate(same, batch_size=4, verbose=0)
-    model.fit(x, verbose=0, epochs=2)  # moves the training seeds on
+    model.fit(x, verbose=0, epochs=2)  # advances the training seeds
     del seen[2:]
     model.evaluate(same, batch_size=4, verbose=0)
     a, b, again_a, again_b = seen
@@ -160,7 +160,7 @@ def test_evaluate_repeats_its_noise_and_varies_it_over_batches(x):
     assert np.isfinite(first).all()
 
 
-def test_validation_within_fit_uses_that_noise_too(x):
+def test_validation_in_fit_uses_the_noise_of_evaluate(x):
     model, seen = recording(corruptions.GaussianCorruption(0.1))
     model.fit(x, validation_data=x[:4], batch_size=8, epochs=2, verbose=0)
     train, validation, train_again, validation_again = seen
@@ -169,7 +169,7 @@ def test_validation_within_fit_uses_that_noise_too(x):
     np.testing.assert_array_equal(seen[4], validation)
 
 
-def test_pairs_are_taken_untouched(x):
+def test_pairs_are_not_corrupted(x):
     model, seen = recording(corruptions.SaltAndPepperCorruption(1.0))
     noisy = 1 - x
     model.fit(noisy, x, batch_size=8, shuffle=False, verbose=0)
@@ -181,7 +181,7 @@ def test_pairs_are_taken_untouched(x):
 
 
 def test_the_target_of_x_alone_is_the_clean_x(x):
-    """A model that returns its bias: ℓ depends on the target and nothing else."""
+    """The model returns its bias, so ℓ depends on the target only."""
     model, _ = recording(corruptions.MaskingCorruption(1.0))
     for weight in model.weights:
         weight.assign(tf.zeros_like(weight))
@@ -215,7 +215,7 @@ def test_own_corruptions_are_saved_with_their_arguments(x, tmp_path):
 
 
 def test_replicas_share_the_noise_of_one_batch(two_replicas):
-    """Five rows, three and two: each is corrupted as one device would do it."""
+    """Replicas with three and two rows corrupt them as one device corrupts all five."""
 
     def build():
         encoder = networks.dense_encoder((6,), [4])
@@ -256,7 +256,7 @@ def test_arguments_out_of_range(build, message):
         build()
 
 
-def test_a_corruption_must_be_one():
+def test_other_types_are_refused():
     encoder = networks.dense_encoder((6,), [4])
     with pytest.raises(TypeError, match="`corruption`.*GaussianCorruption.*0.3"):
         ae_zoo.DenoisingAutoencoder(encoder, "tied", corruption=0.3)

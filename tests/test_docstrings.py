@@ -1,4 +1,4 @@
-"""The examples in the docstrings and the guide run and give what they say."""
+"""The examples in the docstrings and the guide run and print what they show."""
 
 import doctest
 import importlib
@@ -25,7 +25,7 @@ MODULES = [
 
 @pytest.fixture
 def names(tmp_path, monkeypatch):
-    """What the examples take for granted."""
+    """Names that the examples use without defining them."""
     monkeypatch.chdir(tmp_path)
     x = mnist_style(data.arrays("digits", "test")[:16])
     return {
@@ -57,7 +57,7 @@ def python_blocks(page):
 
 
 def test_guide(tmp_path, monkeypatch):
-    """Every Python block of the guide runs, in its order."""
+    """Every Python block of the guide runs, in order."""
     monkeypatch.chdir(tmp_path)
     blocks = python_blocks("docs/deployment.md")
     assert blocks
@@ -65,7 +65,7 @@ def test_guide(tmp_path, monkeypatch):
 
 
 def test_the_variant_of_the_readme():
-    """Zero for units of unit variance without correlation, however large the batch."""
+    """Zero for uncorrelated units of variance 1, for any batch size."""
     (block,) = [block for block in python_blocks("README.md") if "class " in block]
     names = {"ae_zoo": ae_zoo, "keras": keras}
     exec(block, names)

@@ -42,7 +42,7 @@ def test_images_are_summed_over_all_their_axes():
     np.testing.assert_allclose(losses.Gaussian().call(x, mean), [7.5, 7.5], **CLOSE)
 
 
-def test_sample_weight_multiplies_samples_and_leaves_the_divisor():
+def test_sample_weight_multiplies_samples_and_does_not_change_the_divisor():
     x, mean = [[2.0], [4.0]], [[0.0], [0.0]]  # ℓ = 2 and 8
     loss = losses.Gaussian()(x, mean, sample_weight=[3.0, 0.0])
     np.testing.assert_allclose(loss, 3 * 2 / 2, **CLOSE)
@@ -92,7 +92,7 @@ def test_losses_are_found_by_name_and_survive_their_config(name):
     assert again.reduction == loss.reduction
 
 
-def test_a_loss_of_ones_own_keeps_its_arguments():
+def test_a_user_defined_loss_keeps_its_arguments():
     @keras.saving.register_keras_serializable("tests")
     class Laplace(losses.ReconstructionLoss):
         def __init__(self, scale=1.0, name="laplace", **kwargs):

@@ -1,4 +1,4 @@
-"""Encoders and decoders: shapes, sizes of any kind, tied weights."""
+"""Encoders and decoders: shapes, image sizes, tied weights."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from ae_zoo import networks
 @pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (9, 7, 3), (1, 5, 2)])
 @pytest.mark.parametrize("latent_dim", [None, 5])
 @pytest.mark.parametrize("filters", [[4], [4, 6, 8]])
-def test_convolutions_of_any_size_return_to_it(shape, latent_dim, filters):
+def test_convolutional_decoders_return_to_any_size(shape, latent_dim, filters):
     encoder = networks.convolutional_encoder(shape, filters, latent_dim)
     decoder = networks.convolutional_decoder(shape, filters, latent_dim)
     assert encoder.output_shape == decoder.input_shape
@@ -24,8 +24,8 @@ def test_convolutions_of_any_size_return_to_it(shape, latent_dim, filters):
     assert encoder.output_shape == (None, *expected)
 
 
-def test_the_dense_layers_beside_the_data_have_names():
-    """By which `optimizers.muon` may leave out their large kernels."""
+def test_the_first_and_the_last_dense_layer_have_names():
+    """Recipes name them to keep `optimizers.muon` from their large kernels."""
     for units in [[5], [9, 7, 5]]:
         encoder = networks.dense_encoder((4, 3), units)
         decoder = networks.dense_decoder(5, units[-2::-1], (4, 3))
@@ -51,7 +51,7 @@ def test_a_u_net_keeps_the_size_and_the_input(shape):
 
 
 def test_a_u_net_sees_far_through_its_coarse_scales():
-    """By which pixels of the input move the features of the central one."""
+    """Counts the input pixels that change the features of the central pixel."""
     reach = {}
     for scales in (1, 3):
         encoder = networks.u_net_encoder((33, 33, 1), [4] * scales, "linear")
@@ -68,7 +68,7 @@ def test_a_u_net_sees_far_through_its_coarse_scales():
 
 @pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (3, 5, 2)])
 @pytest.mark.parametrize("patch_size", [1, 4])
-def test_residual_networks_of_any_size_return_to_it(shape, patch_size):
+def test_residual_decoders_return_to_any_size(shape, patch_size):
     grid = {"patch_size": patch_size, "channels": 4, "blocks": 2}
     encoder = networks.residual_encoder(shape, units=7, **grid)
     decoder = networks.residual_decoder(3, 7, shape, **grid)
@@ -81,7 +81,7 @@ def test_residual_networks_of_any_size_return_to_it(shape, patch_size):
 
 
 def test_a_residual_decoder_lays_out_its_patches():
-    """Its last convolution is a transposed one whose stride is the patch."""
+    """Its last layer is a transposed convolution whose stride is the patch size."""
     shape, size = (8, 12, 2), 4
     decoder = networks.residual_decoder(3, 5, shape, size, channels=6, blocks=1)
     patches = [layer for layer in decoder.layers if hasattr(layer, "filters")][-1]

@@ -1,4 +1,4 @@
-"""Penalties against hand-worked numbers, NumPy, SciPy and each other."""
+"""Penalties compared with numbers derived by hand, NumPy, SciPy and each other."""
 
 import keras
 import numpy as np
@@ -68,7 +68,7 @@ def test_gaussian_kl_is_the_mean_log_ratio_of_its_draws():
     ratio = (stats.norm.logpdf(z, mean, deviation) - stats.norm.logpdf(z)).sum(axis=1)
     error = ratio.std() / np.sqrt(len(ratio))
     kl = float(penalties.gaussian_kl(tf.constant(mean), tf.constant(log_var))[0])
-    assert error < 0.02  # sharp enough to tell a missing term
+    assert error < 0.02  # small enough to detect a missing term
     assert abs(kl - ratio.mean()) < 4 * error
 
 
@@ -76,7 +76,7 @@ def test_gaussian_kl_is_the_mean_log_ratio_of_its_draws():
 
 
 def finite_differences(encoder, x, step=1e-3):
-    """Central differences of each input, summed squares: (batch,)."""
+    """Sum of squared central differences over all inputs, (batch,)."""
     flat = x.reshape(len(x), -1)
     total = np.zeros(len(x))
     for column in range(flat.shape[1]):
@@ -100,13 +100,13 @@ def test_closed_form_is_the_exact_jacobian(activation):
     exact = penalties.jacobian_exact(encoder, tf.constant(x))
     np.testing.assert_allclose(closed, exact, rtol=1e-4, atol=1e-5)
     assert np.all(exact.numpy() > 0.01)
-    # A step of 1e-3 loses 1e-6 to curvature, and float32 outputs good to 1e-7 lose
-    # 1e-4 in each slope. No kink of the rectifier lies within a step of these points.
+    # With a step of 1e-3, curvature costs 1e-6, and the rounding of float32 outputs
+    # (1e-7) costs 1e-4 per slope. No kink of the ReLU is within a step of the points.
     np.testing.assert_allclose(finite_differences(encoder, x), exact, rtol=5e-3)
 
 
 def test_closed_form_where_rows_share_the_layer():
-    """A Dense layer on (batch, rows, n) is the same map of every row."""
+    """A Dense layer on (batch, rows, n) applies the same map to every row."""
     encoder = keras.Sequential(
         [keras.Input((4, 3)), keras.layers.Dense(2, "tanh"), keras.layers.Flatten()]
     )
@@ -142,9 +142,9 @@ def test_projection_is_unbiased(jit):
 
     estimates = estimate().numpy()
     error = np.sqrt(variance / projections / copies)
-    assert error < 0.02 * np.trace(gram)  # sharp enough to tell a factor
+    assert error < 0.02 * np.trace(gram)  # small enough to detect a wrong factor
     assert abs(estimates.mean() - np.trace(gram)) < 4 * error
-    # A sample variance of 4000 draws is good to a few times √(2/4000) = 2 %.
+    # The relative error of the variance of 4000 draws is a few times √(2/4000) = 2 %.
     np.testing.assert_allclose(estimates.var(), variance / projections, rtol=0.15)
 
 

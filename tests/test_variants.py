@@ -1,4 +1,4 @@
-"""What makes each variant one, against closed forms and independent implementations."""
+"""What each variant adds, compared with closed forms and other libraries."""
 
 import keras
 import numpy as np
@@ -16,8 +16,8 @@ from ae_zoo import layers, networks
 
 
 @pytest.mark.parametrize("decoder", ["tied", "untied"])
-def test_a_linear_one_reaches_the_principal_subspace(decoder):
-    """Deviations 3, 2, 1 against 0.3: two components, well apart from the third."""
+def test_a_linear_autoencoder_reaches_the_principal_subspace(decoder):
+    """The two components kept have clearly larger deviations than the third, 1."""
     random = np.random.default_rng(0)
     axes, _ = np.linalg.qr(random.normal(size=(6, 6)))
     deviations = np.array([3, 2, 1, 0.3, 0.3, 0.3])
@@ -34,8 +34,8 @@ def test_a_linear_one_reaches_the_principal_subspace(decoder):
     pca = PCA(2).fit(x)
     zero, ones = np.zeros((1, 2), "float32"), np.eye(2, dtype="float32")
     spanned = (model.decode(ones) - model.decode(zero)).numpy()  # (2, 6)
-    # Gradient descent is within a hundredth of a radian by then; the third
-    # component, were it mixed in, would show as an angle of order one.
+    # By then gradient descent is within a hundredth of a radian. Any share of the
+    # third component would give an angle of order one.
     assert subspace_angles(spanned.T, pca.components_.T).max() < 0.01
     residual = x - pca.inverse_transform(pca.transform(x))
     best = 0.5 * (residual**2).sum(axis=1).mean()
@@ -56,7 +56,7 @@ def test_undercomplete_takes_non_linear_and_untied_parts():
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
 def test_deep_ties_of_any_depth(depth):
-    """One kernel a layer, a bias on either side, and the parameters counted by hand."""
+    """One kernel per layer, a bias in each direction; parameters counted by hand."""
     widths = list(range(11, 11 - depth, -1))
     model = ae_zoo.DeepAutoencoder(networks.dense_encoder((12,), widths), "tied")
     sizes = [12, *widths]
@@ -81,8 +81,8 @@ def test_images_of_any_size(shape):
 
 
 @pytest.fixture
-def colouring():
-    """From grey to colour."""
+def colorizing():
+    """A model from gray images to color images."""
     model = ae_zoo.ConvolutionalAutoencoder(
         networks.convolutional_encoder((8, 8, 1), [4]),
         networks.convolutional_decoder((8, 8, 3), [4]),
@@ -91,20 +91,20 @@ def colouring():
     return model
 
 
-def test_colouring_learns_from_pairs(colouring, images):
+def test_colorizing_learns_from_pairs(colorizing, images):
     colour = images * np.array([0.9, 0.5, 0.1], "float32")
-    before = colouring.evaluate(images, colour, verbose=0)[0]
-    colouring.optimizer.learning_rate = 0.01
-    colouring.fit(images, colour, batch_size=8, epochs=3, verbose=0)
-    assert colouring.evaluate(images, colour, verbose=0)[0] < before
-    assert colouring.predict(images, verbose=0).shape == (32, 8, 8, 3)
+    before = colorizing.evaluate(images, colour, verbose=0)[0]
+    colorizing.optimizer.learning_rate = 0.01
+    colorizing.fit(images, colour, batch_size=8, epochs=3, verbose=0)
+    assert colorizing.evaluate(images, colour, verbose=0)[0] < before
+    assert colorizing.predict(images, verbose=0).shape == (32, 8, 8, 3)
 
 
-def test_colouring_has_no_score_and_no_target_of_its_own(colouring, images, tmp_path):
-    for use in (colouring.fit, colouring.evaluate, colouring.score):
+def test_colorizing_has_no_score_and_no_target_of_its_own(colorizing, images, tmp_path):
+    for use in (colorizing.fit, colorizing.evaluate, colorizing.score):
         with pytest.raises(ValueError, match=r"\(8, 8, 1\) to \(8, 8, 3\).*pairs"):
             use(images)
-    colouring.export(tmp_path / "saved")
+    colorizing.export(tmp_path / "saved")
     signatures = tf.saved_model.load(tmp_path / "saved").signatures
     assert set(signatures) == {"serving_default", "reconstruct", "encode", "decode"}
 
@@ -125,7 +125,7 @@ def test_k_sparse_keeps_k_in_training_and_k_inference_elsewhere():
 
 
 def test_l1_makes_codes_sparser(images):
-    """The same start and steps, with the penalty and without."""
+    """Compares two runs with equal weights and data, with and without the penalty."""
     activity = {}
     for weight in (0.0, 2.0):
         keras.utils.set_random_seed(0)
@@ -141,7 +141,7 @@ def test_l1_makes_codes_sparser(images):
 
 
 def test_methods_of_the_jacobian_agree(images):
-    """Closed form and exact to rounding; projection onto one unit has no variance."""
+    """Equal up to rounding; a projection onto a single unit has no variance."""
     logs = {}
     for method in ("auto", "closed_form", "exact", "projection"):
         keras.utils.set_random_seed(0)
@@ -160,7 +160,7 @@ N, D = 5, 2
 
 
 class LinearGaussian:
-    """x̂ = W z + b with the posterior N(A x + a, diag σ²), apart from the true one."""
+    """x̂ = W z + b with posterior N(A x + a, diag σ²), which is not the true one."""
 
     def __init__(self, importance_samples=1, scale=1.0, beta=1.0, w=None, prior=None):
         keras.utils.set_random_seed(0)
@@ -225,7 +225,7 @@ class LinearGaussian:
         )
 
 
-CONSTANT = 0.5 * N * np.log(2 * np.pi)  # which the Gaussian loss leaves out
+CONSTANT = 0.5 * N * np.log(2 * np.pi)  # omitted by the Gaussian loss
 
 
 def repeated(gaussian, times):
@@ -283,7 +283,7 @@ def test_bounds_rise_from_the_elbo_to_the_likelihood():
 
 
 def test_a_narrow_posterior_keeps_its_density():
-    """At σ = 1e-20, z is μ in float32: only the noise tells how likely a draw was."""
+    """At σ = 1e-20, z equals μ in float32: the density must come from the noise."""
     gaussian = LinearGaussian(importance_samples=3, scale=1e-20)
     x = repeated(gaussian, 2000)
     values = gaussian.model.log_likelihood(x, samples=1, batch_size=len(x)).numpy()
@@ -321,7 +321,7 @@ def test_the_importance_weighted_bound_of_a_code_with_axes():
 
 
 def trained_prior(d, couplings=3):
-    """A RealNVP as training leaves it: far from N(0, I), by random weights."""
+    """A RealNVP with random weights, far from N(0, I)."""
     prior = layers.RealNVP(couplings, units=8)
     prior.build((None, d))
     for seed, weight in enumerate(prior.weights):
@@ -384,7 +384,7 @@ def test_log_likelihood_under_a_learned_prior():
 
 
 def test_the_bounds_of_a_learned_prior():
-    """ELBO, score and the bound of 4 draws, of equal draws of z, by SciPy."""
+    """ELBO, score and the bound of 4 draws, by SciPy with equal draws of z."""
     for k in (1, 4):
         gaussian, x, _ = with_gaussian_prior(k)
         x = np.repeat(x, 2000, axis=0)
@@ -410,7 +410,7 @@ def test_the_bounds_of_a_learned_prior():
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_gradient_of_a_learned_prior(k):
-    """Against central differences of the loss, of equal draws."""
+    """Compared with central differences of the loss, with equal draws."""
     gaussian = LinearGaussian(k, scale=1.3, beta=0.7, prior=trained_prior(D))
     model, prior = gaussian.model, gaussian.model.prior
     start = [weight.numpy() for weight in prior.weights]
@@ -445,7 +445,7 @@ def test_samples_come_from_the_learned_prior():
 
 
 def test_a_prior_learns_the_aggregate_posterior():
-    """With encoder and decoder frozen the prior alone can lower the KL."""
+    """With encoder and decoder frozen, only the prior can lower the KL."""
     prior = layers.RealNVP(couplings=2, units=8)
     gaussian = LinearGaussian(prior=prior)
     model, x = gaussian.model, repeated(gaussian, 50)
@@ -511,7 +511,7 @@ def test_the_importance_weighted_gradient():
 
 
 def head_gradients(gaussian, x, batch_size):
-    """What a step of SGD at rate 1 takes from the biases of μ and log σ²."""
+    """Gradients of the biases of μ and log σ², from a step of SGD at rate 1."""
     model = gaussian.model
     model.compile(keras.optimizers.SGD(1.0))
 
@@ -590,7 +590,7 @@ def test_samples_repeat_with_their_seed(variational):
 
 
 def test_samples_are_decoded_draws_of_the_prior():
-    """p(x̂) = N(b, W Wᵀ) here; means and variances of 20,000, within five errors."""
+    """p(x̂) = N(b, W Wᵀ): means and variances of 20,000, within five standard errors."""
     gaussian = LinearGaussian()
     draws, n = gaussian.model.sample(20_000, seed=0).numpy(), 20_000
     variance = (gaussian.w**2).sum(axis=0)
