@@ -6,7 +6,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import cli
-from ae_zoo._checks import to_array
+from ae_zoo._checks import check_count
 from ae_zoo.cli import command_line, info
 from ae_zoo.zoo import cards, tables
 
@@ -71,9 +71,9 @@ def test_errors_are_one_line_without_a_traceback(capsys):
 
 
 def test_type_errors_of_the_package_are_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(info, "run", lambda options: to_array([[1], [1, 2]], "x"))
+    monkeypatch.setattr(info, "run", lambda options: check_count("n", 2.5))
     assert cli.main(["info", NAME]) == 1
-    assert capsys.readouterr().err.startswith("ae-zoo: `x` must be an array")
+    assert capsys.readouterr().err.startswith("ae-zoo: `n` must be an integer")
 
 
 @pytest.mark.parametrize("bug", [lambda options: len(3), lambda: None])
