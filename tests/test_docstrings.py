@@ -64,6 +64,16 @@ def test_guide(tmp_path, monkeypatch):
     exec("\n".join(blocks), {})
 
 
+@pytest.mark.slow
+def test_readme(names, tmp_path):
+    """Every Python block of the README runs, given its images and series."""
+    given = {"noisy": names["noisy"], "images": names["x"], "keras": keras}
+    given["series"] = np.zeros((8, 140), "float32")
+    exec("\n".join(python_blocks("README.md")), given)
+    assert (tmp_path / "denoiser" / "saved_model.pb").is_file()
+    assert (tmp_path / "personal.tflite").is_file()
+
+
 def test_the_variant_of_the_readme():
     """Zero for uncorrelated units of variance 1, for any batch size."""
     (block,) = [block for block in python_blocks("README.md") if "class " in block]
