@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import tensorflow as tf
 
 import ae_zoo
 from ae_zoo import corruptions, layers, models, networks
+from ae_zoo.training.recipe import Recipe, load_recipe
 
 SHAPE = (8, 8, 1)
 # float32 sums over 64 pixels and 16 samples in a different order: a few rounding
@@ -233,6 +236,17 @@ def through_file(model: keras.Model, folder: Path) -> keras.Model:
 def assert_same_weights(a: keras.Model, b: keras.Model) -> None:
     for mine, theirs in zip(a.get_weights(), b.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, **SAME)
+
+
+def digits_recipe(**changes: Any) -> Recipe:
+    """The recipe of `undercomplete_digits`, which trains in seconds, with changes."""
+    return dataclasses.replace(load_recipe("undercomplete_digits")[1], **changes)
+
+
+def training_log(output_dir: Path) -> list[dict[str, str]]:
+    """The rows of the table that a training run writes."""
+    with open(output_dir / "training.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

@@ -1,12 +1,12 @@
 """One-class evaluation: a model for each class, and what they reach together."""
 
-import dataclasses
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import sklearn.metrics
+from builders import digits_recipe
 from sklearn.decomposition import PCA
 
 import ae_zoo
@@ -20,10 +20,6 @@ LATENT_DIM = 8
 MNIST = Path(__file__).parents[1] / "benchmarks" / "one_class_mnist.py"
 
 
-def recipe(**changes):
-    return dataclasses.replace(load_recipe(NAME)[1], **changes)
-
-
 def roc_auc(scores, labels, normal):
     return sklearn.metrics.roc_auc_score(labels != normal, scores)
 
@@ -33,7 +29,11 @@ def test_each_class_is_told_from_all_others(tmp_path):
         normal=(0,), first="ROC-AUC", published=0.9, source="a paper"
     )
     report = one_class(
-        recipe(metrics=(protocol,)), [3, 1], epochs=5, output_dir=tmp_path, verbose=0
+        digits_recipe(metrics=(protocol,)),
+        [3, 1],
+        epochs=5,
+        output_dir=tmp_path,
+        verbose=0,
     )
     assert list(report.classes) == [3, 1]
     x, labels = data.arrays("digits", "test", labels=True)
@@ -58,7 +58,7 @@ def test_each_class_is_told_from_all_others(tmp_path):
 
 def test_a_class_is_learned_from_fresh_weights(tmp_path):
     """Weights of the zoo have seen the other classes."""
-    still = recipe(
+    still = digits_recipe(
         initial_weights=NAME, optimizer=lambda steps: keras.optimizers.SGD(0.0)
     )
     one_class(still, [0], epochs=1, output_dir=tmp_path, verbose=0)
@@ -136,7 +136,7 @@ def test_classes_there_are_not(classes, tmp_path):
 
 
 def test_a_recipe_of_pairs_is_refused(tmp_path):
-    pairs = recipe(pair=lambda x: (x, x))
+    pairs = digits_recipe(pair=lambda x: (x, x))
     with pytest.raises(ValueError, match="`pair`"):
         one_class(pairs, output_dir=tmp_path, verbose=0)
 

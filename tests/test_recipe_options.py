@@ -6,18 +6,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import digits_recipe
 
 import ae_zoo
 from ae_zoo.training.model import build_and_compile
 from ae_zoo.training.plan import make_plan, resolve
-from ae_zoo.training.recipe import load_recipe
 from ae_zoo.training.splits import load_training
 
 STEPS = 4
-
-
-def recipe(**changes):
-    return dataclasses.replace(load_recipe("undercomplete_digits")[1], **changes)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +49,7 @@ def assert_equal_weights(received, expected, rtol=1e-4):
 
 @pytest.mark.parametrize("parts", [2, 4])
 def test_accumulated_gradients_are_those_of_the_batch(parts, digits):
-    whole = recipe(batch_size=64, optimizer=sgd)
+    whole = digits_recipe(batch_size=64, optimizer=sgd)
     in_parts = dataclasses.replace(whole, gradient_accumulation_steps=parts)
     expected, losses = trained(whole, digits)
     received, losses_in_parts = trained(in_parts, digits)
@@ -62,13 +58,13 @@ def test_accumulated_gradients_are_those_of_the_batch(parts, digits):
 
 
 def test_accumulation_across_replicas_is_refused(two_replicas):
-    in_parts = recipe(gradient_accumulation_steps=2)
+    in_parts = digits_recipe(gradient_accumulation_steps=2)
     with two_replicas.scope(), pytest.raises(ValueError, match="one replica only"):
         compiled(in_parts)
 
 
 def test_the_model_sees_parts_of_a_batch():
-    in_parts = recipe(batch_size=64, gradient_accumulation_steps=4)
+    in_parts = digits_recipe(batch_size=64, gradient_accumulation_steps=4)
     job = resolve(in_parts, tf.distribute.get_strategy())
     training = load_training(job, make_plan(job), skip=0)
     assert next(iter(training)).shape[0] == 16
@@ -81,7 +77,7 @@ def test_a_schedule_counts_optimizer_steps(digits):
         rates = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.01, 0.0])
         return keras.optimizers.SGD(rates)
 
-    whole = recipe(batch_size=64, optimizer=scheduled)
+    whole = digits_recipe(batch_size=64, optimizer=scheduled)
     in_parts = dataclasses.replace(whole, gradient_accumulation_steps=4)
     still = dataclasses.replace(whole, optimizer=lambda _: keras.optimizers.SGD(0.0))
     expected, _ = trained(whole, digits)
@@ -105,7 +101,7 @@ def test_clipping_bounds_the_step(digits):
     changes = {}
     for norm in (None, 0.5):
         keras.utils.set_random_seed(0)
-        model = compiled(recipe(optimizer=plain, global_clipnorm=norm))
+        model = compiled(digits_recipe(optimizer=plain, global_clipnorm=norm))
         before = model.get_weights()
         model.train_on_batch(digits)
         moved = [a - b for a, b in zip(model.get_weights(), before, strict=True)]
@@ -126,7 +122,7 @@ def test_replicas_judge_the_gradients_of_the_whole_batch(changes, digits, two_re
     """By their norm and by whether they are finite; Keras does by those of each."""
     digits = digits.copy()
     digits.reshape(STEPS, 2, 32, -1)[:, 0] = 0  # the shares differ
-    options = recipe(batch_size=64, optimizer=sgd, **changes)
+    options = digits_recipe(batch_size=64, optimizer=sgd, **changes)
     expected, _ = trained(options, digits)
     with two_replicas.scope():
         received, _ = trained(options, digits)
@@ -140,9 +136,12 @@ def test_replicas_send_gradients_in_half_the_bytes(digits, two_replicas):
     for dtype in ("float32", "bfloat16"):
         with two_replicas.scope():
             weights[dtype], _ = trained(
-                recipe(batch_size=64, optimizer=sgd, gradient_dtype=dtype), digits
+                digits_recipe(batch_size=64, optimizer=sgd, gradient_dtype=dtype),
+                digits,
             )
-    start, _ = trained(recipe(batch_size=64, optimizer=lambda _: sgd(0)), digits, 1)
+    start, _ = trained(
+        digits_recipe(batch_size=64, optimizer=lambda _: sgd(0)), digits, 1
+    )
     exact, rounded = weights.values()
     for a, b in zip(exact, rounded, strict=True):
         assert a.dtype == b.dtype == "float32"
@@ -156,13 +155,13 @@ def test_replicas_send_gradients_in_half_the_bytes(digits, two_replicas):
 
 def test_unknown_gradient_dtype():
     with pytest.raises(ValueError, match="Did you mean 'bfloat16'"):
-        compiled(recipe(gradient_dtype="float16"))
+        compiled(digits_recipe(gradient_dtype="float16"))
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_has_the_same_objective(policy, digits):
-    _, expected = trained(recipe(batch_size=64), digits, epochs=10)
-    mixed = recipe(batch_size=64, dtype_policy=policy)
+    _, expected = trained(digits_recipe(batch_size=64), digits, epochs=10)
+    mixed = digits_recipe(batch_size=64, dtype_policy=policy)
     weights, losses = trained(mixed, digits, epochs=10)
     assert all(weight.dtype == np.float32 for weight in weights)
     # bfloat16 has 8 significant bits: a relative 2⁻⁹ in every activation.
@@ -172,7 +171,7 @@ def test_mixed_precision_has_the_same_objective(policy, digits):
 
 
 def test_float16_scales_the_loss():
-    mixed = recipe(dtype_policy="mixed_float16")
+    mixed = digits_recipe(dtype_policy="mixed_float16")
     model = compiled(mixed)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     dense = [x for x in model.encoder.layers if isinstance(x, keras.layers.Dense)]
@@ -181,9 +180,9 @@ def test_float16_scales_the_loss():
 
 @pytest.mark.parametrize("option", [{"steps_per_execution": 4}, {"jit_compile": True}])
 def test_compiled_steps_are_the_same_steps(option, digits):
-    expected, _ = trained(recipe(batch_size=64, steps_per_execution=1), digits)
+    expected, _ = trained(digits_recipe(batch_size=64, steps_per_execution=1), digits)
     plain = {"batch_size": 64, "steps_per_execution": 1}
-    received, _ = trained(recipe(**plain | option), digits)
+    received, _ = trained(digits_recipe(**plain | option), digits)
     # XLA fuses operations and rounds once where TensorFlow rounds twice; Adam divides
     # by the root of small gradients, which magnifies it.
     assert_equal_weights(received, expected, rtol=2e-3)
@@ -191,4 +190,4 @@ def test_compiled_steps_are_the_same_steps(option, digits):
 
 def test_a_batch_of_uneven_parts():
     with pytest.raises(ValueError, match="multiple of gradient_accumulation_steps, 3"):
-        recipe(batch_size=64, gradient_accumulation_steps=3)
+        digits_recipe(batch_size=64, gradient_accumulation_steps=3)

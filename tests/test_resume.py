@@ -1,6 +1,5 @@
 """Runs that are killed, told to stop, or find the disk full, and go on."""
 
-import csv
 import os
 import random
 import resource
@@ -14,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from builders import training_log
 from workers import cluster_of, outputs, processes
 
 import ae_zoo
@@ -40,11 +40,6 @@ def run(folder, *arguments):
     return process.returncode, errors
 
 
-def rows(folder):
-    with open(folder / "training.csv", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
@@ -58,7 +53,7 @@ def assert_same_run(folder, expected):
     models = [ae_zoo.load(path / "model") for path in (folder, expected)]
     for ours, theirs in zip(*(m.get_weights() for m in models), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert rows(folder) == rows(expected)
+    assert training_log(folder) == training_log(expected)
     cards = [model.card for model in models]
     assert cards[0]["training"]["epochs"] == cards[1]["training"]["epochs"]
     assert cards[0]["metrics"] == cards[1]["metrics"]
@@ -159,8 +154,8 @@ def test_workers_go_on_when_one_or_the_chief_was_killed(tmp_path):
     models = [ae_zoo.load(folder / "model") for folder in (broken, straight)]
     for ours, theirs in zip(*(m.get_weights() for m in models), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
-    assert [row["epoch"] for row in rows(broken)] == [
-        row["epoch"] for row in rows(straight)
+    assert [row["epoch"] for row in training_log(broken)] == [
+        row["epoch"] for row in training_log(straight)
     ]
 
 

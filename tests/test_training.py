@@ -1,11 +1,9 @@
 """Recipes and training: from a file to a model folder."""
 
-import csv
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
+from builders import digits_recipe, training_log
 
 import ae_zoo
 from ae_zoo import data, evaluation
@@ -14,15 +12,6 @@ from ae_zoo.training.model import check_same_network
 from ae_zoo.training.recipe import list_recipes, load_recipe
 
 NAME = "undercomplete_digits"
-
-
-def recipe(**changes):
-    return dataclasses.replace(load_recipe(NAME)[1], **changes)
-
-
-def rows(output_dir):
-    with open(output_dir / "training.csv", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -78,7 +67,7 @@ def test_training_writes_a_model_folder(tmp_path):
     assert card["training"]["epochs"] == 2
     error = np.square(x - again.predict(x, verbose=0)).sum(axis=(1, 2, 3)).mean()
     assert card["metrics"][0]["value"] == pytest.approx(error, rel=1e-5)
-    assert len(rows(tmp_path / "run")) == 2
+    assert len(training_log(tmp_path / "run")) == 2
     assert not (tmp_path / "run" / "checkpoints").exists()
     with pytest.raises(FileExistsError, match="--resume"):
         ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
@@ -92,7 +81,7 @@ def test_training_writes_a_model_folder(tmp_path):
 
 
 def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
-    half = recipe(epochs=1, dtype_policy="mixed_bfloat16")
+    half = digits_recipe(epochs=1, dtype_policy="mixed_bfloat16")
     trained = ae_zoo.train(half, output_dir=tmp_path / "run", verbose=0)
     kept = ae_zoo.load(tmp_path / "run" / "model")
     assert {layer.compute_dtype for layer in trained.encoder.layers} == {"bfloat16"}
@@ -109,7 +98,7 @@ def test_training_begins_with_the_weights_of_another_model(
     tmp_path, two_replicas, is_mirrored
 ):
     strategy = two_replicas if is_mirrored else "default"
-    still = recipe(
+    still = digits_recipe(
         epochs=1,
         initial_weights=NAME,
         optimizer=lambda steps: keras.optimizers.SGD(0.0),
@@ -131,14 +120,14 @@ def test_initial_weights_fit_the_network(name):
 
 
 def test_initial_weights_of_another_network_are_refused(tmp_path):
-    other = recipe(initial_weights="deep_digits")
+    other = digits_recipe(initial_weights="deep_digits")
     with pytest.raises(ValueError, match="'deep_digits', must be .* with the network"):
         ae_zoo.train(other, output_dir=tmp_path / "run", verbose=0)
 
 
 def test_training_repeats_itself(tmp_path):
     results = [
-        ae_zoo.train(recipe(epochs=1), output_dir=tmp_path / run, verbose=0)
+        ae_zoo.train(digits_recipe(epochs=1), output_dir=tmp_path / run, verbose=0)
         for run in ("first", "second")
     ]
     for a, b in zip(*(model.get_weights() for model in results), strict=True):
@@ -151,12 +140,19 @@ def test_interrupted_run_resumes(tmp_path):
             if epoch == 2:
                 raise KeyboardInterrupt
 
-    interrupted = recipe(epochs=4, callbacks=lambda run: [Interrupt()])
+    interrupted = digits_recipe(epochs=4, callbacks=lambda run: [Interrupt()])
     with pytest.raises(KeyboardInterrupt):
         ae_zoo.train(interrupted, output_dir=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run" / "model").exists()
-    ae_zoo.train(recipe(epochs=4), output_dir=tmp_path / "run", resume=True, verbose=0)
-    assert [row["epoch"] for row in rows(tmp_path / "run")] == ["0", "1", "2", "3"]
+    ae_zoo.train(
+        digits_recipe(epochs=4), output_dir=tmp_path / "run", resume=True, verbose=0
+    )
+    assert [row["epoch"] for row in training_log(tmp_path / "run")] == [
+        "0",
+        "1",
+        "2",
+        "3",
+    ]
 
 
 def test_an_unbounded_set_trains_and_resumes(tmp_path):
@@ -170,18 +166,23 @@ def test_an_unbounded_set_trains_and_resumes(tmp_path):
                 raise KeyboardInterrupt
 
     seen, options = [], {"batches": batches, "steps_per_epoch": 7, "batch_size": 50}
-    interrupted = recipe(epochs=3, callbacks=lambda run: [Interrupt()], **options)
+    interrupted = digits_recipe(
+        epochs=3, callbacks=lambda run: [Interrupt()], **options
+    )
     with pytest.raises(KeyboardInterrupt):
         ae_zoo.train(interrupted, output_dir=tmp_path / "run", verbose=0)
     model = ae_zoo.train(
-        recipe(epochs=3, **options), output_dir=tmp_path / "run", resume=True, verbose=0
+        digits_recipe(epochs=3, **options),
+        output_dir=tmp_path / "run",
+        resume=True,
+        verbose=0,
     )
     assert seen == [(3, 21, 0, (0, 1)), (3, 21, 7, (0, 1))]
     assert int(model.optimizer.iterations) == 21
     with pytest.raises(ValueError, match="number of its batches"):
-        recipe(batches=batches)
+        digits_recipe(batches=batches)
     with pytest.raises(ValueError, match="steps_per_epoch` must be an integer"):
-        recipe(steps_per_epoch=0)
+        digits_recipe(steps_per_epoch=0)
 
 
 OWN_VARIANT = """
@@ -231,7 +232,7 @@ def test_a_run_that_a_callback_stopped_is_finished(tmp_path):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    short = recipe(epochs=3, callbacks=lambda run: [StopAtOnce()])
+    short = digits_recipe(epochs=3, callbacks=lambda run: [StopAtOnce()])
     again = {"output_dir": tmp_path / "run", "resume": True, "verbose": 0}
     ae_zoo.train(short, **again)
     assert ae_zoo.train(short, **again).card["training"]["epochs"] == 1
@@ -242,14 +243,14 @@ def test_a_protocol_need_not_inherit(tmp_path):
         def __call__(self, model, splits):
             return [evaluation.Measurement("samples", len(splits.test.x))]
 
-    measured = recipe(epochs=1, metrics=(Plain(),))
+    measured = digits_recipe(epochs=1, metrics=(Plain(),))
     ae_zoo.train(measured, output_dir=tmp_path / "run", verbose=0)
     assert ae_zoo.info(tmp_path / "run" / "model")["subset"]["value"] == 200
 
 
 def test_a_headline_of_anomalies_takes_all_test_samples(tmp_path):
     """The first samples of ECG5000's test split are all normal; digits are mixed."""
-    anomalies = recipe(
+    anomalies = digits_recipe(
         epochs=1, metrics=(evaluation.AnomalyDetection(normal=(0, 1, 2)),)
     )
     ae_zoo.train(anomalies, output_dir=tmp_path / "run", verbose=0)
@@ -259,7 +260,7 @@ def test_a_headline_of_anomalies_takes_all_test_samples(tmp_path):
 
 
 def test_divergence_stops_with_a_clear_error(tmp_path):
-    diverging = recipe(
+    diverging = digits_recipe(
         optimizer=lambda steps: keras.optimizers.SGD(1e30), steps_per_execution=1
     )
     with pytest.raises(FloatingPointError, match="Lower the learning rate"):
@@ -268,19 +269,24 @@ def test_divergence_stops_with_a_clear_error(tmp_path):
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path):
-    stopping = recipe(
+    stopping = digits_recipe(
         optimizer=lambda steps: keras.optimizers.SGD(1e-12), patience=1, epochs=50
     )
     ae_zoo.train(stopping, output_dir=tmp_path / "run", verbose=0)
-    assert len(rows(tmp_path / "run")) < 50
+    assert len(training_log(tmp_path / "run")) < 50
 
 
 def test_mirrored_strategy_trains(tmp_path, two_replicas):
-    ae_zoo.train(recipe(epochs=1), two_replicas, output_dir=tmp_path / "run", verbose=0)
-    assert float(rows(tmp_path / "run")[0]["loss"]) > 0
+    ae_zoo.train(
+        digits_recipe(epochs=1), two_replicas, output_dir=tmp_path / "run", verbose=0
+    )
+    assert float(training_log(tmp_path / "run")[0]["loss"]) > 0
     with pytest.raises(ValueError, match="batch of 63 does not divide among 2"):
         ae_zoo.train(
-            recipe(batch_size=63), two_replicas, output_dir=tmp_path / "odd", verbose=0
+            digits_recipe(batch_size=63),
+            two_replicas,
+            output_dir=tmp_path / "odd",
+            verbose=0,
         )
 
 
@@ -288,7 +294,7 @@ def test_unknown_recipe_and_strategy(tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'deep_digits'"):
         ae_zoo.train("deep_digit")
     with pytest.raises(ValueError, match="Did you mean 'mirrored'"):
-        ae_zoo.train(recipe(), "miror", output_dir=tmp_path)
+        ae_zoo.train(digits_recipe(), "miror", output_dir=tmp_path)
     with pytest.raises(FileNotFoundError, match="no recipe file"):
         ae_zoo.train("nowhere.py")
 
@@ -315,9 +321,9 @@ def test_epochs_are_checked(tmp_path):
 
 def test_recipe_fields_are_checked():
     with pytest.raises(ValueError, match="`Recipe.epochs` must be an integer ≥ 1"):
-        recipe(epochs=0)
+        digits_recipe(epochs=0)
     with pytest.raises(ValueError, match="at least one protocol"):
-        recipe(metrics=())
+        digits_recipe(metrics=())
 
 
 def test_missing_data_names_the_remedy(tmp_path, monkeypatch):

@@ -1,12 +1,9 @@
 """Type checkers know the public API; `make lint` checks the whole package."""
 
-import inspect
 import pathlib
 
 import pytest
 from mypy import api
-
-import ae_zoo
 
 ROOT = pathlib.Path(__file__).parents[1]
 
