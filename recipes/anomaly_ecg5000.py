@@ -1,13 +1,14 @@
-"""Anomalous heartbeats told by a denoising autoencoder of normal ones, on ECG5000.
+"""Anomaly detection on ECG5000, by a denoising autoencoder of normal heartbeats.
 
 Source: Sakurada & Yairi 2014, "Anomaly detection using autoencoders with nonlinear
-dimensionality reduction"; published number of alibi-detect's Seq2Seq example.
+dimensionality reduction". The published number is that of the Seq2Seq example of
+alibi-detect. The width, noise and quantile were chosen on the validation split.
 Command: ae-zoo train anomaly_ecg5000
 Wall time: 4 min on 2 cores of AMD EPYC, shared with other work.
 Expected: test F1 0.971 ± 0.002 over three seeds, ROC-AUC 0.994 ± 0.002; alibi-detect
-0.964. Its threshold is the 99 % quantile of normal training scores, where PCA of two
-components has 0.934; at 97 % PCA would have 0.972, a choice that only labels can make.
-Width, noise and quantile were chosen on the validation split.
+has 0.964. The threshold is the 99 % quantile of the scores of normal training samples,
+at which PCA with two components has 0.934. At 97 %, PCA would have 0.972, but only
+labels could tell to choose that quantile.
 """
 
 from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks, optimizers
@@ -35,7 +36,7 @@ recipe = Recipe(
     build=build,
     dataset="ecg5000",
     classes=NORMAL,
-    task="Tell anomalous heartbeats from normal ones.",
+    task="Detects anomalous heartbeats, after training on normal heartbeats only.",
     epochs=200,
     batch_size=33,
     optimizer=optimizers.adam(2e-3, decay="cosine"),
@@ -45,6 +46,8 @@ recipe = Recipe(
         ),
     ),
     paper="Sakurada & Yairi 2014, MLSDA",
-    limits="Made for single heartbeats of 140 values, each z-normalised; take the "
-    "threshold from normal heartbeats of your own. Not for diagnosis.",
+    license="Apache-2.0",
+    limits="For single heartbeats of 140 values, each standardized to mean 0 and "
+    "standard deviation 1. Choose the threshold on normal heartbeats of your own. Not "
+    "for diagnosis.",
 )

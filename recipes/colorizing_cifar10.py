@@ -1,13 +1,13 @@
-"""A convolutional autoencoder that colours grey photographs, on CIFAR-10.
+"""A convolutional autoencoder that colorizes grayscale photographs, on CIFAR-10.
 
 Source: the network of Ronneberger et al. 2015, "U-Net", trained on pairs as in Zhang,
-Isola & Efros 2016, "Colorful image colorization", but by squared error: unsure of a
-colour it paints a muted one. As there, the luminance of the grey image is kept
-and only the chroma is predicted.
+Isola & Efros 2016, "Colorful image colorization". As there, the luminance of the gray
+image is kept and only the chroma is predicted. Unlike there, the loss is the squared
+error, so that uncertain colors come out muted.
 Command: ae-zoo train colorizing_cifar10
 Wall time: 19 min on 2 cores of AMD EPYC, shared with other work.
 Expected: test MAE 0.0445 and PSNR 23.00 dB (0.0445 ± 0.0003 and 23.00 ± 0.06 over three
-seeds); copying the grey image gives 0.0500 and 21.79.
+seeds); copying the gray image gives 0.0500 and 21.79.
 """
 
 import keras
@@ -38,8 +38,8 @@ def convolution(x, filters, strides=1):
 
 
 def build():
-    """The code is the image in YUV, of which the encoder sees Y and paints U and V."""
-    grey = x = keras.Input((*SIZE, 1))
+    """The code is the image in YUV: the encoder keeps Y and predicts U and V."""
+    gray = x = keras.Input((*SIZE, 1))
     scales = []
     for filters in FILTERS:
         x = convolution(convolution(x, filters, strides=2), filters)
@@ -47,9 +47,9 @@ def build():
     for finer in scales[-2::-1]:
         x = layers.Concatenate()([layers.UpSampling2D()(x), finer])
         x = convolution(x, finer.shape[-1])
-    # The eye, and JPEG, need half the resolution for chroma.
+    # Half the resolution is enough for chroma, as in JPEG.
     chroma = layers.UpSampling2D(interpolation="bilinear")(layers.Conv2D(2, 1)(x))
-    encoder = keras.Model(grey, layers.Concatenate()([grey, chroma]), name="encoder")
+    encoder = keras.Model(gray, layers.Concatenate()([gray, chroma]), name="encoder")
 
     yuv = keras.Input((*SIZE, 3))
     to_rgb = layers.Conv2D(3, 1, use_bias=False, trainable=False)
@@ -60,7 +60,7 @@ def build():
     )
 
 
-def grey_to_colour(images):
+def gray_to_color(images):
     return tf.image.rgb_to_grayscale(images), images
 
 
@@ -68,12 +68,13 @@ recipe = Recipe(
     build=build,
     dataset="cifar10",
     augment=data.random_flip(),
-    pair=grey_to_colour,
-    task="Colour grey photographs of 32×32 pixels.",
+    pair=gray_to_color,
+    task="Colorizes grayscale photographs of 32×32 pixels.",
     epochs=14,
     batch_size=128,
     optimizer=optimizers.adam(2e-3, decay="cosine"),
     metrics=(evaluation.Colorizing(),),
     paper="Ronneberger et al. 2015, MICCAI; Zhang, Isola & Efros 2016, ECCV",
-    limits="Made for small photographs of animals and vehicles; colours are muted.",
+    license="Apache-2.0",
+    limits="For small photographs of animals and vehicles. The colors are muted.",
 )

@@ -1,12 +1,12 @@
 """A convolutional autoencoder with 32 latent units on MNIST.
 
 Source: Masci et al. 2011, "Stacked convolutional auto-encoders". Half of the digits are
-turned, sheared and scaled a little. The learning rate starts low: at full rate the
-output bias, shared by all pixels, saturates the sigmoid at black in the first steps
-and never comes back.
+randomly rotated, sheared and scaled. The learning rate starts low: at the full rate,
+the output bias, which all pixels share, saturates the sigmoid at black in the first
+steps and does not recover.
 Command: ae-zoo train convolutional_mnist
 Wall time: 24 min on 2 cores of AMD EPYC.
-Expected: test squared error 2.286; undercomplete_mnist 3.179, PCA 13.19.
+Expected: test squared error 2.286; undercomplete_mnist has 3.179, PCA 13.19.
 """
 
 from ae_zoo import (
@@ -36,11 +36,12 @@ def build():
 recipe = Recipe(
     build=build,
     dataset="mnist",
-    task="Compress MNIST digits to 32 numbers with convolutions.",
+    augment=data.random_affine(share=0.5),
+    task="Compresses MNIST digits to 32 numbers with convolutions.",
     epochs=25,
     batch_size=128,
     optimizer=optimizers.adam(2e-3, decay="cosine", warmup=True),
-    augment=data.random_affine(share=0.5),
     metrics=(evaluation.SquaredError(),),
     paper="Masci et al. 2011, ICANN",
+    license="Apache-2.0",
 )

@@ -4,8 +4,8 @@ Source: Vincent et al. 2010, "Stacked denoising autoencoders", with the network 
 Ronneberger et al. 2015, "U-Net".
 Command: ae-zoo train denoising_fashion_mnist
 Wall time: 49 min on 2 cores of AMD EPYC, shared with other work.
-Expected: test PSNR 26.31, 22.03 and 18.71 dB at noise 0.1, 0.25 and 0.5; the best
-linear denoiser 24.73, 20.16 and 17.40, and non-local means below it.
+Expected: test PSNR 26.31, 22.03 and 18.71 dB at noise 0.1, 0.25 and 0.5. The best
+linear denoiser has 24.73, 20.16 and 17.40, and non-local means less than that.
 """
 
 from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks, optimizers
@@ -30,7 +30,8 @@ def build():
 recipe = Recipe(
     build=build,
     dataset="fashion_mnist",
-    task="Remove Gaussian noise of up to 0.6 from small images of clothes.",
+    task="Removes Gaussian noise with a standard deviation up to 0.6 from small images "
+    "of clothes.",
     epochs=20,
     batch_size=128,
     optimizer=optimizers.adam(2e-3, decay="cosine"),
@@ -39,5 +40,7 @@ recipe = Recipe(
         for stddev in (0.25, 0.1, 0.5)
     ),
     paper="Vincent et al. 2010, JMLR 11",
-    limits="Made for grey clothes on black, 28×28, with noise clipped to [0, 1].",
+    license="Apache-2.0",
+    limits="For gray clothes on black, 28×28 pixels, with the noisy image clipped to "
+    "[0, 1].",
 )

@@ -1,14 +1,14 @@
 """A convolutional denoiser for MNIST, one model for all levels of Gaussian noise.
 
 Source: Vincent et al. 2010, "Stacked denoising autoencoders", with the network of
-Ronneberger et al. 2015, "U-Net"; protocol and published number of keras.io,
-"Convolutional autoencoder for image denoising".
+Ronneberger et al. 2015, "U-Net". The protocol and the published number are those of
+keras.io, "Convolutional autoencoder for image denoising".
 Command: ae-zoo train denoising_mnist
 Wall time: 38 min on 1 core of Intel Xeon (with AMX, which multiplies bfloat16).
 Expected: test binary cross-entropy per pixel 0.0787 at noise 0.4 (keras.io: 0.0839);
-PSNR 21.01 dB at noise 0.5 (the best linear denoiser: 17.62), and above the linear
-denoiser made for that noise at every noise from 0.1 (30.25 dB, 27.44) to 1 (16.38 dB,
-14.54).
+PSNR 21.01 dB at noise 0.5 (best linear denoiser: 17.62). At every noise from 0.1
+(30.25 dB, 27.44) to 1 (16.38 dB, 14.54), the PSNR is above that of the linear denoiser
+fitted to that noise.
 """
 
 from ae_zoo import DenoisingAutoencoder, Recipe, evaluation, networks, optimizers
@@ -28,7 +28,7 @@ def build():
 recipe = Recipe(
     build=build,
     dataset="mnist",
-    task="Remove Gaussian noise of any strength from images of handwritten digits.",
+    task="Removes Gaussian noise of any strength from images of handwritten digits.",
     epochs=48,
     batch_size=128,
     optimizer=optimizers.adam(2e-3, decay="cosine", warmup=True),
@@ -41,5 +41,7 @@ recipe = Recipe(
         evaluation.NoiseLevels(stddevs=(0.1, 0.2, 0.25, 0.3, 0.75, 1.0)),
     ),
     paper="Vincent et al. 2010, JMLR 11",
-    limits="Made for white digits on black, 28×28, with noise clipped to [0, 1].",
+    license="Apache-2.0",
+    limits="For white digits on black, 28×28 pixels, with the noisy image clipped to "
+    "[0, 1].",
 )

@@ -1,9 +1,9 @@
-"""A non-linear undercomplete autoencoder with 32 latent units on MNIST.
+"""A nonlinear undercomplete autoencoder with 32 latent units on MNIST.
 
 Source: Bengio, Courville & Vincent 2013, "Representation learning", section 7.
 Command: ae-zoo train undercomplete_mnist
 Wall time: 10 min on 2 cores of AMD EPYC.
-Expected: test squared error 3.179; PCA with as many components: 13.19.
+Expected: test squared error 3.179; PCA with as many components has 13.19.
 """
 
 from ae_zoo import Recipe, UndercompleteAutoencoder, evaluation, networks, optimizers
@@ -21,10 +21,11 @@ def build():
 recipe = Recipe(
     build=build,
     dataset="mnist",
-    task="Compress MNIST digits to 32 numbers and back.",
+    task="Compresses MNIST digits to 32 numbers.",
     epochs=60,
     batch_size=256,
     optimizer=optimizers.adam(1e-3, decay="cosine", weight_decay=1e-3),
     metrics=(evaluation.SquaredError(),),
     paper="Bengio, Courville & Vincent 2013, IEEE TPAMI 35(8)",
+    license="Apache-2.0",
 )

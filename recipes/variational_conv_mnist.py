@@ -1,14 +1,15 @@
 """A convolutional variational autoencoder with a learned prior, on MNIST.
 
-Source: Kingma & Welling 2014, "Auto-encoding variational Bayes"; published number of
-Norouzi et al. 2020, "Exemplar VAE", whose ConvHVAE has two levels of latent variables
-and the prior N(0, I); with a VampPrior it has 79.67. Here there is one level, of 40
-units, whose prior is a RealNVP (Dinh et al. 2017). The bound is the importance-weighted
-one (Burda et al. 2016), of one sample at first and of six at the end.
+Source: Kingma & Welling 2014, "Auto-encoding variational Bayes". The published number
+is that of the ConvHVAE in Norouzi et al. 2020, "Exemplar VAE", which has two levels of
+latent variables and the prior N(0, I); with a VampPrior it has 79.67. This model has
+one level of 40 units with a RealNVP (Dinh et al. 2017) as the prior. It is trained on
+the importance-weighted bound (Burda et al. 2016), with one sample at first and six at
+the end.
 Command: ae-zoo train variational_conv_mnist
 Wall time: 77 min on 2 cores of AMD EPYC, shared with other work.
-Expected: test NLL 80.38 nats with 1000 importance samples, which is above that of the
-usual 5000, and negative ELBO 83.49; the paper 80.52.
+Expected: test NLL 80.38 nats with 1000 importance samples, which overestimates more
+than the usual 5000, and negative ELBO 83.49; the paper has 80.52.
 """
 
 from ae_zoo import (
@@ -43,7 +44,8 @@ recipe = Recipe(
     build=build,
     dataset="mnist",
     binarize="dynamic",
-    task="Generate handwritten digits, and tell closely how likely an image is.",
+    task="Generates handwritten digits and estimates the likelihood of an image "
+    "closely.",
     epochs=EPOCHS,
     batch_size=250,
     optimizer=optimizers.muon(
@@ -56,8 +58,10 @@ recipe = Recipe(
         ),
     ),
     paper="Kingma & Welling 2014, ICLR",
-    limits="The prior is learned, where the published network has N(0, I) and a second "
-    "level. Trained by an importance-weighted bound of one draw at first and of six at "
-    "the end, which `fit` goes on with. The likelihood is one of binarized images: "
-    "draw each pixel from Bernoulli(x) first.",
+    license="Apache-2.0",
+    limits="The prior is learned; the published network has the prior N(0, I) and a "
+    "second level of latent variables. The model was trained on an "
+    "importance-weighted bound with one sample at first and six at the end; `fit` "
+    "continues with six. The likelihood is that of binarized images: draw each pixel "
+    "from Bernoulli(x) first.",
 )

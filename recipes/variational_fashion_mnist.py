@@ -1,15 +1,15 @@
-"""A variational autoencoder of dynamically binarized Fashion-MNIST, 40 latent units.
+"""A variational autoencoder with 40 latent units on binarized Fashion-MNIST.
 
-Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", trained by the
-importance-weighted bound of Burda et al. 2016 with k = 10; two hidden layers, of 500
-units where Tomczak & Welling 2018, "VAE with a VampPrior", have 300 gated ones.
-Published number: Norouzi et al. 2020, "Exemplar VAE", their plain VAE.
-The two kernels next to the pixels, for which a step of Muon costs most, are left to
-Adam.
+Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", trained on the
+importance-weighted bound of Burda et al. 2016 with k = 10. The two hidden layers have
+500 units; those of Tomczak & Welling 2018, "VAE with a VampPrior", have 300 gated
+units. The published number is that of the plain VAE in Norouzi et al. 2020, "Exemplar
+VAE". The two kernels next to the pixels are left to Adam, because there a step of Muon
+costs most.
 Command: ae-zoo train variational_fashion_mnist
 Wall time: 112 min on 1 core of AMD EPYC, shared with other work.
 Expected: test NLL 228.38 nats with 5000 importance samples, negative ELBO 236.29, 18
-active units; the paper 228.70.
+active units; the paper has 228.70.
 """
 
 from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks, optimizers
@@ -28,7 +28,7 @@ recipe = Recipe(
     build=build,
     dataset="fashion_mnist",
     binarize="dynamic",
-    task="Generate small images of clothes, and tell how likely an image is.",
+    task="Generates small images of clothes and estimates the likelihood of an image.",
     epochs=130,
     batch_size=250,
     optimizer=optimizers.muon(
@@ -42,7 +42,8 @@ recipe = Recipe(
         evaluation.Likelihood(published=228.7, source="Norouzi et al. 2020, VAE"),
     ),
     paper="Kingma & Welling 2014, ICLR; Burda et al. 2016, ICLR",
-    limits="Trained by the importance-weighted bound of 10 draws, where the published "
-    "number is of a model trained by the ELBO; `fit` decodes each image 10 times. The "
-    "likelihood is one of binarized images: draw each pixel from Bernoulli(x) first.",
+    license="Apache-2.0",
+    limits="The model was trained on the importance-weighted bound with 10 samples, "
+    "the published one on the ELBO; `fit` decodes each image 10 times. The likelihood "
+    "is that of binarized images: draw each pixel from Bernoulli(x) first.",
 )

@@ -1,12 +1,13 @@
-"""A variational autoencoder of one face's expressions, 20 latent units, on Frey faces.
+"""A variational autoencoder of the expressions of one face, with 20 latent units.
 
-Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5. Beside the
-hidden layer a linear map runs from image to code and back, so that it starts from what
-PCA can do; β = 0.002 is about the variance of a pixel about its reconstruction.
+Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5. In addition
+to the hidden layer, a linear map leads from image to code and back, so that training
+starts from what PCA can do. β = 0.002 is about the variance of a pixel around its
+reconstruction.
 Command: ae-zoo train variational_frey_faces
-Wall time: 8 min on 2 cores of AMD EPYC, at low priority beside other work.
-Expected: squared error of the last frames, unseen, 2.362 (2.38 ± 0.02 over three
-seeds); PCA of 20 components 2.570.
+Wall time: 8 min on 2 cores of AMD EPYC, at low priority and shared with other work.
+Expected: squared error on the last frames, unseen in training, 2.362 (2.38 ± 0.02 over
+three seeds); PCA with 20 components has 2.570.
 """
 
 import keras
@@ -42,7 +43,7 @@ def build():
 
 
 def augment(images, seed):
-    """Another light: brighter or darker, of more or less contrast."""
+    """Changes brightness and contrast at random."""
     gain, offset = tf.unstack(
         tf.random.stateless_normal((2, tf.shape(images)[0], 1, 1, 1), seed)
     )
@@ -61,7 +62,7 @@ recipe = Recipe(
     build=build,
     dataset="frey_faces",
     augment=augment,
-    task="Compress and generate the expressions of one face, by 20 numbers.",
+    task="Compresses the expressions of one face to 20 numbers and generates new ones.",
     epochs=200,
     batch_size=100,
     optimizer=optimizer,
@@ -71,6 +72,8 @@ recipe = Recipe(
         evaluation.FrechetDistance(components=20),
     ),
     paper="Kingma & Welling 2014, ICLR",
-    limits="Knows the face of one person, filmed once. Interpolate between codes of "
-    "real frames: β is so small that samples of the prior stray from faces.",
+    license="Apache-2.0",
+    limits="Knows only the face of one person, filmed once. Interpolate between codes "
+    "of real frames: β is so small that samples from the prior often do not look like "
+    "faces.",
 )

@@ -1,12 +1,12 @@
-"""The expressions of one face on a plane: two latent units, on Frey faces.
+"""A variational autoencoder of the expressions of one face, with two latent units.
 
 Source: Kingma & Welling 2014, "Auto-encoding variational Bayes", section 5, appendix C
-and figure 4. With the paper's tanh the whole plane decodes to faces; in that of a
-network of GELU units there are holes. β = 0.03 is a few times the variance of a pixel
-about its reconstruction.
+and figure 4. With the paper's tanh, the whole plane decodes to faces; with GELU units
+it has holes. β = 0.03 is a few times the variance of a pixel around its reconstruction.
 Command: ae-zoo train variational_frey_faces_2d
 Wall time: 3 min on 2 cores of AMD EPYC, shared with other work.
-Expected: squared error of the last frames, unseen, 5.191; PCA of 2 components 6.133.
+Expected: squared error on the last frames, unseen in training, 5.191; PCA with 2
+components has 6.133.
 """
 
 from ae_zoo import Recipe, VariationalAutoencoder, evaluation, networks, optimizers
@@ -26,16 +26,18 @@ def build():
 recipe = Recipe(
     build=build,
     dataset="frey_faces",
-    task="Lay out the expressions of one face on a plane, and draw any of them.",
+    task="Maps the expressions of one face to a plane and generates the face at any "
+    "point.",
     epochs=600,
     batch_size=100,
     optimizer=optimizers.adam(1e-3, decay="cosine"),
+    jit_compile=True,
     metrics=(
         evaluation.SquaredError(),
         evaluation.ImageQuality(),
         evaluation.FrechetDistance(components=20),
     ),
     paper="Kingma & Welling 2014, ICLR",
-    limits="Knows the face of one person, filmed once.",
-    jit_compile=True,
+    license="Apache-2.0",
+    limits="Knows only the face of one person, filmed once.",
 )

@@ -8,6 +8,7 @@ from builders import digits_recipe, training_log
 import ae_zoo
 from ae_zoo import data, evaluation
 from ae_zoo.cli import main
+from ae_zoo.training.context import RunContext
 from ae_zoo.training.model import check_same_network
 from ae_zoo.training.recipe import list_recipes, load_recipe
 
@@ -320,10 +321,59 @@ def test_epochs_are_checked(tmp_path):
 
 
 def test_recipe_fields_are_checked():
+    checked = digits_recipe(epochs=np.int64(3), seed=np.int32(5))
+    assert [type(checked.epochs), type(checked.seed)] == [int, int]
+    for field in ("epochs", "batch_size", "seed", "steps_per_epoch", "patience"):
+        with pytest.raises(TypeError, match=f"`Recipe.{field}` must be .*True"):
+            digits_recipe(**{field: True})
+    with pytest.raises(ValueError, match="`Recipe.patience` must be an integer ≥ 0"):
+        digits_recipe(patience=-1)
     with pytest.raises(ValueError, match="`Recipe.epochs` must be an integer ≥ 1"):
         digits_recipe(epochs=0)
     with pytest.raises(ValueError, match="at least one protocol"):
         digits_recipe(metrics=())
+
+
+class Stripes(data.Source):
+    """A data set of one's own: images of stripes."""
+
+    fingerprint = {}
+
+    def stored(self, split):
+        phases = np.arange(self.counts[split], dtype="float32")
+        waves = np.sin(phases[:, None] + np.arange(64))
+        return (0.5 + 0.5 * waves).reshape(-1, *self.shape), np.zeros(len(waves), int)
+
+
+def stripes(train):
+    counts = {"train": train, "validation": 16, "test": 16}
+    return Stripes(name="stripes", shape=(8, 8, 1), counts=counts)
+
+
+def test_callbacks_are_told_about_the_run(tmp_path):
+    seen = []
+
+    def callbacks(run):
+        seen.append(run)
+        return []
+
+    told = digits_recipe(callbacks=callbacks, batch_size=100, seed=3)
+    options = {"epochs": 2, "data_dir": tmp_path, "verbose": 0}
+    ae_zoo.train(told, output_dir=tmp_path / "run", **options)
+    (run,) = seen
+    assert (run.source.name, run.data_dir) == ("digits", tmp_path)
+    assert (run.seed, run.epochs, run.steps) == (3, 2, 2 * 13)
+
+
+def test_sparse_mnist_reads_the_data_of_its_run(monkeypatch):
+    """Not those of the default folder, whatever `data_dir` says."""
+    monkeypatch.setattr(
+        ae_zoo.callbacks, "ReviveUnits", lambda samples, epochs: samples
+    )
+    source = stripes(train=5100)
+    run = RunContext(source=source, data_dir=None, seed=0, epochs=20, steps=100)
+    _, samples = load_recipe("sparse_mnist")[1].callbacks(run)
+    np.testing.assert_array_equal(samples(), source.arrays("train")[:5000])
 
 
 def test_missing_data_names_the_remedy(tmp_path, monkeypatch):

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ae_zoo.data import Source
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """Facts of a run, handed to `Recipe.callbacks` and `Recipe.batches`.
+    """Facts about a run, passed to `Recipe.callbacks` and `Recipe.batches`.
 
     Attributes:
-        dataset: Name of the run's data set.
-        data_dir: Folder of prepared data, as passed to `ae_zoo.train`. Pass it on to
-            `ae_zoo.data.load` or `arrays`.
+        source: The data that the run trains on. Read them with `source.arrays(split)`
+            or `source.load(split)`.
+        data_dir: Folder of prepared data, as passed to `ae_zoo.train`.
         seed: Seed of the run.
-        epochs: Number of epochs the run lasts at most.
-        steps: Number of optimizer steps the run lasts at most, as passed to
+        epochs: Number of epochs, unless a callback stops earlier.
+        steps: Number of optimizer steps in these epochs, as passed to
             `Recipe.optimizer`.
 
     Example:
 
     >>> def training_callbacks(run):
-    ...     return [ae_zoo.callbacks.Anneal("beta", start=0.0, epochs=run.epochs // 2)]
+    ...     return [ae_zoo.callbacks.Anneal("k", start=100, epochs=run.epochs // 2)]
     """
 
-    dataset: str
+    source: Source
     data_dir: str | os.PathLike[str] | None
     seed: int
     epochs: int

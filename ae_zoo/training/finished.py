@@ -59,7 +59,7 @@ def _settings(job: Job) -> dict[str, Any]:
         "seed": recipe.seed,
         "epochs": recipe.epochs,
         "classes": list(recipe.classes or []) or None,
-        "dataset": recipe.dataset,
+        "dataset": job.source.name,
     }
 
 

@@ -18,6 +18,8 @@ from ae_zoo.training.recipe import Recipe, load_recipe
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from ae_zoo.data import Source
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
@@ -29,7 +31,8 @@ class Job:
         recipe: The recipe, with the epochs and the seed of this call.
         own_classes: Classes that its models may contain in addition to the zoo's.
         strategy: The `tf.distribute.Strategy`.
-        data_dir: Folder of prepared data, as in `ae_zoo.data.load`.
+        source: The data that it trains on.
+        data_dir: Folder of prepared data, as passed to `train`.
         output_dir: Folder of the run.
         verbose: As in `keras.Model.fit`.
     """
@@ -39,6 +42,7 @@ class Job:
     recipe: Recipe
     own_classes: dict[str, type]
     strategy: tf.distribute.Strategy
+    source: Source
     data_dir: str | os.PathLike[str] | None
     output_dir: pathlib.Path
     verbose: int | str
@@ -86,6 +90,7 @@ def resolve(
         ),
         own_classes=own_classes(recipe),
         strategy=strategy,
+        source=data.source(chosen.dataset, data_dir),
         data_dir=data_dir,
         output_dir=pathlib.Path(output_dir or pathlib.Path("runs") / run),
         verbose=verbose,
@@ -141,7 +146,7 @@ def make_plan(job: Job) -> Plan:
 def make_context(job: Job, plan: Plan) -> RunContext:
     """Returns what the functions of the recipe are told about the run."""
     return RunContext(
-        dataset=job.recipe.dataset,
+        source=job.source,
         data_dir=job.data_dir,
         seed=job.recipe.seed,
         epochs=job.recipe.epochs,
@@ -158,17 +163,11 @@ def _command(
 
 
 def _count_batches(job: Job, split: str, batch_size: int) -> int:
-    recipe = job.recipe
-    if recipe.classes is None:
-        return math.ceil(data.info(recipe.dataset).counts[split] / batch_size)
-    chosen = data.load(
-        recipe.dataset,
-        split,
-        batch_size=batch_size,
-        classes=recipe.classes,
-        data_dir=job.data_dir,
-    )
-    return int(chosen.cardinality())
+    classes = job.recipe.classes
+    if classes is None:
+        return math.ceil(job.source.counts[split] / batch_size)
+    batches = job.source.load(split, batch_size=batch_size, classes=classes)
+    return int(batches.cardinality())
 
 
 def _divisor(steps: int, limit: int) -> int:

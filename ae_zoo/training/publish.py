@@ -7,7 +7,6 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from ae_zoo import evaluation, plots, zoo
-from ae_zoo.evaluation._source import source
 from ae_zoo.zoo import cards
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
         seconds: Wall time of the training.
     """
     recipe = job.recipe
-    splits = evaluation.read_splits(source(recipe.dataset, job.data_dir))
+    splits = evaluation.read_splits(job.source)
     card = cards.make_card(
         name=job.name,
         model=model,

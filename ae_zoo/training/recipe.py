@@ -10,18 +10,29 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo._checks import check_count, unknown_name
+from ae_zoo._checks import check_integer, unknown_name
 from ae_zoo.training.context import RunContext
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from ae_zoo.data import Source
     from ae_zoo.evaluation import Measurement, Splits
     from ae_zoo.models import Autoencoder
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
+# Fields that hold integers, and their lower bounds.
+_INTEGERS = {
+    "epochs": 1,
+    "batch_size": 1,
+    "seed": 0,
+    "steps_per_epoch": 1,
+    "patience": 0,
+    "steps_per_execution": 1,
+    "gradient_accumulation_steps": 1,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +42,7 @@ class Recipe:
     Attributes:
         build: Function that returns an uncompiled `Autoencoder`. It is called inside
             the scope of the strategy.
-        dataset: Name of a data set of `ae_zoo.data`.
+        dataset: Name of a data set of `ae_zoo.data`, or an `ae_zoo.data.Source`.
         task: One sentence for the card that says what the model is for.
         epochs: Number of passes over the training split.
         batch_size: Number of samples per optimizer step, over all replicas.
@@ -76,12 +87,12 @@ class Recipe:
             the bytes.
 
     Raises:
-        TypeError: A field is missing.
+        TypeError: A field is missing, or is no integer where one is expected.
         ValueError: A field is out of range, or two fields contradict each other.
     """
 
     build: Callable[[], Autoencoder]
-    dataset: str
+    dataset: str | Source
     task: str
     epochs: int
     batch_size: int
@@ -118,15 +129,12 @@ class Recipe:
                 "Recipe.batches is endless: set Recipe.steps_per_epoch to the number "
                 "of its batches that make an epoch."
             )
-        for field in (
-            "epochs",
-            "batch_size",
-            "steps_per_epoch",
-            "steps_per_execution",
-            "gradient_accumulation_steps",
-        ):
-            if getattr(self, field) is not None:
-                check_count(f"Recipe.{field}", getattr(self, field))
+        for field, least in _INTEGERS.items():
+            value = getattr(self, field)
+            if value is not None:
+                # As `int`: JSON cannot hold NumPy's integers.
+                value = check_integer(f"Recipe.{field}", value, least)
+                object.__setattr__(self, field, value)
         if self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
                 f"Recipe.batch_size must be a multiple of gradient_accumulation_steps, "

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-from ae_zoo import data
 from ae_zoo.distribution.replicas import is_multi_worker
 from ae_zoo.training.plan import Job, Plan, make_context
 
@@ -25,8 +23,7 @@ def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
     def load(shard: tuple[int, int]) -> tf.data.Dataset:
         if recipe.batches is not None:
             return recipe.batches(make_context(job, plan), skip, shard)
-        return data.load(
-            recipe.dataset,
+        return job.source.load(
             "train",
             batch_size=plan.part_size,
             shuffle=True,
@@ -35,7 +32,9 @@ def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
             augment=recipe.augment,
             repeat=True,
             skip=skip,
-            **_common(job, shard),
+            pair=recipe.pair,
+            classes=recipe.classes,
+            shard=shard,
         )
 
     return _share(load, job.strategy)
@@ -46,25 +45,16 @@ def load_validation(job: Job) -> tf.data.Dataset:
     recipe = job.recipe
 
     def load(shard: tuple[int, int]) -> tf.data.Dataset:
-        return data.load(
-            recipe.dataset,
+        return job.source.load(
             "validation",
             batch_size=recipe.batch_size,
             binarize=recipe.binarize and "fixed",
-            **_common(job, shard),
+            pair=recipe.pair,
+            classes=recipe.classes,
+            shard=shard,
         )
 
     return _share(load, job.strategy)
-
-
-def _common(job: Job, shard: tuple[int, int]) -> dict[str, Any]:
-    """Returns the options of `data.load` that both splits share."""
-    return {
-        "pair": job.recipe.pair,
-        "classes": job.recipe.classes,
-        "data_dir": job.data_dir,
-        "shard": shard,
-    }
 
 
 def _share(
