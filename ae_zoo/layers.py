@@ -1,23 +1,28 @@
-"""Layers of autoencoders that Keras lacks: tied weights, k-sparsity, a flow."""
+"""Layers of autoencoders that Keras lacks: tied weights, k-sparsity, a flow prior."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from ae_zoo._checks import check_count
+from ae_zoo._checks import check_count, is_integer
 
 
 class TransposedDense(keras.layers.Layer):
-    """A dense layer that shares the kernel of another: x̂ = f(Wᵀ z + b).
+    """A dense layer that shares the kernel of another one: x̂ = f(Wᵀ z + b).
 
-    The kernel stays the property of the layer it is taken from: it is saved, trained
-    and frozen there. This layer owns the bias alone. Rebuilt, not deserialized: see
-    `ae_zoo.networks.tied_decoder`.
+    The kernel belongs to the other layer, which saves, trains and freezes it. This
+    layer owns only its bias. It cannot be deserialized: `ae_zoo.networks.tied_decoder`
+    builds it again when a model is loaded.
 
     Args:
-        dense: The built `keras.layers.Dense` whose kernel is shared, W: (n, d).
-        activation: As in `keras.layers.Dense`.
+        dense: A built `keras.layers.Dense` layer, whose kernel W: (n, d) is shared.
+        activation: Activation f, as in `keras.layers.Dense`.
 
     Example:
 
@@ -27,72 +32,86 @@ class TransposedDense(keras.layers.Layer):
     TensorShape([1, 5])
     """
 
-    def __init__(self, dense, activation=None, **kwargs):
+    def __init__(
+        self,
+        dense: keras.layers.Dense,
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        # A closure, because an attribute would make Keras save the kernel twice.
+        # A closure, because Keras would save the kernel of an attribute a second time.
         self._shared_kernel = lambda: dense.kernel
         self.activation = keras.activations.get(activation)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         self.bias = self.add_weight(
             shape=(self._shared_kernel().shape[0],), initializer="zeros", name="bias"
         )
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         kernel = ops.cast(self._shared_kernel(), self.compute_dtype)
         outputs = ops.matmul(inputs, ops.transpose(kernel)) + self.bias
         return self.activation(outputs)
 
 
-def keep_largest(inputs, k):
-    """Keeps the k largest values of each sample and sets the others to zero.
+def keep_largest(inputs: tf.Tensor, k: int | tf.Tensor) -> tf.Tensor:
+    """Keep the k largest values of each sample and set the others to zero.
 
-    The support selection of the k-sparse autoencoder (Makhzani & Frey 2013, step 2
-    of the algorithm in section 2.1).
+    This is the support selection of the k-sparse autoencoder (Makhzani & Frey 2013,
+    section 2.1, step 2 of the algorithm).
+
+    Values that tie for the last places are all set to zero, so fewer than k may
+    remain. In int8 models, hundreds of units tie there.
 
     Args:
         inputs: (batch, ...).
-        k: How many to keep, an integer or a scalar tensor; all where a sample has no
-            more than k. Of values that tie for the last places none is kept: in int8
-            files hundreds of units tie there.
+        k: Number of values to keep, an integer or a scalar tensor. If a sample has at
+            most k values, all are kept.
 
     Returns:
-        The shape of `inputs`.
+        A tensor with the shape of `inputs`.
+
+    Example:
+
+    >>> keep_largest(keras.ops.array([[3.0, 1.0, 2.0]]), k=2).numpy()
+    array([[3., 0., 2.]], dtype=float32)
     """
-    d = math.prod(inputs.shape[1:])
+    sizes: list[Any] = list(inputs.shape[1:])  # all static
+    d = math.prod(sizes)
     units = ops.reshape(inputs, (-1, d))  # (batch, d)
-    if isinstance(k, int):
+    if is_integer(k):
         if k >= d:
             return inputs
-        is_kept = units > ops.top_k(units, k + 1)[0][:, -1:]
+        is_kept = units > ops.top_k(units, int(k) + 1)[0][:, -1:]
     else:
         largest_dropped = ops.top_k(units, ops.minimum(k + 1, d))[0][:, -1:]
         is_kept = ops.logical_or(units > largest_dropped, k >= d)
     kept = ops.where(is_kept, units, ops.zeros_like(units))
-    return ops.reshape(kept, (-1, *inputs.shape[1:]))
+    return ops.reshape(kept, (-1, *sizes))
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class RealNVP(keras.layers.Layer):
-    """A density on latent codes: N(0, I) carried through affine couplings.
+    """A learned density of latent codes: N(0, I) transformed by affine couplings.
 
-    Each coupling keeps one half of a code and shifts and scales the other,
-    u₂ = z₂ exp(s(z₁)) + t(z₁), by a small dense network of the half it keeps; the
-    halves take turns (Dinh et al. 2017, "Density estimation using Real NVP", equations
-    7 and 8). |s| stays below 2. It begins as N(0, I), and computes in float32 whatever
-    the model does.
+    Each coupling keeps one half of a code, z₁, and scales and shifts the other half,
+    u₂ = z₂ exp(s(z₁)) + t(z₁). A small dense network computes s and t. The halves
+    alternate (Dinh et al. 2017, "Density estimation using Real NVP", equations 7
+    and 8). |s| is below 2. The initial density is N(0, I). The layer always computes in
+    float32.
 
-    As the prior of a variational autoencoder it learns the shape of the aggregate
-    posterior, which N(0, I) would hold back. The halves are those of a code's last
-    axis; places along the others share the networks and are independent.
+    As the prior of a variational autoencoder, it learns the shape of the aggregate
+    posterior, which a fixed N(0, I) would restrict. The halves are those of the last
+    axis of a code. Positions along other axes share the networks and are independent.
 
     Args:
-        couplings: How many; one alone would leave the first half N(0, I).
+        couplings: Number of couplings. With only one, the first half stays N(0, I).
         units: Width of the two hidden layers of each network.
 
     Raises:
-        ValueError: `couplings` or `units` is no integer ≥ 1, or the last axis of the
-            codes has a single unit.
+        TypeError: If `couplings` or `units` is not an integer.
+        ValueError: If `couplings` or `units` is less than 1, or if the last axis of the
+            codes has only one unit.
 
     Example:
 
@@ -102,20 +121,19 @@ class RealNVP(keras.layers.Layer):
     -1.8379
     """
 
-    def __init__(self, couplings=8, units=128, **kwargs):
-        check_count("couplings", couplings)
-        check_count("units", units)
+    def __init__(self, couplings: int = 8, units: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs | {"dtype": "float32"})
-        self.couplings = couplings
-        self.units = units
+        self.couplings = check_count("couplings", couplings)
+        self.units = check_count("units", units)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         d = input_shape[-1]
-        if d < 2:
+        if d is None or d < 2:
             raise ValueError(
-                "RealNVP carries one half of a code on by the other, so a code needs "
-                f"two units or more on its last axis. Received: shape {input_shape}"
+                "RealNVP transforms one half of a code depending on the other, so the "
+                f"last axis of a code needs at least two units. Received: {input_shape}"
             )
+        self._first_half = d // 2
         self._networks = []
         for index in range(self.couplings):
             kept = d // 2 if index % 2 == 0 else d - d // 2
@@ -131,18 +149,39 @@ class RealNVP(keras.layers.Layer):
             network.build((None, *input_shape[1:-1], kept))
             self._networks.append(network)
 
-    def call(self, inputs):
-        """u of codes z: (batch, ..., d) to the same shape."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Transform codes z to u, which is N(0, I) if z follows the prior.
+
+        Args:
+            inputs: Codes, (batch, ..., d).
+
+        Returns:
+            A tensor of the same shape.
+        """
         return self._to_normal(inputs)[0]
 
-    def log_prob(self, z):
-        """log p(z): (batch, ..., d) to (batch,), in nats."""
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Compute log p(z) in nats.
+
+        Args:
+            z: Codes, (batch, ..., d).
+
+        Returns:
+            A tensor of shape (batch,).
+        """
         u, log_det = self._to_normal(z)
         axes = tuple(range(1, len(u.shape)))
         return log_det - 0.5 * ops.sum(ops.square(u) + math.log(2 * math.pi), axes)
 
-    def from_normal(self, eps):
-        """The codes of draws of N(0, I), the inverse of a call; same shape."""
+    def from_normal(self, eps: tf.Tensor) -> tf.Tensor:
+        """Transform samples of N(0, I) to codes, the inverse of calling the layer.
+
+        Args:
+            eps: (batch, ..., d).
+
+        Returns:
+            Codes, a tensor of the same shape.
+        """
         kept, changed = self._halves(ops.cast(eps, "float32"), self.couplings)
         for network in reversed(self._networks):
             kept, changed = changed, kept
@@ -150,9 +189,10 @@ class RealNVP(keras.layers.Layer):
             changed = (changed - shift) * ops.exp(-log_scale)
         return ops.concatenate([kept, changed], axis=-1)
 
-    def _to_normal(self, z):
+    def _to_normal(self, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """u of codes z, and log |det ∂u/∂z|, (batch,)."""
         kept, changed = self._halves(ops.cast(z, "float32"), 0)
-        log_det = 0.0
+        log_det: Any = 0.0  # a tensor after the first coupling
         for network in self._networks:
             log_scale, shift = _scale_and_shift(network(kept))
             changed = changed * ops.exp(log_scale) + shift
@@ -161,17 +201,18 @@ class RealNVP(keras.layers.Layer):
         halves = [kept, changed] if self.couplings % 2 == 0 else [changed, kept]
         return ops.concatenate(halves, axis=-1), log_det
 
-    def _halves(self, code, turns):
-        halves = ops.split(code, [code.shape[-1] // 2], axis=-1)
+    def _halves(self, code: tf.Tensor, turns: int) -> Sequence[tf.Tensor]:
+        """The half that coupling number `turns` keeps, and the half that it changes."""
+        halves = ops.split(code, [self._first_half], axis=-1)
         return halves if turns % 2 == 0 else halves[::-1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "couplings": self.couplings,
             "units": self.units,
         }
 
 
-def _scale_and_shift(outputs):
+def _scale_and_shift(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     log_scale, shift = ops.split(outputs, 2, axis=-1)
     return 2 * ops.tanh(0.5 * log_scale), shift

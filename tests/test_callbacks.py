@@ -1,4 +1,4 @@
-"""Callbacks: what they change while training, and what they leave behind."""
+"""Annealing and reviving units: effects during training and after it."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def variational():
 
 
 def watch(model, name):
-    """A callback, and the list in which it notes the attribute in every epoch."""
+    """A list of the attribute's values per epoch, and the callback that fills it."""
     values = []
 
     def note(*_):
@@ -39,7 +39,7 @@ def watch(model, name):
     return values, keras.callbacks.LambdaCallback(on_epoch_end=note)
 
 
-def test_k_falls_to_the_models_own(images):
+def test_k_falls_to_the_value_of_the_model(images):
     model = sparse()
     values, seen = watch(model, "k")
     model.fit(images, epochs=5, callbacks=[Anneal("k", 10, 3), seen], verbose=0)
@@ -47,18 +47,18 @@ def test_k_falls_to_the_models_own(images):
     assert model.annealed("k", training=True) == 4
 
 
-def test_the_first_epoch_keeps_as_many_units_as_it_starts_with(images):
+def test_the_first_epoch_keeps_the_start_value_of_units(images):
     model = sparse()
     code = model.encoder(images).numpy()
     tenth = np.sort(code, axis=1)[:, -10:-9]
     kept = model.decoder(np.where(code >= tenth, code, 0))
     expected = float(model.reconstruction_loss(images, kept))
     history = model.fit(images, callbacks=[Anneal("k", 10, 3)], verbose=0).history
-    # All images are one batch: the epoch's loss is that before its one step.
+    # All images are one batch, so the loss is that before the only step.
     assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_validation_uses_the_models_own_weight(images):
+def test_validation_uses_the_weight_of_the_model(images):
     model = variational()
     history = model.fit(
         images,
@@ -79,7 +79,7 @@ def test_a_later_fit_is_not_annealed(images):
     np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
 
 
-def test_annealing_may_start_with_all_units(images):
+def test_annealing_can_start_with_all_units(images):
     for start in (40, 50):
         model = sparse()
         whole = model.decoder(model.encoder(images))
@@ -88,7 +88,7 @@ def test_annealing_may_start_with_all_units(images):
         assert history.history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_interrupted_fit_is_not_annealed_any_more(images):
+def test_annealing_ends_with_an_interrupted_fit(images):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -99,12 +99,12 @@ def test_an_interrupted_fit_is_not_annealed_any_more(images):
     assert model.annealed("k", training=True) == 4
 
 
-def test_importance_samples_rise_to_the_models_own(images):
-    """Epoch by epoch, what a model of so many samples makes of the same draws."""
+def test_importance_samples_rise_to_the_value_of_the_model(images):
+    """Each epoch has the loss of a model with that number of samples."""
     encoder = networks.dense_encoder(SHAPE, [16], "relu", "relu")
     decoder = networks.dense_decoder(3, [16], SHAPE)
 
-    def still(importance_samples):  # at rate 0 all keep the same weights
+    def still(importance_samples):  # learning rate 0: weights do not change
         model = ae_zoo.VariationalAutoencoder(
             encoder, decoder, importance_samples=importance_samples
         )
@@ -123,7 +123,7 @@ def test_importance_samples_rise_to_the_models_own(images):
     assert model.annealed("importance_samples", training=True) == 3
 
 
-def test_no_bound_of_several_samples_is_made_of_another_loss(images):
+def test_several_importance_samples_need_the_loss_of_the_model(images):
     model = variational()
     model.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match="model's own likelihood"):
@@ -134,15 +134,28 @@ def test_no_bound_of_several_samples_is_made_of_another_loss(images):
     ("name", "start"),
     [
         ("k", 0),
-        ("k", 2.5),
         ("importance_samples", 0),
-        ("importance_samples", 1.5),
         ("penalty_weight", -1.0),
     ],
 )
-def test_a_start_that_makes_no_sense(name, start):
+def test_a_start_that_is_too_small(name, start):
     with pytest.raises(ValueError, match="`start`"):
         Anneal(name, start, 3)
+
+
+@pytest.mark.parametrize("start", [2.5, True])
+@pytest.mark.parametrize("name", ["k", "importance_samples"])
+def test_a_number_of_units_or_samples_starts_at_an_integer(name, start):
+    with pytest.raises(TypeError, match="`start`"):
+        Anneal(name, start, 3)
+
+
+def test_an_integer_of_numpy_starts_annealing(images):
+    model = sparse()
+    values, seen = watch(model, "k")
+    annealing = Anneal("k", np.int64(10), np.int32(3))
+    model.fit(images, epochs=4, callbacks=[annealing, seen], verbose=0)
+    assert values == [10, 8, 6, 4]
 
 
 def test_anneals_across_replicas(images, two_replicas):
@@ -162,7 +175,7 @@ def test_nothing_to_anneal(images):
 
 
 def dead_and_living(images):
-    """A model of which two units are dead, and the callback that is to mend it."""
+    """A model with two dead units, and a callback that is ready to revive them."""
     model = sparse()
     kernel, bias = model.encoder.get_weights()
     bias[[3, 7]] = -1000
@@ -175,7 +188,7 @@ def dead_and_living(images):
     return model, alive, reviving
 
 
-def test_a_dead_unit_becomes_what_is_missed_of_a_sample(images):
+def test_a_dead_unit_becomes_the_error_of_a_sample(images):
     model, alive, reviving = dead_and_living(images)
     before = model.encoder.get_weights()
     missed = (images - model.reconstruct(images).numpy()).reshape(len(images), -1)
@@ -194,7 +207,7 @@ def test_a_dead_unit_becomes_what_is_missed_of_a_sample(images):
     assert revived.sum() > alive.sum()
 
 
-def test_units_are_revived_before_the_given_epochs_alone(images):
+def test_units_are_revived_only_before_the_given_epochs(images):
     model, _, reviving = dead_and_living(images)
     before = model.encoder.get_weights()
     for epoch in (0, 3):
@@ -207,7 +220,7 @@ def test_units_are_revived_before_the_given_epochs_alone(images):
     np.testing.assert_array_equal(first[0], model.encoder.get_weights()[0])
 
 
-def test_behind_other_layers_a_dead_unit_becomes_what_they_show_of_a_sample(images):
+def test_after_other_layers_a_dead_unit_becomes_their_output_for_the_error(images):
     encoder = networks.convolutional_encoder(SHAPE, [3], latent_dim=30)
     decoder = networks.dense_decoder(30, [], SHAPE, output="linear")
     model = ae_zoo.SparseAutoencoder(
@@ -243,7 +256,7 @@ def test_behind_other_layers_a_dead_unit_becomes_what_they_show_of_a_sample(imag
     assert code.bias[7] == np.median(code.bias.numpy()[alive])
 
 
-def test_units_of_a_deep_decoder_are_revived_in_the_encoder_alone(images):
+def test_with_a_deep_decoder_only_the_encoder_changes(images):
     model = ae_zoo.SparseAutoencoder(
         networks.dense_encoder(SHAPE, [40]),
         networks.dense_decoder(40, [30], SHAPE),
@@ -289,7 +302,7 @@ def without_bias():
         (without_bias, "use_bias=True"),
     ],
 )
-def test_encoders_whose_units_are_not_revived(encoder, message):
+def test_encoders_whose_units_cannot_be_revived(encoder, message):
     encoder = encoder()
     code = keras.Input(encoder.output_shape[1:])
     x = keras.layers.Dense(64)(keras.layers.Flatten()(code))
@@ -301,8 +314,8 @@ def test_encoders_whose_units_are_not_revived(encoder, message):
 
 
 @pytest.mark.parametrize(("start", "is_dead"), [(40, False), (4, True)])
-def test_dead_is_what_training_leaves_out(images, start, is_dead):
-    """Whatever inference keeps; a unit of tiny values is kept where all are."""
+def test_a_unit_is_dead_if_training_never_selects_it(images, start, is_dead):
+    """Inference keeps all 40 units here, so the k of training decides."""
     model = ae_zoo.SparseAutoencoder(
         networks.dense_encoder(SHAPE, [40]), "tied", sparsity="k", k=4, k_inference=40
     )
@@ -319,7 +332,7 @@ def test_dead_is_what_training_leaves_out(images, start, is_dead):
     assert model.encoder.get_weights()[0][:, 3].any() == is_dead
 
 
-def test_a_unit_stays_dead_where_nothing_is_seen_of_the_errors(images):
+def test_a_unit_stays_dead_if_other_layers_hide_the_errors(images):
     inputs = keras.Input(SHAPE)
     hidden = keras.layers.Dense(
         6, "relu", bias_initializer=keras.initializers.Constant(-1e4)
@@ -338,7 +351,7 @@ def test_a_unit_stays_dead_where_nothing_is_seen_of_the_errors(images):
         np.testing.assert_array_equal(weights, unchanged)
 
 
-def test_only_a_sparse_model_has_dead_units(images):
+def test_only_sparse_models_have_dead_units(images):
     model = variational()
     with pytest.raises(ValueError, match="Received: VariationalAutoencoder"):
         model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)

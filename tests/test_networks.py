@@ -59,8 +59,8 @@ def test_a_u_net_sees_far_through_its_coarse_scales():
         with tf.GradientTape() as tape:
             x = tf.constant(x)
             tape.watch(x)
-            centre = tf.reduce_sum(encoder(x)[0, 16, 16, 1:])
-        rows = np.abs(tape.gradient(centre, x)[0, :, :, 0]).max(axis=1)
+            center = tf.reduce_sum(encoder(x)[0, 16, 16, 1:])
+        rows = np.abs(tape.gradient(center, x)[0, :, :, 0]).max(axis=1)
         reach[scales] = (rows > 0).sum()
     assert reach[1] == 3  # one convolution of 3×3
     assert reach[3] > 15

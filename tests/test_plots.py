@@ -31,7 +31,7 @@ def test_image_rows_without_names_have_no_margin(tmp_path):
 
 
 def shifted_prior():
-    """Whose median is (0, 3), not the origin."""
+    """A prior whose median is (0, 3), not the origin."""
     prior = layers.RealNVP(couplings=1, units=4)
     prior.build((None, 2))
     prior.weights[-1].assign([0.0, -3.0])
@@ -58,7 +58,7 @@ def test_manifold_draws_the_latent_space(
     grid = np.stack(drawn)
     assert grid.shape == (rows, 5, *shape)
     if latent_dim == 2:
-        # An odd number of steps passes through the median in the middle.
+        # With an odd number of steps, the middle image is that of the median.
         expected = model.decode(np.array([center], "float32"))[0]
         received = grid[2, 2]
     else:
@@ -84,7 +84,7 @@ def mosaic_of(model, monkeypatch, path, **options):
     return drawn[0]
 
 
-def test_filters_are_the_weights_the_largest_first(tmp_path, monkeypatch):
+def test_filters_are_the_weights_with_the_largest_first(tmp_path, monkeypatch):
     model = dense_model([3])
     kernel = np.zeros((16, 3), "float32")
     kernel[1, 0], kernel[6, 1], kernel[15, 2] = 1.0, -3.0, 2.0
@@ -99,7 +99,7 @@ def test_filters_are_the_weights_the_largest_first(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("hidden", [[], [5]])
-def test_filters_of_a_decoder_of_its_own(tmp_path, monkeypatch, hidden):
+def test_filters_of_an_untied_decoder(tmp_path, monkeypatch, hidden):
     shape = (4, 4, 1)
     decoder = networks.dense_decoder(3, hidden, shape)
     model = dense_model([*hidden, 3], decoder=decoder)
@@ -142,7 +142,7 @@ def test_filters_need_gray_images_and_a_dense_encoder_or_dictionary(tmp_path):
 @pytest.mark.parametrize(
     "count, grid", [(100, (10, 10)), (32, (4, 8)), (7, (3, 3)), (1, (1, 1))]
 )
-def test_grid_holds_all_and_leaves_no_line_empty(count, grid):
+def test_grid_has_room_for_all_and_no_empty_row(count, grid):
     assert weights._grid(count) == grid
 
 
@@ -196,7 +196,7 @@ def test_redrawing_changes_only_the_figures(tmp_path):
     assert names == ["picture.png", "code_histogram.png", "filters.png"]
     assert all((folder / name).is_file() for name in names)
     assert zoo.info(folder) == before | {"pictures": [*names, "training.png"]}
-    ae_zoo.load(folder)  # the checksums are those of the new files
+    ae_zoo.load(folder)  # the checksums match the new files
     page = (folder / "README.md").read_text("utf-8")
     assert "![What single units look for" in page and "](filters.png)" in page
 
@@ -272,8 +272,8 @@ def test_training_curve(tmp_path):
     assert picture.std() > 0.01
 
 
-def test_both_training_curves_are_in_sight(tmp_path, monkeypatch):
-    """Where corruption or dropout makes the training loss the larger one, too."""
+def test_both_training_curves_are_visible(tmp_path, monkeypatch):
+    """Also if corruption or dropout makes the training loss the larger one."""
     saved = {}
     monkeypatch.setattr(_canvas, "save", lambda figure, _: saved.update(last=figure))
     log = tmp_path / "training.csv"
@@ -291,10 +291,11 @@ def test_mnist_style_scales_and_centers():
     assert result.shape == (28, 28, 1)
     rows = np.flatnonzero(result.max(axis=(1, 2)) > 0.5)
     columns = np.flatnonzero(result.max(axis=(0, 2)) > 0.5)
-    # 10 rows with the margin become 20; the bar's 8 × 3 pixels 16 × 6, ± one of blur.
+    # 10 rows with the margin become 20, so the 8 × 3 pixels of the bar become 16 × 6,
+    # ± one pixel of blur.
     assert abs(len(rows) - 16) <= 1 and abs(len(columns) - 6) <= 1
     mass = result[..., 0] / result.sum()
     for axis in (0, 1):
         center = (mass.sum(axis=1 - axis) * np.arange(28)).sum()
-        # Whole pixels are moved, so the center is met to half a pixel.
+        # The shift is a whole number of pixels: the center is exact to half a pixel.
         assert abs(center - 13.5) <= 0.5 + 1e-3

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from ae_zoo._checks import check_at_least
+from ae_zoo._checks import check_at_least, check_count
 
 
 class Anneal(keras.callbacks.Callback):
@@ -33,9 +33,12 @@ class Anneal(keras.callbacks.Callback):
         epochs: Number of epochs until the model's own value is reached.
 
     Raises:
-        ValueError: If `epochs` is less than 1, if `start` is not valid for the
-            attribute, if the model has no such attribute, or if it should draw several
-            importance samples but was compiled with a loss of your own.
+        TypeError: If `epochs` is not an integer, or if `start` is not an integer for
+            "k" or "importance_samples".
+        ValueError: If `epochs` is less than 1, if `start` is less than 0, or less than
+            1 for "k" or "importance_samples", if the model has no such attribute, or if
+            it should draw several importance samples but was compiled with a loss of
+            your own.
 
     Example:
 
@@ -47,14 +50,12 @@ class Anneal(keras.callbacks.Callback):
 
     def __init__(self, name: str, start: float, epochs: int) -> None:
         super().__init__()
-        check_at_least("epochs", epochs, 1)
+        self._epochs = check_count("epochs", epochs)
         self._is_count = name in ("k", "importance_samples")
-        check_at_least("start", start, 1 if self._is_count else 0)
-        if self._is_count and not isinstance(start, int):
-            raise ValueError(
-                f"`start` of {name!r} must be an integer. Received: {start!r}"
-            )
-        self._name, self._start, self._epochs = name, start, epochs
+        if self._is_count:
+            start = check_count("start", start)
+        check_at_least("start", start, 0)
+        self._name, self._start = name, start
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         uses = {

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from ae_zoo._checks import check_count
+from ae_zoo._checks import check_count, is_integer
 from ae_zoo.callbacks import checkpoint_files as files
-from ae_zoo.callbacks import memory
+from ae_zoo.callbacks import training_state
 from ae_zoo.callbacks.preemption import Preempted, SigtermFlag, WorkerSum
 from ae_zoo.distribution.strategies import is_chief
 
@@ -53,7 +52,9 @@ class Checkpoints(keras.callbacks.CallbackList):
     Raises:
         OSError: If a checkpoint cannot be written, for example because the disk is
             full. Earlier checkpoints are intact.
-        ValueError: If the checkpoints belong to a model with other shapes.
+        TypeError: If `keep` is not an integer.
+        ValueError: If `keep` or `save_freq` is not valid, or if the checkpoints belong
+            to a model with other shapes.
 
     Example:
 
@@ -74,14 +75,14 @@ class Checkpoints(keras.callbacks.CallbackList):
         save_freq: str | int = "epoch",
     ) -> None:
         super().__init__(list(callbacks))
-        check_count("keep", keep)
-        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+        if save_freq != "epoch" and not (is_integer(save_freq) and save_freq >= 1):
             raise ValueError(
                 "`save_freq` must be 'epoch' or a number of steps ≥ 1. Received: "
                 f"{save_freq!r}"
             )
         self.directory = pathlib.Path(directory)
-        self.keep, self.save_freq = keep, save_freq
+        self.keep = check_count("keep", keep)
+        self.save_freq = save_freq if isinstance(save_freq, str) else int(save_freq)
         self._found, state = files.newest(self.directory)
         self.epoch: int = state.get("epoch", 0)
         self.steps_done: int = state.get("steps_done", 0)
@@ -109,7 +110,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._sum_over_workers = WorkerSum(self.model.distribute_strategy)
         self._check_same_on_all_workers()
         if self._found is not None:
-            self._restore(self._found)
+            self._restore(self._found, self._found_state)
         if is_chief(self.model.distribute_strategy):
             files.remove_leftovers(self.directory)
         self._epoch_begin = self.steps_done - self._offset
@@ -203,9 +204,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._saved_at = self.steps_done
         if not is_chief(self.model.distribute_strategy):
             return
-        arrays: list[np.ndarray] = []
-        states = memory.get_states(self.callbacks)
-        state = {
+        progress = {
             "epoch": self.epoch,
             "step": step,
             "steps_done": self.steps_done,
@@ -213,60 +212,25 @@ class Checkpoints(keras.callbacks.CallbackList):
             "has_stopped": bool(self.model.stop_training),
             "seconds": self.seconds,
             "rows": self.rows,
-            "shapes": _shapes(self._variables()),
-            **files.pack({"metrics": metrics}, arrays),
-            "callbacks": {key: files.pack(states[key], arrays) for key in states},
         }
+        folder = self.directory / f"{self.steps_done:012d}"
         with self._explained():
-            files.write(
-                self.directory / f"{self.steps_done:012d}",
-                state,
-                self._variables() | {"arrays": arrays},
-            )
+            training_state.write(folder, self.model, self.callbacks, metrics, progress)
             files.keep_newest(self.directory, self.keep)
 
-    def _restore(self, folder: pathlib.Path) -> None:
-        state = self._found_state
-        optimizer = self.model.optimizer
-        if not optimizer.built:
-            with self.model.distribute_strategy.scope():
-                optimizer.build(self.model.trainable_variables)
-        self._check_fits(state)
-        files.read(folder, self._variables())
-        reader = files.reader_of(folder)
-        self._metrics = files.unpack({"metrics": state["metrics"]}, reader)["metrics"]
-        states = state["callbacks"]
-        memory.set_states(
-            self.callbacks, {key: files.unpack(states[key], reader) for key in states}
-        )
-        self.model._initial_epoch = (
-            self.params["epochs"] if state["has_stopped"] else self.epoch
-        )
-
-    def _check_fits(self, state: Mapping[str, Any]) -> None:
-        shapes = _shapes(self._variables())
-        if state["shapes"] != shapes:
-            raise ValueError(
-                f"The checkpoints in '{self.directory}' are of another model or "
-                f"optimizer. Expected variables of shapes {shapes}; received "
-                f"{state['shapes']}. To train from the start, choose another directory."
-            )
+    def _restore(self, folder: pathlib.Path, state: Mapping[str, Any]) -> None:
         if self._offset and state["steps"] != self.params.get("steps"):
             raise ValueError(
                 f"The checkpoint in '{self.directory}' was saved within an epoch of "
                 f"{state['steps']} steps. Received: {self.params.get('steps')}. Resume "
                 "with the same data and batch size."
             )
-
-    def _variables(self) -> dict[str, list[tf.Variable]]:
-        """What `tf.train.Checkpoint` saves of model and optimizer."""
-        return {
-            name: [variable.value for variable in variables]
-            for name, variables in {
-                "model": self.model.variables,
-                "optimizer": self.model.optimizer.variables,
-            }.items()
-        }
+        self._metrics = training_state.restore(
+            folder, state, self.model, self.callbacks
+        )
+        self.model._initial_epoch = (
+            self.params["epochs"] if state["has_stopped"] else self.epoch
+        )
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -282,13 +246,6 @@ class Checkpoints(keras.callbacks.CallbackList):
                 f"{last} intact. To resume, free some space and start the same command "
                 "again (`ae-zoo train` with --resume)."
             ) from error
-
-
-def _shapes(variables: Mapping[str, list[tf.Variable]]) -> dict[str, list[list]]:
-    return {
-        name: [variable.shape.as_list() for variable in values]
-        for name, values in variables.items()
-    }
 
 
 def _numbers(logs: Logs) -> dict[str, float]:

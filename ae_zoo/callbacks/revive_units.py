@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ae_zoo import networks
-from ae_zoo._checks import check_at_least
+from ae_zoo._checks import check_count
 from ae_zoo.models import SparseAutoencoder
 
 
@@ -40,6 +40,7 @@ class ReviveUnits(keras.callbacks.Callback):
             second epoch. Leave some epochs after them, in which revived units settle.
 
     Raises:
+        TypeError: If `epochs` is not an integer.
         ValueError: If `epochs` is less than 1, if the model is not a
             `SparseAutoencoder`, or if its encoder does not end in a `Dense` layer with
             a bias.
@@ -54,8 +55,8 @@ class ReviveUnits(keras.callbacks.Callback):
 
     def __init__(self, samples: Callable[[], ArrayLike], epochs: int) -> None:
         super().__init__()
-        check_at_least("epochs", epochs, 1)
-        self._samples, self._epochs = samples, epochs
+        self._samples = samples
+        self._epochs = check_count("epochs", epochs)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         if not isinstance(self.model, SparseAutoencoder):
