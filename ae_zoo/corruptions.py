@@ -27,7 +27,7 @@ class Corruption:
     Example:
 
     >>> @keras.saving.register_keras_serializable("my_package")
-    ... class Dimming(Corruption):
+    ... class Dimming(ae_zoo.corruptions.Corruption):
     ...     def __init__(self, factor=0.5):
     ...         self.factor = factor
     ...
@@ -76,7 +76,7 @@ class GaussianCorruption(Corruption):
 
     Example:
 
-    >>> GaussianCorruption(0.5)(tf.zeros((2, 3)), seed=(1, 2)).shape
+    >>> ae_zoo.corruptions.GaussianCorruption(0.5)(tf.zeros((2, 3)), seed=(1, 2)).shape
     TensorShape([2, 3])
     """
 
@@ -140,7 +140,7 @@ class MaskingCorruption(_RateCorruption):
 
     Example:
 
-    >>> MaskingCorruption(1.0)(tf.ones((1, 3)), seed=(1, 2)).numpy()
+    >>> ae_zoo.corruptions.MaskingCorruption(1.0)(tf.ones((1, 3)), seed=(1, 2)).numpy()
     array([[0., 0., 0.]], dtype=float32)
     """
 
@@ -164,8 +164,9 @@ class SaltAndPepperCorruption(_RateCorruption):
 
     Example:
 
-    >>> SaltAndPepperCorruption(0.0)(tf.fill((1, 3), 0.5), seed=(1, 2)).numpy()
-    array([[0.5, 0.5, 0.5]], dtype=float32)
+    >>> corruption = ae_zoo.corruptions.SaltAndPepperCorruption(rate=0.1)
+    >>> corruption(tf.fill((2, 3), 0.5), seed=(1, 2)).shape
+    TensorShape([2, 3])
     """
 
     def __call__(self, x: tf.Tensor, seed: Seed) -> tf.Tensor:

@@ -28,7 +28,7 @@ class TransposedDense(keras.layers.Layer):
 
     >>> dense = keras.layers.Dense(2)
     >>> z = dense(keras.ops.ones((1, 5)))
-    >>> TransposedDense(dense)(z).shape
+    >>> ae_zoo.layers.TransposedDense(dense)(z).shape
     TensorShape([1, 5])
     """
 
@@ -73,7 +73,7 @@ def keep_largest(inputs: tf.Tensor, k: int | tf.Tensor) -> tf.Tensor:
 
     Example:
 
-    >>> keep_largest(keras.ops.array([[3.0, 1.0, 2.0]]), k=2).numpy()
+    >>> ae_zoo.layers.keep_largest(keras.ops.array([[3.0, 1.0, 2.0]]), k=2).numpy()
     array([[3., 0., 2.]], dtype=float32)
     """
     sizes: list[Any] = list(inputs.shape[1:])  # all static
@@ -115,7 +115,7 @@ class RealNVP(keras.layers.Layer):
 
     Example:
 
-    >>> prior = RealNVP(couplings=4, units=32)
+    >>> prior = ae_zoo.layers.RealNVP(couplings=4, units=32)
     >>> prior.build((None, 2))
     >>> round(float(prior.log_prob(keras.ops.zeros((1, 2)))[0]), 4)  # log 1/2π
     -1.8379

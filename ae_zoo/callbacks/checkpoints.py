@@ -58,9 +58,10 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     Example:
 
-    >>> checkpoints = Checkpoints("run", [keras.callbacks.EarlyStopping('loss')])
+    >>> stopping = keras.callbacks.EarlyStopping("loss")
+    >>> checkpoints = ae_zoo.callbacks.Checkpoints("run", [stopping])
     >>> order = {"batch_size": 64, "shuffle": True, "repeat": True}
-    >>> train = data.load("digits", **order, skip=checkpoints.steps_done)
+    >>> train = ae_zoo.data.load("digits", **order, skip=checkpoints.steps_done)
     >>> model = ae_zoo.load("undercomplete_digits")
     >>> history = model.fit(
     ...     train, steps_per_epoch=21, epochs=2, callbacks=[checkpoints], verbose=0

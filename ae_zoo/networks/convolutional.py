@@ -34,7 +34,9 @@ def convolutional_encoder(
 
     Example:
 
-    >>> convolutional_encoder((33, 47, 3), [16, 32], latent_dim=10).output_shape
+    >>> shape = (33, 47, 3)
+    >>> encoder = ae_zoo.networks.convolutional_encoder(shape, [16, 32], latent_dim=10)
+    >>> encoder.output_shape
     (None, 10)
     """
     inputs = keras.Input(input_shape)
@@ -73,7 +75,9 @@ def convolutional_decoder(
 
     Example:
 
-    >>> convolutional_decoder((33, 47, 3), [16, 32], latent_dim=10).output_shape
+    >>> shape = (33, 47, 3)
+    >>> decoder = ae_zoo.networks.convolutional_decoder(shape, [16, 32], latent_dim=10)
+    >>> decoder.output_shape
     (None, 33, 47, 3)
     """
     height, width, channels = output_shape

@@ -33,7 +33,7 @@ def dense_encoder(
 
     Example:
 
-    >>> dense_encoder((28, 28, 1), [1000, 500, 250, 30]).output_shape
+    >>> ae_zoo.networks.dense_encoder((28, 28, 1), [1000, 500, 250, 30]).output_shape
     (None, 30)
     """
     inputs = keras.Input(input_shape)
@@ -69,7 +69,7 @@ def dense_decoder(
 
     Example:
 
-    >>> dense_decoder(30, [250, 500, 1000], (28, 28, 1)).output_shape
+    >>> ae_zoo.networks.dense_decoder(30, [250, 500, 1000], (28, 28, 1)).output_shape
     (None, 28, 28, 1)
     """
     inputs = keras.Input((latent_dim,))
@@ -101,8 +101,8 @@ def tied_decoder(encoder: keras.Model, output: Activation) -> keras.Model:
 
     Example:
 
-    >>> encoder = dense_encoder((28, 28, 1), [500, 30])
-    >>> tied_decoder(encoder, "sigmoid").output_shape
+    >>> encoder = ae_zoo.networks.dense_encoder((28, 28, 1), [500, 30])
+    >>> ae_zoo.networks.tied_decoder(encoder, "sigmoid").output_shape
     (None, 28, 28, 1)
     """
     chain = dense_chain(encoder)

@@ -37,7 +37,10 @@ def residual_encoder(
 
     Example:
 
-    >>> residual_encoder((28, 28, 1), 4, channels=32, blocks=3, units=256).output_shape
+    >>> encoder = ae_zoo.networks.residual_encoder(
+    ...     (28, 28, 1), patch_size=4, channels=32, blocks=3, units=256
+    ... )
+    >>> encoder.output_shape
     (None, 256)
     """
     inputs = keras.Input(input_shape)
@@ -81,7 +84,10 @@ def residual_decoder(
 
     Example:
 
-    >>> residual_decoder(40, 256, (28, 28, 1), 4, channels=32, blocks=3).output_shape
+    >>> decoder = ae_zoo.networks.residual_decoder(
+    ...     40, 256, (28, 28, 1), patch_size=4, channels=32, blocks=3
+    ... )
+    >>> decoder.output_shape
     (None, 28, 28, 1)
     """
     height, width, _ = output_shape

@@ -30,7 +30,7 @@ def u_net_encoder(
 
     Example:
 
-    >>> u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
+    >>> ae_zoo.networks.u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
     (None, 33, 47, 19)
     """
 
@@ -73,7 +73,7 @@ def pixel_decoder(
 
     Example:
 
-    >>> pixel_decoder((33, 47, 19), 3).output_shape
+    >>> ae_zoo.networks.pixel_decoder((33, 47, 19), 3).output_shape
     (None, 33, 47, 3)
     """
     inputs = keras.Input(code_shape)

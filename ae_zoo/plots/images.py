@@ -32,7 +32,7 @@ def image_rows(
 
     Example:
 
-    >>> image_rows({"clean": x[:8], "noisy": noisy[:8]}, "picture.png")
+    >>> ae_zoo.plots.image_rows({"clean": x[:8], "noisy": noisy[:8]}, "picture.png")
     """
     names = list(rows) if isinstance(rows, Mapping) else []
     values = rows.values() if isinstance(rows, Mapping) else rows
