@@ -170,7 +170,7 @@ class SaltAndPepperCorruption(_RateCorruption):
     """
 
     def __call__(self, x: tf.Tensor, seed: Seed) -> tf.Tensor:
-        coin_seed = _fold_in(seed, 2)
+        coin_seed = tf.random.fold_in(seed, 2)
         coin = tf.random.stateless_uniform(tf.shape(x), coin_seed, dtype=x.dtype)
         salt_or_pepper = tf.cast(coin < 0.5, x.dtype)
         return tf.where(self.hit(x, seed), salt_or_pepper, x)
@@ -194,11 +194,5 @@ def _draw_per_sample(value: Range, x: tf.Tensor, seed: Seed) -> tf.Tensor:
     if low == high:
         return tf.cast(low, x.dtype)
     shape: Any = [tf.shape(x)[0], *[1] * (len(x.shape) - 1)]  # (batch, 1, ...)
-    level_seed = _fold_in(seed, 1)
+    level_seed = tf.random.fold_in(seed, 1)
     return tf.random.stateless_uniform(shape, level_seed, low, high, dtype=x.dtype)
-
-
-def _fold_in(seed: Seed, data: int) -> tf.Tensor:
-    """Derive a seed whose random numbers are independent of those of `seed`."""
-    derived: Any = tf.random.fold_in(seed, data)  # types-tensorflow says `int`
-    return derived
