@@ -1,4 +1,4 @@
-"""The runtimes that are compared: each a function of a NumPy batch to a NumPy batch."""
+"""The runtimes to compare: each is a function from a NumPy batch to a NumPy batch."""
 
 import dataclasses
 import functools
@@ -15,11 +15,11 @@ class Candidate:
     """One row of the table.
 
     Attributes:
-        name: Of the row.
-        prepare: (model, x, folder) → the function to time, for batches like `x`. Raises
-            ImportError where a package is missing, RuntimeError where the runtime lacks
-            something of the model.
-        quantization: Of the file, which decides how near to Keras it must come.
+        name: Name of the row.
+        prepare: (model, x, folder) → function to time, for batches of the shape of `x`.
+            Raises ImportError if a package is missing, RuntimeError if the runtime does
+            not support the model.
+        quantization: Quantization of the file, which selects the tolerance.
     """
 
     name: str
@@ -28,13 +28,13 @@ class Candidate:
 
 
 def use_one_thread():
-    """Holds TensorFlow to one thread, before it computes anything."""
+    """Limits TensorFlow to one thread. Must be called before its first computation."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def images(model, n, seed):
-    """Uniform random inputs: how long a layer takes does not hang on its values."""
+    """Uniform random inputs. The time of a layer does not depend on its values."""
     shape = (n, *model.input_shape[1:])
     return np.random.default_rng(seed).random(shape, dtype="float32")
 
@@ -56,7 +56,7 @@ def saved_model(model, x, folder):
     def run(x):
         return reconstruct(x=tf.constant(x))["reconstruction"].numpy()
 
-    run.loaded = loaded  # which holds the weights
+    run.loaded = loaded  # keeps the weights alive
     return run
 
 
@@ -93,7 +93,7 @@ def torch_eager(model, x, folder):
     try:
         import torch
     except ImportError as error:
-        raise ImportError("`pip install torch` adds this row") from error
+        raise ImportError("to add this row: pip install torch") from error
     import in_torch
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""The `reconstruct` of a zoo model in PyTorch, layer for layer, with its weights."""
+"""Translates `reconstruct` of a zoo model to PyTorch, layer by layer."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ import ae_zoo
 ACTIVATIONS = {
     "linear": lambda x: x,
     "relu": F.relu,
-    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),  # Keras's slope
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),  # slope of Keras
     "elu": F.elu,
     "selu": F.selu,
     "gelu": F.gelu,
@@ -21,22 +21,22 @@ ACTIVATIONS = {
 
 
 class Unsupported(RuntimeError):
-    """The model holds something that is not translated; the message says what."""
+    """The model contains something that cannot be translated."""
 
 
 def translate(model):
-    """A model as a chain of PyTorch modules.
+    """Translates a model to a chain of PyTorch modules.
 
-    Images are NCHW inside, as PyTorch's own convolutions expect, and NHWC outside.
+    Inputs and outputs are NHWC. Inside, images are NCHW, as PyTorch expects.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
 
     Returns:
-        An `nn.Module` in evaluation mode, (batch, ...) to (batch, ...) as the model.
+        An `nn.Module` in evaluation mode, from (batch, ...) to (batch, ...).
 
     Raises:
-        Unsupported: A layer, or how the layers are connected.
+        Unsupported: A layer, or the way layers are connected, cannot be translated.
     """
     modules = [ChannelsFirst()] if len(model.input_shape) == 4 else []
     modules += _chain(model.encoder) + _bottleneck(model) + _chain(model.decoder)
@@ -45,14 +45,14 @@ def translate(model):
 
 
 class ChannelsFirst(nn.Module):
-    """NHWC to NCHW."""
+    """Converts NHWC to NCHW."""
 
     def forward(self, x):
         return x.permute(0, 3, 1, 2).contiguous()
 
 
 class ChannelsLast(nn.Module):
-    """NCHW to NHWC."""
+    """Converts NCHW to NHWC."""
 
     def forward(self, x):
         return x.permute(0, 2, 3, 1).contiguous()
@@ -68,7 +68,7 @@ class Reshape(nn.Module):
 
 
 class Pad(nn.Module):
-    """Zeros around images: (left, right, top, bottom), as in F.pad."""
+    """Pads images with zeros: (left, right, top, bottom), as in F.pad."""
 
     def __init__(self, widths):
         super().__init__()
@@ -79,7 +79,7 @@ class Pad(nn.Module):
 
 
 class Crop(nn.Module):
-    """Takes rows and columns off the edges of images."""
+    """Removes rows and columns at the edges of images."""
 
     def __init__(self, top, bottom, left, right):
         super().__init__()
@@ -100,7 +100,7 @@ class Activation(nn.Module):
 
 
 class KeepLargest(nn.Module):
-    """As `ae_zoo.layers.keep_largest`, of a flat code."""
+    """Does what `ae_zoo.layers.keep_largest` does, for flat codes."""
 
     def __init__(self, k):
         super().__init__()
@@ -199,7 +199,7 @@ def _convolution(layer):
 
 
 def _same(size, kernel, stride, dilation):
-    """Zeros before and after, of which TensorFlow puts the odd one after."""
+    """Padding before and after; TensorFlow puts an odd pixel after."""
     if size is None:
         raise Unsupported("a convolution of images of any size")
     outputs = -(-size // stride)
@@ -212,7 +212,7 @@ def _transposed_convolution(layer):
     if layer.output_padding is not None or max(layer.dilation_rate) > 1:
         raise Unsupported("a Conv2DTranspose with output_padding or dilation")
     is_same = layer.padding == "same"
-    # "same" makes size × stride, the one odd pixel too many cropped at the end.
+    # "same" gives size × stride; an odd excess pixel is cropped at the end.
     excess = [
         max(kernel - stride, 0) if is_same else 0
         for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True)

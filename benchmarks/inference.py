@@ -1,4 +1,4 @@
-"""How long zoo models take to reconstruct 1 and 64 images, by runtime.
+"""Measures the time to reconstruct 1 and 64 images, by runtime.
 
 python benchmarks/inference.py [NAME ...]
 """
@@ -31,7 +31,7 @@ PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "torch")
 
 
 def main(arguments=None):
-    """Prints a table for each model; exits with 1 if an output was wrong."""
+    """Prints a table for each model; returns 1 if an output was wrong."""
     options = parse(arguments)
     candidates.use_one_thread()
     print(preamble(options), flush=True)
@@ -56,7 +56,7 @@ def parse(arguments):
     )
     parser.add_argument("--rounds", type=int, default=40, help="default: %(default)s")
     parser.add_argument(
-        "--calls", type=int, default=5, help="timed in a round (default: %(default)s)"
+        "--calls", type=int, default=5, help="timed per round (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.calls < 1:
@@ -65,28 +65,27 @@ def parse(arguments):
 
 
 def preamble(options):
-    """What was done, for whoever reads the table later."""
+    """Describes the measurement, for readers of the table."""
     tolerances = parity.TOLERANCES
     return f"""\
 {versions()}
-NumPy array in, NumPy array out, all in one process. TensorFlow, LiteRT, ONNX Runtime
-and PyTorch each compute on 1 thread; `predict` feeds itself by tf.data, which has
-threads of its own. Images are uniform noise.
-Interleaved: {options.rounds} rounds, after {WARM_UP_ROUNDS} to warm up; in each round \
-every runtime in turn, in an
-order drawn anew, makes 1 call that is not timed and {options.calls} that are. A ratio
-is that of a runtime's median to that of {candidates.BASE} in the same round, and the
-median of these over the rounds.
-Read the ratios, below 1 is faster than {candidates.BASE}. Milliseconds hang on the
-machine and on what else it does: compare them with no other run.
-Checked before it is timed: greatest error ≤ {tolerances[None]:g} of Keras's greatest \
-output or of 1;
+Every call converts a NumPy array to a NumPy array, all in one process. TensorFlow,
+LiteRT, ONNX Runtime and PyTorch each use 1 thread; `predict` builds a tf.data pipeline,
+which has its own threads. Images are uniform noise.
+{options.rounds} rounds after {WARM_UP_ROUNDS} warm-up rounds. In each round every \
+runtime, in a new random
+order, makes 1 call without timing and {options.calls} timed calls. The ratio is the
+median over the rounds of a runtime's median divided by that of {candidates.BASE}.
+Compare the ratios; below 1 is faster than {candidates.BASE}. Milliseconds depend on the
+machine and its load: do not compare them with another run.
+Outputs are checked before timing: maximum error ≤ {tolerances[None]:g} × max(1, \
+maximum output of Keras);
 quantized, RMS error ≤ {tolerances["float16"]:g} (float16), {tolerances["int8"]:g} \
-(int8) of the RMS of Keras's output."""
+(int8) × RMS of the output of Keras."""
 
 
 def versions():
-    """Python, processor and the packages that are there."""
+    """Versions of Python, the processor and the installed packages."""
     texts = [f"Python {platform.python_version()}", cards.hardware()]
     for package in PACKAGES:
         try:
@@ -101,7 +100,7 @@ def measure(model, batch_size, options):
 
     Returns:
         {name: (rounds, calls) milliseconds} of the candidates that ran, {name: reason}
-        of those that could not, and [note] of those that computed something else.
+        of the others, and a list of the names whose output was wrong.
     """
     x = candidates.images(model, batch_size, seed=0)
     expected = model.predict(x, verbose=0)
@@ -125,13 +124,13 @@ def measure(model, batch_size, options):
 
 
 def time_in_rounds(runs, x, rounds, calls):
-    """Calls every function in every round, so that a drift of the machine hits all.
+    """Calls every function in every round, so that a slow period affects all.
 
     Args:
         runs: {name: function of x}.
         x: A batch.
-        rounds: How many to time.
-        calls: How many to time in each.
+        rounds: Number of timed rounds.
+        calls: Number of timed calls per round.
 
     Returns:
         {name: (rounds, calls) array}, in milliseconds.
@@ -154,8 +153,8 @@ def time_in_rounds(runs, x, rounds, calls):
 
 
 def time_calls(run, x, calls):
-    """Milliseconds of each call."""
-    run(x)  # the runtime before it has left the caches full of its own
+    """Returns the milliseconds of each call."""
+    run(x)  # fills the caches, which hold data of the previous runtime
     durations = []
     for _ in range(calls):
         started = time.perf_counter()
@@ -165,7 +164,7 @@ def time_calls(run, x, calls):
 
 
 def report(columns):
-    """The table of what `measure` gave for each batch size, and notes under it."""
+    """Formats the results of `measure` for each batch size, with notes."""
     header = ["runtime"]
     for size in BATCH_SIZES:
         images = "1 image" if size == 1 else f"{size} images"
@@ -182,7 +181,7 @@ def report(columns):
 
 
 def cells(name, column):
-    """Median, p90 and ratio to the base, as text."""
+    """Returns median, p90 and ratio to the base as text."""
     durations = column[0]
     if name not in durations:
         return ["–"] * 3

@@ -1,20 +1,20 @@
-"""What a second worker brings: one worker on one core against two on a core each.
+"""Measures the speedup from a second worker, where each worker has one core.
 
     python benchmarks/scaling.py [--pairs 5] [--steps 40] [--batch 1000]
 
-The network of the recipe `deep_mnist`, batches of random images, the same global batch
-for both. Every pair runs all measurements below one after the other, in turning order,
-so that what slows the machine for minutes slows both sides; the table gives the median
-of the pairs and their range.
+The model is that of the recipe `deep_mnist`, the batches are random images, and the
+global batch size is the same for all measurements. Each pair runs all measurements
+below in alternating order, so that a slow period of the machine affects all of them.
+The table shows the median and the range over the pairs.
 
-- one: a worker pinned to one core, the whole batch, 20 steps in a call as in recipes;
-- two: two workers pinned to one core each, half the batch each, MultiWorkerMirrored;
-- bfloat16: the same with gradients sent so;
-- apart: the same two halves at the same time, by two processes that know nothing of
-  each other. What a step of "two" takes longer is what working together costs:
-  all-reduce, waiting for the slower one, and a call from Python for each step;
-- reduce: two workers sum one vector of the size of the gradients and do nothing else:
-  the all-reduce alone, without any overlap with the backward pass.
+- one: one worker, pinned to one core, the whole batch, 20 steps per call as in recipes;
+- two: two workers, pinned to one core each, half the batch each, MultiWorkerMirrored;
+- bfloat16: as "two", with gradients sent as bfloat16;
+- apart: the same two halves at the same time, in two independent processes. "two"
+  takes longer because of communication: the all-reduce, waiting for the slower worker,
+  and one call from Python per step;
+- reduce: two workers only sum one vector of the size of the gradients. This is the
+  all-reduce without overlap with the backward pass.
 
 Run it on an idle machine of at least two cores.
 """
@@ -27,7 +27,7 @@ import subprocess
 import sys
 import time
 
-MEASUREMENTS = {  # name: (what a process does, how many, whether a cluster, options)
+MEASUREMENTS = {  # name: (role of a process, processes, is a cluster, options)
     "one": ("fit", 1, False),
     "two": ("fit", 2, True),
     "bfloat16": ("fit", 2, True, "--gradient-dtype", "bfloat16"),
@@ -51,15 +51,15 @@ def main():
     for pair in range(options.pairs):
         for name in names[pair % 2 :] + names[: pair % 2]:
             seconds[name].append(_measure(name, cores, options))
-            print(f"pair {pair}, {name}: {1000 * seconds[name][-1]:.2f} ms a step")
+            print(f"pair {pair}, {name}: {1000 * seconds[name][-1]:.2f} ms per step")
     _report(seconds, options)
 
 
 def _options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40, help="timed, a multiple of 20")
-    parser.add_argument("--batch", type=int, default=1000, help="global")
+    parser.add_argument("--steps", type=int, default=40, help="a multiple of 20")
+    parser.add_argument("--batch", type=int, default=1000, help="global batch size")
     parser.add_argument("--recipe", default="deep_mnist")
     parser.add_argument("--role", choices=["fit", "reduce"], help=argparse.SUPPRESS)
     parser.add_argument("--gradient-dtype", default="float32", help=argparse.SUPPRESS)
@@ -69,7 +69,7 @@ def _options():
 
 
 def _measure(name, cores, options):
-    """Seconds of a step: of the slowest process."""
+    """Seconds per step of the slowest process."""
     from ae_zoo.distribution import cluster, local_workers
 
     role, count, is_cluster, *further = MEASUREMENTS[name]
@@ -91,7 +91,7 @@ def _measure(name, cores, options):
         )
     for worker in workers:
         assert worker.stdout.readline() == "ready\n", "a worker did not start"
-    for worker in workers:  # all at once
+    for worker in workers:  # start all at the same time
         worker.stdin.write("go\n")
         worker.stdin.flush()
     results = [json.loads(worker.stdout.readline()) for worker in workers]
@@ -141,7 +141,7 @@ def _time_fit(strategy, options):
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:  # the first traced and warmed up
+            if epoch == 1:  # epoch 0 traces and warms up
                 _wait_for_go()
                 self.started = time.perf_counter()
 
@@ -194,7 +194,7 @@ def _report(seconds, options):
 
     parameters = load_recipe(options.recipe)[1].build().count_params()
     print(f"\n{options.recipe}: {parameters:,} parameters, batch {options.batch}\n")
-    print("| measurement | ms a step, median | range | samples/s |")
+    print("| measurement | ms per step, median | range | samples/s |")
     print("|---|---|---|---|")
     for name, values in seconds.items():
         ms = sorted(1000 * value for value in values)
@@ -207,14 +207,14 @@ def _report(seconds, options):
     for name in ("two", "bfloat16"):
         speedups = [a / b for a, b in zip(seconds["one"], seconds[name], strict=True)]
         print(
-            f"Speed-up of {name!r}: {_median(speedups):.2f} (median of "
+            f"Speedup of {name!r}: {_median(speedups):.2f} (median of "
             f"{len(speedups)} pairs; {min(speedups):.2f}–{max(speedups):.2f})."
         )
     together = [a - b for a, b in zip(seconds["two"], seconds["apart"], strict=True)]
     share = _median(together) / _median(seconds["two"])
     print(
-        f"Working together costs {1000 * _median(together):.2f} ms of a step, "
-        f"{share:.1%}, by two − apart; the all-reduce alone takes "
+        f"Communication costs {1000 * _median(together):.2f} ms per step (two − "
+        f"apart), {share:.1%} of a step; the all-reduce alone takes "
         f"{1000 * _median(seconds['reduce']):.2f} ms."
     )
 

@@ -50,7 +50,7 @@ def test_inference():
         else:
             assert all(float(cell) > 0 for cell in line.split()[-6:])
     assert re.search(r"^PyTorch eager( +–){6}$", table, re.MULTILINE)
-    assert "PyTorch eager: `pip install torch` adds this row" in done.stdout
+    assert "PyTorch eager: to add this row: pip install torch" in done.stdout
     assert "differs from Keras" not in done.stdout
 
 
