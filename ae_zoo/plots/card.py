@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def card_figures(
     test: Split,
     folder: pathlib.Path,
     *,
-    pair: Callable | None = None,
+    pair: Callable[[Any], tuple[Any, Any]] | None = None,
     normal_classes: Collection[int] | None = None,
 ) -> None:
     """Draw the figures that suit a model into a folder.

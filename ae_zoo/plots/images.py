@@ -19,7 +19,7 @@ def image_rows(
     path: _canvas.PathLike,
     title: str | None = None,
 ) -> None:
-    """Draw rows of images, optionally with a name beside each row.
+    """Draw rows of images, optionally with a name next to each row.
 
     Args:
         rows: A dict from name to images, or a list of images without names. Each value
