@@ -12,6 +12,21 @@ LITE = ["ai-edge-litert>=2.0"]
 IMAGES = ["scikit-image>=0.24"]
 ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 TENSORBOARD = ["tensorboard>=2.19"]
+MODELS = ROOT / "saved_models"
+# Float files from this size on are left out of the wheel, so that it stays below the
+# 100 MB of the package index. `ae_zoo.lite.load` takes the int8 file instead.
+LARGE = 1_000_000  # bytes
+
+
+def large_files():
+    """Float `.tflite` files that are too large for the wheel, with their sidecars."""
+    large = [f for f in MODELS.glob("*/model.tflite") if f.stat().st_size >= LARGE]
+    return [
+        file.relative_to(MODELS).as_posix()
+        for path in large
+        for file in (path, path.with_suffix(".json"))
+    ]
+
 
 setup(
     name="ae-zoo",
@@ -24,10 +39,12 @@ setup(
     install_requires=[
         "h5py>=3.11",
         "importlib_resources>=6.0",  # tensorflow-datasets imports it, undeclared
+        "jinja2>=3.1",
         "keras>=3.12",
         "numpy>=1.26",
         "scikit-learn>=1.4",
         "scipy>=1.11",
+        "tabulate>=0.9",
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.7",
     ],
@@ -55,7 +72,8 @@ setup(
         "ae_zoo.recipes",
         "ae_zoo.saved_models",
     ],
-    # The two folders stand at the top of the repository and travel in the wheel.
+    # These two folders lie at the top of the repository, and in the wheel inside the
+    # package.
     package_dir={
         "ae_zoo.recipes": "recipes",
         "ae_zoo.saved_models": "saved_models",
@@ -63,8 +81,10 @@ setup(
     package_data={
         "ae_zoo": ["py.typed"],
         "ae_zoo.recipes": ["*.py"],
-        # Without the saved_model/ folders, which `ae-zoo export` writes anew.
+        # Without the saved_model/ folders, which `ae-zoo export` can write.
         "ae_zoo.saved_models": ["*/*"],
+        "ae_zoo.zoo": ["*.jinja"],
     },
+    exclude_package_data={"ae_zoo.saved_models": large_files()},
     entry_points={"console_scripts": ["ae-zoo = ae_zoo.cli:main"]},
 )

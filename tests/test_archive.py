@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ae_zoo.zoo import allowlist, safe_load
+from ae_zoo.zoo import allowlist, checksums, safe_load
 
 WEIGHTS = "model.weights.h5"
 
@@ -568,8 +568,8 @@ def test_truncated_or_foreign_files(tmp_path, members):
 
 def test_load_compares_the_digest(tmp_path, members):
     path = write(tmp_path / "model.keras", members)
-    safe_load.write_checksums(tmp_path)
-    digest = safe_load.verify_checksums(tmp_path)["model.keras"]
+    checksums.write_checksums(tmp_path)
+    digest = checksums.verify_checksums(tmp_path)["model.keras"]
     assert safe_load.load_model(tmp_path, sha256=digest).compiled
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(ValueError, match=f"expected SHA-256 {digest}, received"):
@@ -668,7 +668,7 @@ def folder(tmp_path):
     (tmp_path / "saved_model").mkdir()
     for name in ("model.keras", "card.json", "saved_model/saved_model.pb"):
         (tmp_path / name).write_text(name)
-    safe_load.write_checksums(tmp_path)
+    checksums.write_checksums(tmp_path)
     return tmp_path
 
 
@@ -676,8 +676,8 @@ def test_checksums_round_trip(folder):
     text = (folder / "SHA256SUMS").read_text()
     names = [line.split("  ")[1] for line in text.splitlines()]
     assert names == ["card.json", "model.keras", "saved_model/saved_model.pb"]
-    assert list(safe_load.verify_checksums(folder)) == names
-    safe_load.write_checksums(folder)
+    assert list(checksums.verify_checksums(folder)) == names
+    checksums.write_checksums(folder)
     assert (folder / "SHA256SUMS").read_text() == text
     assert not (folder / "SHA256SUMS.partial").exists()
 
@@ -685,16 +685,16 @@ def test_checksums_round_trip(folder):
 def test_tampered_file(folder):
     (folder / "saved_model/saved_model.pb").write_text("other")
     with pytest.raises(ValueError, match="saved_model.pb.*expected.*received.*Fetch"):
-        safe_load.verify_checksums(folder)
+        checksums.verify_checksums(folder)
 
 
 def test_missing_files(folder):
     (folder / "card.json").unlink()
     with pytest.raises(FileNotFoundError, match="card.json"):
-        safe_load.verify_checksums(folder)
+        checksums.verify_checksums(folder)
     (folder / "SHA256SUMS").unlink()
     with pytest.raises(FileNotFoundError, match="SHA256SUMS"):
-        safe_load.verify_checksums(folder)
+        checksums.verify_checksums(folder)
 
 
 @pytest.mark.parametrize(
@@ -713,14 +713,14 @@ def test_crafted_list(folder, line, match):
     with open(folder / "SHA256SUMS", "a") as file:
         file.write(line.format("0" * 64) + "\n")
     with pytest.raises(ValueError, match=match):
-        safe_load.verify_checksums(folder)
+        checksums.verify_checksums(folder)
 
 
 def test_unlisted_model(folder):
     lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
     (folder / "SHA256SUMS").write_text(lines[0])
     with pytest.raises(ValueError, match="does not list model.keras"):
-        safe_load.verify_checksums(folder)
+        checksums.verify_checksums(folder)
 
 
 def test_link_that_leads_out(folder, tmp_path_factory):
@@ -728,6 +728,59 @@ def test_link_that_leads_out(folder, tmp_path_factory):
     outside.write_text("card.json")
     (folder / "card.json").unlink()
     os.symlink(outside, folder / "card.json")
-    for function in (safe_load.verify_checksums, safe_load.write_checksums):
+    for function in (checksums.verify_checksums, checksums.write_checksums):
         with pytest.raises(ValueError, match="leads out"):
             function(folder)
+
+
+@pytest.fixture
+def with_optional(folder):
+    (folder / "model.tflite").write_text("model.tflite")
+    checksums.write_checksums(folder, optional=["model.tflite", "absent.tflite"])
+    return folder
+
+
+def test_optional_files_have_a_list_of_their_own(with_optional):
+    listed = (with_optional / "SHA256SUMS").read_text()
+    assert "SHA256SUMS.optional" in listed and "model.tflite" not in listed
+    optional = (with_optional / "SHA256SUMS.optional").read_text()
+    assert optional.split("  ")[1:] == ["model.tflite\n"]
+    assert "model.tflite" in checksums.verify_checksums(with_optional)
+    (with_optional / "model.tflite").unlink()
+    assert "model.tflite" not in checksums.verify_checksums(with_optional)
+
+
+def test_a_tampered_optional_file(with_optional):
+    (with_optional / "model.tflite").write_text("other")
+    with pytest.raises(ValueError, match=r"model\.tflite.*expected.*received"):
+        checksums.verify_checksums(with_optional)
+
+
+def test_a_tampered_list_of_optional_files(with_optional):
+    (with_optional / "SHA256SUMS.optional").write_text("")
+    with pytest.raises(ValueError, match=r"SHA256SUMS\.optional.*expected"):
+        checksums.verify_checksums(with_optional)
+    (with_optional / "SHA256SUMS.optional").unlink()
+    with pytest.raises(FileNotFoundError, match="lists 'SHA256SUMS.optional'"):
+        checksums.verify_checksums(with_optional)
+
+
+def test_an_optional_list_cannot_hold_a_required_file(with_optional):
+    """A digest in the optional list does not replace the one in SHA256SUMS."""
+    (with_optional / "card.json").write_text("other")
+    digest = checksums.sha256(with_optional / "card.json")
+    (with_optional / "SHA256SUMS.optional").write_text(f"{digest}  card.json\n")
+    text = (with_optional / "SHA256SUMS").read_text()
+    lines = [line for line in text.splitlines() if "optional" not in line]
+    new = checksums.sha256(with_optional / "SHA256SUMS.optional")
+    lines.append(f"{new}  SHA256SUMS.optional")
+    (with_optional / "SHA256SUMS").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=r"card\.json.*expected"):
+        checksums.verify_checksums(with_optional)
+
+
+def test_no_optional_files_leave_no_old_list(with_optional):
+    checksums.write_checksums(with_optional)
+    assert not (with_optional / "SHA256SUMS.optional").exists()
+    assert "model.tflite" in (with_optional / "SHA256SUMS").read_text()
+    checksums.verify_checksums(with_optional)

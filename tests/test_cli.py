@@ -8,7 +8,7 @@ import ae_zoo
 from ae_zoo import cli
 from ae_zoo._checks import check_count
 from ae_zoo.cli import command_line, info
-from ae_zoo.zoo import cards, tables
+from ae_zoo.zoo import tables
 
 NAME = "undercomplete_digits"
 
@@ -28,7 +28,7 @@ def test_info_prints_the_card(capsys):
 def test_evaluate_reproduces_the_card(capsys):
     assert cli.main(["evaluate", NAME]) == 0
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
-    assert cards.number(value) in capsys.readouterr().out
+    assert tables.number(value) in capsys.readouterr().out
 
 
 def test_train_and_evaluate_a_folder(tmp_path, capsys):

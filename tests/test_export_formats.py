@@ -179,7 +179,7 @@ def test_the_description_beside_a_litert_file(lite_path):
         "reconstruction_loss": "bernoulli",
         "prior": "RealNVP",
         "quantization": None,
-        "licence": None,
+        "license": None,
     }
     assert signatures["score"] == {
         "inputs": {
@@ -196,7 +196,7 @@ def test_the_description_of_a_zoo_model_has_its_card(tmp_path):
     model.export(tmp_path / "m.tflite", format="litert")
     description = json.loads((tmp_path / "m.json").read_text("utf-8"))
     card = ae_zoo.info("undercomplete_digits")
-    for key in ("name", "task", "licence", "variant", "latent_shape"):
+    for key in ("name", "task", "license", "variant", "latent_shape"):
         assert description[key] == card[key]
 
 

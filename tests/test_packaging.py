@@ -12,7 +12,7 @@ import ae_zoo
 from ae_zoo import data, lite, zoo
 from ae_zoo.models import Autoencoder
 from ae_zoo.studies import package
-from ae_zoo.zoo import safe_load
+from ae_zoo.zoo import checksums
 
 DIGITS = "undercomplete_digits"
 # Bytes of a graph and of scales do not shrink with the weights.
@@ -46,7 +46,7 @@ def packaged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("entry") / DIGITS
     unwanted = shutil.ignore_patterns("saved_model", "*.tflite", "model*.json")
     shutil.copytree(zoo.entry._find(DIGITS), folder, ignore=unwanted)
-    safe_load.write_checksums(folder)
+    checksums.write_checksums(folder)
     lines = []
     package.package(folder, samples=50, report=lines.append)
     return folder, lines
@@ -56,7 +56,7 @@ def test_the_folder_holds_the_files(packaged):
     folder, lines = packaged
     for name in (*package.FILES, "model.json", "model_int8.json"):
         assert (folder / name).exists(), name
-    digests = safe_load.verify_checksums(folder)
+    digests = checksums.verify_checksums(folder)
     assert {"model.tflite", "model_int8.tflite", "model.json"} <= set(digests)
     assert any("float16" in line for line in lines)
     assert not list(folder.parent.glob(".*"))
@@ -94,12 +94,12 @@ def test_packaging_again_replaces(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     package.package(folder, samples=20, report=lambda line: None)
     assert ae_zoo.info(folder)["deployment"]["samples"] == 20
-    safe_load.verify_checksums(folder)
+    checksums.verify_checksums(folder)
 
 
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    before = (folder / safe_load.CHECKSUMS).read_bytes()
+    before = (folder / checksums.CHECKSUMS).read_bytes()
     export = Autoencoder.export
 
     def failing(self, filepath, *args, **kwargs):
@@ -110,7 +110,7 @@ def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     monkeypatch.setattr(Autoencoder, "export", failing)
     with pytest.raises(RuntimeError, match="no such operator"):
         package.package(folder, samples=20, report=lambda line: None)
-    assert (folder / safe_load.CHECKSUMS).read_bytes() == before
+    assert (folder / checksums.CHECKSUMS).read_bytes() == before
     assert [path.name for path in folder.parent.iterdir()] == [DIGITS]
 
 
@@ -137,7 +137,7 @@ def test_an_interrupt_while_folders_change_places(packaged, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         zoo.amend(folder, {})
     monkeypatch.undo()
-    safe_load.verify_checksums(folder)
+    checksums.verify_checksums(folder)
 
 
 def test_the_recipe_of_another_model(packaged, tmp_path):
@@ -241,11 +241,11 @@ def test_saved_models_run_without_this_library(tmp_path):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_saved_models_have_their_checksums(name):
     folder = zoo.entry._find(name) / "saved_model"
-    lines = (folder / safe_load.CHECKSUMS).read_text("utf-8").splitlines()
+    lines = (folder / checksums.CHECKSUMS).read_text("utf-8").splitlines()
     listed = dict(reversed(line.split("  ")) for line in lines)
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.relative_to(folder).as_posix() for path in files} - {
-        safe_load.CHECKSUMS
+        checksums.CHECKSUMS
     } == set(listed)
     for file, digest in listed.items():
-        assert safe_load._sha256(folder / file) == digest
+        assert checksums.sha256(folder / file) == digest

@@ -12,7 +12,7 @@ from ae_zoo.evaluation._source import source
 from ae_zoo.export import litert, parity
 from ae_zoo.studies import file_cost, latency
 from ae_zoo.training.recipe import load_recipe
-from ae_zoo.zoo import cards
+from ae_zoo.zoo import tables
 
 SHAPE = (8, 8, 1)
 KINDS = ["float16", "dynamic", "int8", "int8_io"]
@@ -187,7 +187,7 @@ def test_report(tmp_path):
     assert (before.single["batch"], before.batch["batch"]) == (1, 64)
     for timing in (after.single, after.batch):
         assert 0 < timing["median"] <= timing["p90"]
-    header, rows = cards.deployment_rows([x.row(before) for x in (before, after)])
+    header, rows = tables.deployment_rows([x.row(before) for x in (before, after)])
     assert header[2] == "squared error"
     assert [row[0] for row in rows] == ["float32", "int8"]
     assert rows[0][3] == "+0.00 %"

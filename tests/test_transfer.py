@@ -9,7 +9,7 @@ import ae_zoo
 from ae_zoo import data, zoo
 from ae_zoo.cli import main
 from ae_zoo.studies.transfer import transfer
-from ae_zoo.zoo import cards
+from ae_zoo.zoo import tables
 
 NAME = "undercomplete_digits"
 
@@ -93,7 +93,7 @@ def test_the_command_writes_the_card(folder, capsys):
     assert card | {"transfer": None} == before | {"transfer": None}
     page = (folder / "README.md").read_text("utf-8")
     assert page.count("## Transfer") == 1
-    _, rows = cards.transfer_rows(card["transfer"])
+    _, rows = tables.transfer_rows(card["transfer"])
     assert all("| " + " | ".join(row) + " |" in page for row in rows)
     ae_zoo.load(folder)  # the checksums are those of the new files
 

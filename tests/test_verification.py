@@ -11,7 +11,7 @@ from ae_zoo import evaluation, zoo
 from ae_zoo.cli import main
 from ae_zoo.studies import verify
 from ae_zoo.training.recipe import load_recipe
-from ae_zoo.zoo import cards
+from ae_zoo.zoo import tables
 
 NAME = "undercomplete_digits"
 
@@ -37,7 +37,7 @@ def test_a_shipped_card_holds(capsys):
     assert f"[1/1] {NAME}" in output and "All 1 cards hold" in output
     value = ae_zoo.info(NAME)["metrics"][0]["value"]
     row = next(line for line in output.splitlines() if "squared error" in line)
-    assert row.split()[2:4] == [cards.number(value)] * 2
+    assert row.split()[2:4] == [tables.number(value)] * 2
 
 
 def test_an_altered_card_fails(folder, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import zipfile
 
@@ -13,7 +14,7 @@ import ae_zoo
 from ae_zoo import data, evaluation, zoo
 from ae_zoo.evaluation._source import source
 from ae_zoo.training.recipe import list_recipes, load_recipe
-from ae_zoo.zoo import cards
+from ae_zoo.zoo import cards, provenance
 
 DIGITS = "undercomplete_digits"
 
@@ -32,9 +33,9 @@ def test_every_recipe_has_its_entry():
 def test_card_is_complete(name):
     card = ae_zoo.info(name)
     assert card["name"] == name
-    for field in ("variant", "task", "paper", "licence", "input_shape", "parameters"):
+    for field in ("variant", "task", "paper", "license", "input_shape", "parameters"):
         assert card[field], field
-    for field in ("licence", "citation", "splits", "homepage"):
+    for field in ("license", "citation", "splits", "homepage"):
         assert card["dataset"][field], field
     for field in ("command", "seconds", "hardware", "versions", "commit"):
         assert card["training"][field], field
@@ -160,6 +161,50 @@ def test_interrupted_save_leaves_the_old_folder(folder):
 
 def test_a_card_counts_the_cores_that_may_be_used(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
-    assert cards.hardware().startswith("1 core of ")
+    assert provenance.hardware().startswith("1 core of ")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
-    assert cards.hardware().startswith("2 cores of ")
+    assert provenance.hardware().startswith("2 cores of ")
+
+
+def test_old_cards_say_licence(folder):
+    card = ae_zoo.info(folder)
+    old = card | {"dataset": dict(card["dataset"])}
+    for part in (old, old["dataset"]):
+        part["licence"] = part.pop("license")
+    (folder / "card.json").write_text(json.dumps(old))
+    assert ae_zoo.info(folder) == card
+
+
+def test_a_page_leads_with_what_the_model_is_for():
+    card = ae_zoo.info("denoising_mnist")
+    page = cards.render(card)
+    assert page.startswith(f"# denoising_mnist\n\n{card['task']}\n\nOn the test split,")
+    assert "noise 0.4 is **0.07868** (lower is better)" in page
+    assert "0.1141 for the baseline (linear denoiser)" in page
+    assert "0.0839 published (keras.io, validation split)" in page
+    sections = re.findall("(?m)^## (.*)", page)
+    assert sections[0] == "Metrics" and sections[-1].startswith("Data: checksums")
+    assert page.index("## Use and limits") < page.index(card["dataset"]["citation"])
+
+
+def test_a_page_of_a_recipe_of_your_own():
+    """A card without paper, deployment, pictures and license has a page too."""
+    card = ae_zoo.info(DIGITS) | {"license": None, "paper": "", "pictures": []}
+    del card["deployment"], card["bytes"]
+    card["training"] = card["training"] | {"command": None}
+    card["dataset"] = card["dataset"] | {"citation": "", "homepage": ""}
+    page = cards.render(card)
+    assert "License of the weights: not stated." in page
+    assert "Based on" not in page and "bibtex" not in page and "]()" not in page
+    assert "A recipe of your own: " in page
+
+
+def test_headlines_in_words():
+    row = {"metric": "PSNR, dB", "value": 20.0, "higher_is_better": True}
+    alone = row | {"baseline": None, "published": None}
+    alone |= {"baseline_name": "", "source": ""}
+    assert cards._headline(alone).startswith(
+        "On the test split, its PSNR is **20** dB (higher is better). PSNR is"
+    )
+    neutral = alone | {"metric": "energy", "higher_is_better": None}
+    assert cards._headline(neutral) == "On the test split, its energy is **20**."

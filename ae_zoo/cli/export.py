@@ -112,7 +112,7 @@ def _report(
     calibration: np.ndarray,
 ) -> None:
     from ae_zoo.studies import file_cost
-    from ae_zoo.zoo import cards, tables
+    from ae_zoo.zoo import tables
 
     kinds = dict.fromkeys([None, options.quantization])
     reports = [
@@ -122,7 +122,7 @@ def _report(
         for kind in kinds
     ]
     rows = [report.row(reports[0]) for report in reports]
-    print(tables.text_table(*cards.deployment_rows(rows)))
+    print(tables.text_table(*tables.deployment_rows(rows)))
 
 
 def _batch_size(text: str) -> int | str:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo.studies import verify
-    from ae_zoo.zoo import cards
+    from ae_zoo.zoo import tables
 
     card = verify.add_spread(options.model, options.runs)
-    print(cards.metrics_table(card["metrics"]))
+    print(tables.metrics_table(card["metrics"]))

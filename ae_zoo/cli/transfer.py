@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo.studies.transfer import transfer
-    from ae_zoo.zoo import cards, tables
+    from ae_zoo.zoo import tables
 
     facts = transfer(
         options.model,
@@ -42,4 +42,4 @@ def run(options: argparse.Namespace) -> None:
         write=options.write,
         data_dir=options.data_dir,
     )
-    print(tables.text_table(*cards.transfer_rows([facts])))
+    print(tables.text_table(*tables.transfer_rows([facts])))

@@ -17,7 +17,7 @@ def write(model, file, filepath, quantization=None):
 
     Args:
         model: An `ae_zoo.models.Autoencoder`; one that `ae_zoo.load` returned gives
-            name, task and licence from its card.
+            name, task and license from its card.
         file: The file, read as `ae_zoo.lite.LiteModel`.
         filepath: Where it is.
         quantization: How it was quantized.
@@ -35,7 +35,7 @@ def write(model, file, filepath, quantization=None):
         "prior": _prior_of(model),
         "signatures": file.signatures,
         "quantization": quantization,
-        "licence": card.get("licence"),
+        "license": card.get("license"),
         "sha256": hashlib.sha256(pathlib.Path(filepath).read_bytes()).hexdigest(),
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"

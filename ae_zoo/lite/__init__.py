@@ -1,24 +1,32 @@
 """Exported TFLite models in Python, with NumPy and LiteRT but no TensorFlow."""
 
-import pathlib
+from __future__ import annotations
 
+import os
+import pathlib
+import warnings
+
+from ae_zoo import _resources
+from ae_zoo._checks import unknown_name
 from ae_zoo.lite import files
 from ae_zoo.lite.model import LiteModel
 
 __all__ = ["LiteModel", "load"]
 
 
-def load(filepath, num_threads=1):
+def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteModel:
     """Opens a `.tflite` file that `model.export(..., format="litert")` wrote.
 
-    If the sidecar that the exporter writes (`m.json` beside `m.tflite`) is there, the
-    file must have its checksum, and inputs must lie in its range. Without it the
-    model runs from the signatures of the file alone.
+    If the sidecar that the exporter writes is there (`m.json` next to `m.tflite`), the
+    file must have its checksum, and inputs must lie in its range. Without it, the
+    model runs with the signatures of the file only.
 
     Args:
-        filepath: The `.tflite` file.
-        num_threads: Threads of the interpreter. One is best for small models, and for
-            int8 on few cores.
+        name_or_file: A name of `ae_zoo.list_models()`, or the path of a `.tflite` file.
+            A name stands for the float32 file of the model. If the installed package
+            does not include it, the int8 file is loaded, with a warning.
+        num_threads: Number of threads of the interpreter. One is best for small models,
+            and for int8 on few cores.
 
     Returns:
         A `LiteModel`.
@@ -26,19 +34,42 @@ def load(filepath, num_threads=1):
     Raises:
         FileNotFoundError: There is no such file.
         ImportError: The package ai-edge-litert is not installed.
-        ValueError: The file is truncated or no autoencoder in TFLite, the sidecar is
-            damaged or belongs to another file, or `num_threads` is not ≥ 1.
+        ValueError: There is no model of that name, the file is truncated or not an
+            autoencoder in TFLite, the sidecar is damaged or belongs to another file,
+            or `num_threads` is not ≥ 1.
 
     Example:
 
-    >>> model.export("m.tflite", format="litert")
-    >>> light = ae_zoo.lite.load("m.tflite")
+    >>> light = ae_zoo.lite.load("denoising_mnist")
     >>> light.reconstruct(noisy).shape
     (16, 28, 28, 1)
+    >>> model.export("m.tflite", format="litert")
+    >>> light = ae_zoo.lite.load("m.tflite")
     """
-    path = pathlib.Path(filepath)
     if not isinstance(num_threads, int) or num_threads < 1:
         raise ValueError(f"`num_threads` must be ≥ 1. Received: {num_threads!r}")
+    path = pathlib.Path(name_or_file)
+    names = _resources.model_names()
+    if str(name_or_file) in names:
+        path = _file_of(str(name_or_file))
+    elif path.name == str(name_or_file) and not path.suffix and not path.exists():
+        hint = " Or pass the path of a .tflite file."
+        raise unknown_name("model", str(name_or_file), names, hint)
     content = files.read(path)
     metadata = files.read_sidecar(path, content)
     return LiteModel(files.open_interpreter(path, content, num_threads), metadata)
+
+
+def _file_of(name: str) -> pathlib.Path:
+    folder = _resources.folder("saved_models") / name
+    path = folder / "model.tflite"
+    if path.exists():
+        return path
+    warnings.warn(
+        f"The installed package does not include the float32 file of '{name}': it is "
+        "larger than 1 MB. Loading model_int8.tflite instead, whose results are less "
+        f"accurate (see ae_zoo.info('{name}')['deployment']). To write the float32 "
+        f"file: ae-zoo export {name} {name}.tflite",
+        stacklevel=3,
+    )
+    return folder / "model_int8.tflite"

@@ -65,6 +65,8 @@ def read_sidecar(path, content):
             f"'{sidecar}' belongs to another file, or '{path.name}' is damaged: "
             f"expected SHA-256 {expected}. Received {received}. {mend}"
         )
+    if "licence" in metadata:  # the key in sidecars of older versions
+        metadata["license"] = metadata.pop("licence")
     return metadata
 
 

@@ -40,7 +40,7 @@ class FileReport:
         return sign * change / abs(before.headline.value)
 
     def row(self, before):
-        """What a card holds of it; see `ae_zoo.zoo.cards.deployment_rows`."""
+        """What a card holds of it; see `ae_zoo.zoo.tables.deployment_rows`."""
         return {
             "quantization": self.quantization,
             "bytes": self.bytes,

@@ -14,7 +14,7 @@ import numpy as np
 from ae_zoo import data, evaluation, zoo
 from ae_zoo.training.recipe import Recipe, load_recipe
 from ae_zoo.training.run import train
-from ae_zoo.zoo import cards
+from ae_zoo.zoo import tables
 
 METRICS = ("ROC-AUC", "PR-AUC")
 
@@ -59,7 +59,7 @@ class OneClassReport:
         if self.published is not None:
             paper = _number(self.published)
             rows.append([f"mean of {self.source}", paper, *["–"] * (len(columns) - 1)])
-        return cards.markdown_table(header, rows)
+        return tables.markdown_table(header, rows)
 
 
 def one_class(

@@ -4,7 +4,7 @@ from ae_zoo import zoo
 from ae_zoo._checks import check_at_least
 from ae_zoo.studies import file_cost
 from ae_zoo.training.loading import load_with_recipe
-from ae_zoo.zoo import cards, safe_load
+from ae_zoo.zoo import checksums, provenance
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 _DESCRIPTIONS = ("model.json", "model_int8.json")
@@ -74,11 +74,11 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
             report(f"{model.card['name']}: writing {name}")
             model.export(folder / name, **arguments[name])
         # A list of its own: packages of the zoo leave this folder out.
-        safe_load.write_checksums(folder / "saved_model")
+        checksums.write_checksums(folder / "saved_model")
 
     deployment = {
         "samples": samples,
-        "hardware": cards.hardware(),
+        "hardware": provenance.hardware(),
         "small": small,
         "rows": rows,
     }

@@ -10,7 +10,7 @@ from ae_zoo.evaluation._source import source
 from ae_zoo.training.loading import load_with_recipe, own_classes
 from ae_zoo.training.model import check_same_network
 from ae_zoo.training.run import train
-from ae_zoo.zoo import cards
+from ae_zoo.zoo import provenance
 
 
 def transfer(
@@ -45,7 +45,7 @@ def transfer(
         verbose: As in `fit`.
 
     Returns:
-        A dict of what the card says of it; see `ae_zoo.zoo.cards.transfer_rows`.
+        A dict of what the card says of it; see `ae_zoo.zoo.tables.transfer_rows`.
 
     Raises:
         ValueError: Samples of another shape, a number out of range, a recipe of
@@ -101,7 +101,7 @@ def transfer(
         "as_it_is": {"value": headline.value},
         "fine_tuned": _trained(fine_tuning, data_dir, verbose),
         "from_scratch": _trained(there, data_dir, verbose),
-        "hardware": cards.hardware(),
+        "hardware": provenance.hardware(),
     }
     if write:
         _write(name_or_folder, facts)

@@ -28,13 +28,24 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
     card = cards.make_card(
         name=job.name,
         model=model,
-        recipe=recipe,
+        source=job.source,
+        task=recipe.task,
+        paper=recipe.paper,
+        limits=recipe.limits,
+        license=recipe.license,
+        training={
+            "command": job.command,
+            "epochs": epochs,
+            "epochs_at_most": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "initial_weights": recipe.initial_weights and str(recipe.initial_weights),
+            "seed": recipe.seed,
+            "seconds": round(seconds, 1),
+        },
         metrics=evaluation.evaluate(model, recipe.metrics, splits),
         subset=evaluation.measure_subset(model, recipe.metrics, splits),
-        command=job.command,
-        epochs=epochs,
-        epochs_at_most=recipe.epochs,
-        seconds=seconds,
+        binarize=recipe.binarize,
+        classes=recipe.classes,
     )
 
     def draw(folder: pathlib.Path) -> None:

@@ -1,7 +1,9 @@
-"""The zoo: pretrained models by name, and any folder that looks like one of theirs.
+"""Loading and saving models of the zoo: by name, or from any folder of that form.
 
 Importing this module does not import TensorFlow.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
@@ -10,27 +12,32 @@ import pathlib
 import shutil
 import tempfile
 import types
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from ae_zoo import _resources
 from ae_zoo._checks import unknown_name
 
-_PACKAGE = pathlib.Path(__file__).parents[1]
-_FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
+
+Card = dict[str, Any]
+Path = str | os.PathLike[str]
+# What a copy of a folder may leave out: the wheel does so where they are large.
+_OPTIONAL = ("model.tflite", "model.json")
 
 
-def list_models():
+def list_models() -> list[str]:
     """Names of the pretrained models.
 
     Returns:
         A sorted list of names for `load` and `info`.
     """
-    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
-    if folder is None:
-        return []
-    return sorted(path.parent.name for path in folder.glob("*/card.json"))
+    return _resources.model_names()
 
 
-def info(name_or_folder):
-    """The card of a model: task, data, licence, size, metrics beside baselines.
+def info(name_or_folder: Path) -> Card:
+    """The card of a model: task, data, license, size, metrics and baselines.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
@@ -39,8 +46,8 @@ def info(name_or_folder):
         A dict, the contents of `card.json`.
 
     Raises:
-        ValueError: No model of that name, or a damaged card.
-        FileNotFoundError: No such folder, or it has no card.
+        ValueError: There is no model of that name, or the card is damaged.
+        FileNotFoundError: There is no such folder, or it has no card.
     """
     folder = _find(name_or_folder)
     path = folder / "card.json"
@@ -49,32 +56,35 @@ def info(name_or_folder):
             f"'{folder}' is not a model folder: no card.json in it."
         )
     try:
-        return json.loads(path.read_text("utf-8"))
+        card = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(
             f"'{path}' is damaged: expected JSON. Restore the folder. ({error})"
         ) from error
+    return _with_current_keys(card)
 
 
-def load(name_or_folder, custom_objects=None):
+def load(
+    name_or_folder: Path, custom_objects: Mapping[str, object] | None = None
+) -> Autoencoder:
     """Loads a pretrained autoencoder, compiled and ready for `fit`.
 
-    The files are checked against SHA256SUMS, and the model's configuration against
-    the classes a zoo model may hold, before Keras reads it: a folder from a stranger
-    cannot run code.
+    Before Keras reads the model, its files are compared with `SHA256SUMS`, and its
+    configuration with the classes that a zoo model may hold. So a folder from a
+    stranger cannot run code.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
         custom_objects: {name: class} of your own layers that the model may hold too.
 
     Returns:
-        An `ae_zoo.models.Autoencoder`. Inside a `tf.distribute` strategy's scope, it
-        is created under that strategy.
+        An `ae_zoo.models.Autoencoder`. Inside the scope of a `tf.distribute` strategy,
+        the model is created under that strategy.
 
     Raises:
-        ValueError: No model of that name, a damaged or tampered file, or a model that
-            holds something it may not.
-        FileNotFoundError: No such folder, or a file of it is missing.
+        ValueError: There is no model of that name, a file is damaged or was changed,
+            or the model holds something that is not allowed.
+        FileNotFoundError: There is no such folder, or one of its files is missing.
 
     Example:
 
@@ -84,29 +94,35 @@ def load(name_or_folder, custom_objects=None):
     folder = _find(name_or_folder)
 
     from ae_zoo import models  # noqa: F401  (registers the variants)
-    from ae_zoo.zoo import safe_load
+    from ae_zoo.zoo import checksums, safe_load
 
-    digests = safe_load.verify_checksums(folder)
+    digests = checksums.verify_checksums(folder)
     model = safe_load.load_model(folder, custom_objects, sha256=digests["model.keras"])
     if not model.compiled:
         model.compile()
-    # A plain dict Keras would track, and wrap in one of its own.
+    # Keras would replace a plain dict by one that it tracks.
     model.card = types.MappingProxyType(info(folder))
     return model
 
 
-def save(model, folder, card, pictures=None, overwrite=False):
+def save(
+    model: Autoencoder,
+    folder: Path,
+    card: Card,
+    pictures: Callable[[pathlib.Path], object] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Writes a model folder: model.keras, card.json, README.md and SHA256SUMS.
 
-    The folder is written beside and renamed, so that it is there whole or not at all.
-    The optimizer's state is left out.
+    The files are written to a temporary folder, which is then renamed: the folder is
+    complete or does not exist. The optimizer's state is left out.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
         folder: Path of the folder.
-        card: A dict as `ae_zoo.zoo.cards.make_card` returns it.
-        pictures: A function that draws PNG files into the folder it is given.
-        overwrite: Replace an existing folder.
+        card: A dict as returned by `ae_zoo.zoo.cards.make_card`.
+        pictures: A function that draws PNG files into the folder that it is given.
+        overwrite: Whether to replace an existing folder.
 
     Raises:
         FileExistsError: The folder exists and `overwrite` is False.
@@ -114,90 +130,102 @@ def save(model, folder, card, pictures=None, overwrite=False):
     folder = pathlib.Path(folder)
     if folder.exists() and not overwrite:
         raise FileExistsError(f"'{folder}' exists. Pass overwrite=True to replace it.")
-    with _replacement(folder) as fresh:
-        fresh.mkdir()
-        _without_optimizer(model).save(fresh / "model.keras")
+    with _replacement(folder) as new:
+        new.mkdir()
+        _without_optimizer(model).save(new / "model.keras")
         if pictures is not None:
-            pictures(fresh)
-        _describe(fresh, card | {"bytes": (fresh / "model.keras").stat().st_size})
+            pictures(new)
+        _describe(new, card | {"bytes": (new / "model.keras").stat().st_size})
 
 
-def amend(name_or_folder, facts, write=None, replaces=()):
-    """Adds facts and files to a model folder, whole or not at all.
+def amend(
+    name_or_folder: Path,
+    facts: Card,
+    write: Callable[[pathlib.Path], object] | None = None,
+    replaces: Collection[str] = (),
+) -> None:
+    """Adds facts and files to a model folder, either all of them or none.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
-        facts: A dict that joins the card.
-        write: A function that writes files into the folder it is given, a copy.
-        replaces: Names of files and folders that the copy leaves out, because `write`
-            writes them anew.
+        facts: A dict of fields to add to the card or to replace in it.
+        write: A function that writes files into the folder that it is given, a copy.
+        replaces: Names of files and folders that are not copied, because `write`
+            writes new ones.
 
     Raises:
-        FileNotFoundError, ValueError: As `info`.
+        FileNotFoundError, ValueError: As in `info`.
         OSError: The folder cannot be written.
     """
     folder = _find(name_or_folder).resolve()
     card = info(folder)
 
-    def left_out(directory, names):
-        return set(replaces) & set(names) if pathlib.Path(directory) == folder else ()
+    def left_out(directory: str, names: list[str]) -> set[str]:
+        is_top = pathlib.Path(directory) == folder
+        return set(replaces) & set(names) if is_top else set()
 
-    with _replacement(folder) as fresh:
-        shutil.copytree(folder, fresh, ignore=left_out)
+    with _replacement(folder) as new:
+        shutil.copytree(folder, new, ignore=left_out)
         if write is not None:
-            write(fresh)
-        _describe(fresh, card | facts)
+            write(new)
+        _describe(new, card | facts)
 
 
 @contextlib.contextmanager
-def _replacement(folder):
-    """A path beside `folder` whose contents take its place in the end."""
+def _replacement(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields the path of a temporary folder that replaces `folder` at the end."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
-        fresh = pathlib.Path(scratch) / "model"
-        yield fresh
+        new = pathlib.Path(scratch) / "model"
+        yield new
         old = pathlib.Path(scratch) / "old"
         if folder.exists():
             os.replace(folder, old)
         try:
-            os.replace(fresh, folder)
+            os.replace(new, folder)
         except BaseException:
             if old.exists():
                 os.replace(old, folder)
             raise
 
 
-def _describe(folder, card):
-    """Writes what tells of a folder's files: card, page and checksums."""
-    from ae_zoo.zoo import cards, safe_load
+def _describe(folder: pathlib.Path, card: Card) -> None:
+    """Writes the files that describe a folder: card, README and checksums."""
+    from ae_zoo.zoo import cards, checksums
 
     pictures = [path.name for path in folder.glob("*.png")]
-    card = card | {"pictures": sorted(pictures, key=_place)}
+    card = card | {"pictures": sorted(pictures, key=_order)}
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     (folder / "card.json").write_text(text, "utf-8")
     (folder / "README.md").write_text(cards.render(card), "utf-8")
-    safe_load.write_checksums(folder)
+    checksums.write_checksums(folder, optional=_OPTIONAL)
 
 
-def _place(picture):
-    """What the model does comes first and how it was trained last."""
+def _order(picture: str) -> tuple[bool, bool, str]:
+    """Sort key: first what the model does, last how it was trained."""
     return picture != "picture.png", picture == "training.png", picture
 
 
-def _without_optimizer(model):
+def _without_optimizer(model: Autoencoder) -> Autoencoder:
     uncompiled = type(model).from_config(model.get_config())
     uncompiled.set_weights(model.get_weights())
     return uncompiled
 
 
-def _find(name_or_folder):
-    if str(name_or_folder) in list_models():
-        return next(
-            folder / str(name_or_folder)
-            for folder in _FOLDERS
-            if (folder / str(name_or_folder)).is_dir()
+def _with_current_keys(card: Card) -> Card:
+    """Renames the key `licence` of cards that older versions wrote."""
+    return {
+        "license" if key == "licence" else key: (
+            _with_current_keys(value) if key == "dataset" else value
         )
+        for key, value in card.items()
+    }
+
+
+def _find(name_or_folder: Path) -> pathlib.Path:
+    if str(name_or_folder) in list_models():
+        return _resources.folder("saved_models") / str(name_or_folder)
     path = pathlib.Path(name_or_folder)
     if path.is_dir():
         return path

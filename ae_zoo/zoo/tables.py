@@ -1,82 +1,139 @@
-"""Plain-text tables for the terminal."""
+"""Tables of the zoo, for the terminal and for Markdown pages."""
 
-from ae_zoo import zoo
-from ae_zoo.zoo import cards
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ae_zoo.zoo import entry
+
+if TYPE_CHECKING:
+    from ae_zoo.evaluation import Measurement
+
+Rows = list[list[str]]
 
 
-def text_table(header, rows):
-    """Aligns rows of strings under a header.
+class Check(Protocol):
+    """What `checks_text` shows of a comparison, as of `ae_zoo.studies.verify`."""
+
+    metric: str
+    stated: float | None
+    measured: float | None
+    allowed: float
+
+    @property
+    def holds(self) -> bool: ...
+
+
+def text_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Formats rows under a header as a table for the terminal.
 
     >>> print(text_table(["a", "b"], [["1", "22"]]))
-    a  b
-    -  --
-    1  22
+    a    b
+    ---  ---
+    1    22
     """
-    rows = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    rule = ["-" * width for width in widths]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in [header, rule, *rows]
-    )
+    from tabulate import tabulate
+
+    return tabulate(rows, header, disable_numparse=True)
 
 
-def zoo_rows():
-    """One row for each model of the zoo: header and rows of strings."""
-    header = [
-        "name",
-        "variant",
-        "data",
-        "parameters",
-        "metric",
-        "value",
-        "baseline",
-        "published",
-    ]
-    return header, [_row(zoo.info(name)) for name in zoo.list_models()]
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Formats rows of strings under a header as a Markdown table.
+
+    >>> print(markdown_table(["a", "b"], [["1", "22"]]))
+    | a | b |
+    |---|---|
+    | 1 | 22 |
+    """
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
-def zoo_table():
-    """The zoo as a table for the terminal."""
+def number(value: float | None) -> str:
+    """Formats a measurement: four digits, or two decimals from 100 on.
+
+    >>> number(0.078654), number(229.968), number(784.0), number(math.inf), number(None)
+    ('0.07865', '229.97', '784', 'inf', '–')
+    """
+    if value is None:
+        return "–"
+    if not 100 <= abs(value) < math.inf:
+        return f"{value:.4g}"
+    return f"{value:.0f}" if value == round(value) else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Formats a duration in seconds, or in minutes from two minutes on.
+
+    >>> duration(12.3), duration(2256)
+    ('12 s', '38 min')
+    """
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def zoo_rows() -> tuple[list[str], Rows]:
+    """The header, and a row for each model of the zoo."""
+    header = ["name", "variant", "data", "parameters"]
+    header += ["metric", "value", "baseline", "published"]
+    return header, [_zoo_row(entry.info(name)) for name in entry.list_models()]
+
+
+def zoo_table() -> str:
+    """The models of the zoo as a table for the terminal."""
     return text_table(*zoo_rows())
 
 
-def zoo_markdown():
-    """The zoo as a Markdown table, each name linked to its folder."""
+def zoo_markdown() -> str:
+    """The models of the zoo as a Markdown table, each name linked to its folder."""
     header, rows = zoo_rows()
-    return cards.markdown_table(
+    return markdown_table(
         header,
         [[f"[{name}](saved_models/{name}/README.md)", *cells] for name, *cells in rows],
     )
 
 
-def metrics_text(measurements):
-    """Measurements beside their baselines and published numbers."""
+def metrics_table(metrics: Iterable[Mapping[str, Any]]) -> str:
+    """The measurements of a card with baselines and published numbers, in Markdown.
+
+    Args:
+        metrics: The field `metrics` of a card.
+    """
+    return markdown_table(
+        ["metric", "this model", "baseline", "published"],
+        [
+            [
+                row["metric"] + _arrow(row),
+                f"**{number(row['value'])}**{_spread(row)}",
+                _explained(row["baseline"], row["baseline_name"]),
+                _explained(row["published"], row["source"]),
+            ]
+            for row in metrics
+        ],
+    )
+
+
+def metrics_text(measurements: Iterable[Measurement]) -> str:
+    """Measurements with baselines and published numbers, for the terminal."""
     return text_table(
         ["metric", "value", "baseline", "published"],
         [
-            [
-                row.metric,
-                cards.number(row.value),
-                cards.number(row.baseline),
-                cards.number(row.published),
-            ]
+            [row.metric, *map(number, (row.value, row.baseline, row.published))]
             for row in measurements
         ],
     )
 
 
-def checks_text(checks):
-    """What a card states beside what was measured again."""
+def checks_text(checks: Iterable[Check]) -> str:
+    """The values of a card and those measured again, for the terminal."""
     return text_table(
         ["metric", "card", "measured", "may differ by", "holds"],
         [
             [
                 check.metric,
-                cards.number(check.stated),
-                cards.number(check.measured),
+                number(check.stated),
+                number(check.measured),
                 f"{check.allowed:.2g}",
                 "yes" if check.holds else "NO",
             ]
@@ -85,7 +142,58 @@ def checks_text(checks):
     )
 
 
-def _row(card):
+def deployment_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
+    """The header and rows of a table of LiteRT files.
+
+    Args:
+        rows: Measurements of `ae_zoo.studies.file_cost`, float32 first.
+    """
+    header = ["file", "bytes", rows[0]["metric"], "loss"]
+    header += ["1 image, median ms", "p90", "64 images, median ms", "p90"]
+    header += ["peak memory, MB"]
+    return header, [
+        [
+            row["quantization"] or "float32",
+            f"{row['bytes']:,} ({row['bytes'] / rows[0]['bytes']:.2f})",
+            f"{row['value']:.5g}",
+            f"{round(100 * row['loss'], 2) + 0.0:+.2f} %",  # no negative zero
+            *(
+                f"{row[timing][key]:.3g}"
+                for timing in ("single", "batch")
+                for key in ("median", "p90")
+            ),
+            "–" if (peak := row["single"]["memory"]) is None else f"{peak / 2**20:.1f}",
+        ]
+        for row in rows
+    ]
+
+
+def transfer_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
+    """The header and rows of a table of fine-tuning on other data.
+
+    Args:
+        rows: Results of `ae_zoo.studies.transfer.transfer`, all with the same metric.
+    """
+    metric = rows[0]["metric"] + _arrow(rows[0])
+    header = ["data", "training samples", "epochs"]
+    header += [f"{metric}: unchanged", "fine-tuned", "from scratch", "baseline"]
+    return header, [
+        [
+            row["dataset"],
+            f"{row['samples']:,}",
+            str(row["epochs"]),
+            number(row["as_it_is"]["value"]),
+            *(
+                f"{number(row[way]['value'])} ({duration(row[way]['seconds'])})"
+                for way in ("fine_tuned", "from_scratch")
+            ),
+            _explained(row["baseline"], row["baseline_name"]),
+        ]
+        for row in rows
+    ]
+
+
+def _zoo_row(card: Mapping[str, Any]) -> list[str]:
     headline = card["metrics"][0]
     return [
         card["name"],
@@ -93,8 +201,19 @@ def _row(card):
         card["dataset"]["name"],
         f"{card['parameters']:,}",
         headline["metric"],
-        *(
-            cards.number(headline[column])
-            for column in ("value", "baseline", "published")
-        ),
+        *(number(headline[column]) for column in ("value", "baseline", "published")),
     ]
+
+
+def _arrow(row: Mapping[str, Any]) -> str:
+    return {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    if row.get("spread") is None:
+        return ""
+    return f" ({number(row['mean'])} ± {row['spread']:.2g} over {row['seeds']} seeds)"
+
+
+def _explained(value: float | None, explanation: str) -> str:
+    return number(value) + ("" if value is None else f" ({explanation})")
