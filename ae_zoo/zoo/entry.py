@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
 
 Card = dict[str, Any]
-Path = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 # What a copy of a folder may leave out: the wheel does so where they are large.
 _OPTIONAL = ("model.tflite", "model.json")
 
@@ -36,7 +36,7 @@ def list_models() -> list[str]:
     return _resources.model_names()
 
 
-def info(name_or_folder: Path) -> Card:
+def info(name_or_folder: StrPath) -> Card:
     """The card of a model: task, data, license, size, metrics and baselines.
 
     Args:
@@ -65,7 +65,7 @@ def info(name_or_folder: Path) -> Card:
 
 
 def load(
-    name_or_folder: Path, custom_objects: Mapping[str, object] | None = None
+    name_or_folder: StrPath, custom_objects: Mapping[str, object] | None = None
 ) -> Autoencoder:
     """Loads a pretrained autoencoder, compiled and ready for `fit`.
 
@@ -107,7 +107,7 @@ def load(
 
 def save(
     model: Autoencoder,
-    folder: Path,
+    folder: StrPath,
     card: Card,
     pictures: Callable[[pathlib.Path], object] | None = None,
     overwrite: bool = False,
@@ -139,7 +139,7 @@ def save(
 
 
 def amend(
-    name_or_folder: Path,
+    name_or_folder: StrPath,
     facts: Card,
     write: Callable[[pathlib.Path], object] | None = None,
     replaces: Collection[str] = (),
@@ -223,7 +223,7 @@ def _with_current_keys(card: Card) -> Card:
     }
 
 
-def _find(name_or_folder: Path) -> pathlib.Path:
+def _find(name_or_folder: StrPath) -> pathlib.Path:
     if str(name_or_folder) in list_models():
         return _resources.folder("saved_models") / str(name_or_folder)
     path = pathlib.Path(name_or_folder)

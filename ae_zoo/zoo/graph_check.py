@@ -150,7 +150,7 @@ def _node_sources(node: Any, where: str, checker: Checker) -> list[Node]:
 
 def _tensor_source(value: dict[str, Any], where: str) -> Node:
     config = value.get("config")
-    history = config.get("keras_history") if isinstance(config, dict) else None
+    history: Any = config.get("keras_history") if isinstance(config, dict) else None
     if value.get("class_name") != "__keras_tensor__" or not _is_leaf(history):
         refuse_graph(
             where,
