@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ae_zoo import _resources
 from ae_zoo._checks import check_integer, unknown_name
 from ae_zoo.training.context import RunContext
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ae_zoo.evaluation import Measurement, Splits
     from ae_zoo.models import Autoencoder
 
-_PACKAGE = pathlib.Path(__file__).parents[1]
-_FOLDERS = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")
 # Fields that hold integers, and their lower bounds.
 _INTEGERS = {
     "epochs": 1,
@@ -146,7 +145,7 @@ def list_recipes() -> list[str]:
     """Returns the names of the recipes that come with the package."""
     return sorted(
         path.stem
-        for path in _recipe_folder().glob("*.py")
+        for path in _resources.folder("recipes").glob("*.py")
         if not path.stem.startswith("_")
     )
 
@@ -178,7 +177,7 @@ def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
             raise unknown_name(
                 "recipe", name_or_file, list_recipes(), " Or pass the path of a file."
             )
-        path = _recipe_folder() / f"{name_or_file}.py"
+        path = _resources.folder("recipes") / f"{name_or_file}.py"
     if not path.is_file():
         raise FileNotFoundError(f"There is no recipe file '{path}'.")
     recipe = _run_file(path).get("recipe")
@@ -187,10 +186,6 @@ def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
             f"'{path}' must define `recipe = ae_zoo.Recipe(...)` at its top level."
         )
     return path.stem, recipe
-
-
-def _recipe_folder() -> pathlib.Path:
-    return next(folder for folder in _FOLDERS if folder.is_dir())
 
 
 def _run_file(path: pathlib.Path) -> dict[str, Any]:
