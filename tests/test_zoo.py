@@ -14,7 +14,7 @@ import ae_zoo
 from ae_zoo import data, evaluation, zoo
 from ae_zoo.evaluation._source import source
 from ae_zoo.training.recipe import list_recipes, load_recipe
-from ae_zoo.zoo import cards, provenance
+from ae_zoo.zoo import cards, checksums, provenance
 
 DIGITS = "undercomplete_digits"
 
@@ -43,6 +43,27 @@ def test_card_is_complete(name):
         assert np.isfinite(row["value"]), row
         assert (row["baseline"] is None) == (not row["baseline_name"]), row
         assert (row["published"] is None) == (not row["source"]), row
+
+
+@pytest.mark.parametrize("name", ae_zoo.list_models())
+def test_a_folder_agrees_with_its_recipe(name):
+    """Texts are those of the recipe and the data, and the page that of the card."""
+    folder, card = zoo.entry._find(name), ae_zoo.info(name)
+    _, recipe = load_recipe(name)
+    for field in ("task", "paper", "limits", "license"):
+        assert card[field] == getattr(recipe, field), field
+    source = data.source(recipe.dataset)
+    for field in ("name", "license", "citation", "homepage"):
+        assert card["dataset"][field] == getattr(source, field), field
+    assert card["dataset"]["sha256"] == source.fingerprint
+    assert (folder / "README.md").read_text("utf-8") == cards.render(card)
+    for kind in ("model", "model_int8"):
+        sidecar = json.loads((folder / f"{kind}.json").read_text("utf-8"))
+        for field in ("name", "task", "license"):
+            assert sidecar[field] == card[field], field
+    digests = checksums.verify_checksums(folder)
+    unlisted = {path.name for path in folder.iterdir()} - digests.keys()
+    assert unlisted == {"saved_model", "SHA256SUMS"}
 
 
 @pytest.fixture
