@@ -16,6 +16,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from builders import (
     ENTRIES,
+    ONE_PER_VARIANT,
     SAME,
     SHAPE,
     VARIANTS,
@@ -33,14 +34,21 @@ from scipy import stats
 import ae_zoo
 
 
-@pytest.fixture(scope="module", params=ENTRIES)
+# `make quick` takes one entry per variant.
+NAMES = [
+    name if name in ONE_PER_VARIANT else pytest.param(name, marks=pytest.mark.slow)
+    for name in ENTRIES
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def name(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
 def trained(name, images):
-    """A model after 16 steps, its logs before and after, its weights before."""
+    """A model after 16 steps, with its logs and weights from before and after."""
     keras.utils.set_random_seed(0)
     model = ENTRIES[name](noise=True)
     model.compile("adam", metrics=[keras.metrics.MeanAbsoluteError()])
@@ -130,7 +138,7 @@ def test_logs_name_the_terms_and_add_up(trained):
 
 
 def test_metrics_compare_with_the_target(trained, images):
-    """For x alone too, where Keras's own metrics see no target."""
+    """Also if only x is given, when Keras itself passes no target to its metrics."""
     logs = trained.evaluate(images, images, verbose=0, return_dict=True)
     if isinstance(trained, ae_zoo.VariationalAutoencoder):
         return  # evaluates a draw, not the mean that `predict` returns
@@ -153,7 +161,7 @@ def test_datasets_and_arrays_agree(trained, images):
 
 @pytest.fixture(scope="module")
 def reference(name, images):
-    """Start and end of three steps on 8 images, on one device, without weights."""
+    """Weights before, and the model after, three steps on 8 images without weights."""
     keras.utils.set_random_seed(0)
     model = compiled(ENTRIES[name](noise=False))
     start = model.get_weights()
@@ -164,7 +172,7 @@ def reference(name, images):
 
 
 def diluted(images):
-    """The same 8 images at weight 2, each followed by another at weight 0."""
+    """8 images with weight 2, each followed by another image with weight 0."""
     x = np.stack([images[:8], images[8:16]], axis=1).reshape(16, *SHAPE)
     return x, np.tile([2.0, 0.0], 8).astype("float32")
 
@@ -176,7 +184,7 @@ def assert_same_history(history, expected):
 
 
 def test_zero_weights_leave_samples_out(name, reference, images):
-    """The mean runs over all 16, so that weight 2 on 8 of them restores their mean."""
+    """The mean is over all 16 images, so weight 2 restores the mean of the 8."""
     start, expected = reference
     model = compiled(ENTRIES[name](noise=False))
     model.set_weights(start)
@@ -189,7 +197,7 @@ def test_zero_weights_leave_samples_out(name, reference, images):
 
 
 def run_with_few_samples(model, images):
-    """Trains, with last batches of 3 and of 1, of which a second replica gets none."""
+    """Trains with last batches of 3 and of 1 images; the latter gives a replica none."""
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
     weight = np.linspace(0.0, 2.0, 11).astype("float32")
     logs = model.fit(images[:9], epochs=2, **options).history
@@ -201,8 +209,9 @@ def run_with_few_samples(model, images):
     return logs
 
 
+@pytest.mark.slow
 def test_two_replicas_learn_what_one_does(name, images, two_replicas):
-    """With the same noise too: tests/test_multi_worker.py goes on to machines."""
+    """Also with equal noise. tests/test_multi_worker.py tests several machines."""
     with two_replicas.scope():
         model = compiled(ENTRIES[name](noise=True))
     alone = compiled(ENTRIES[name](noise=True))
@@ -231,6 +240,7 @@ def test_mixed_precision(name, images, mixed_bfloat16):
 # Saving.
 
 
+@pytest.mark.slow
 def test_save_and_load_keep_everything(trained, images, tmp_path):
     loaded = through_file(trained, tmp_path)
     assert type(loaded) is type(trained)
@@ -243,7 +253,7 @@ def test_save_and_load_keep_everything(trained, images, tmp_path):
         tf.data.Dataset.from_tensor_slices(images).batch(16), epochs=3, verbose=0
     ).history
     assert set(history) == set(trained.history_logs)
-    # It goes on from where it was.
+    # Training continues from the saved state.
     assert history["loss"][-1] < trained.history_logs["loss"][0]
 
 
@@ -253,7 +263,7 @@ def test_a_frozen_encoder_does_not_move(name, images, tmp_path):
     model = compiled(through_file(model, tmp_path))
     frozen = [w.numpy() for w in model.encoder.weights]
     others = [w.numpy() for w in model.trainable_weights]
-    # More than one step: what lies below a kernel that begins as zeros waits for it.
+    # Several steps: weights below a kernel of zeros get a gradient after it has moved.
     model.fit(images, epochs=2, verbose=0)
     for before, weight in zip(frozen, model.encoder.weights, strict=True):
         np.testing.assert_array_equal(before, weight)
@@ -286,7 +296,7 @@ def test_ties_hold_after_loading(entry, images, tmp_path):
         if "kernel" in weight.path:
             weight.assign(2 * weight)
     assert np.abs(loaded.decode(code) - before).max() > 1e-3
-    # Each layer has one kernel, and one bias on either side.
+    # Each layer has one kernel, and a bias in each direction.
     kernels = [w for w in model.encoder.weights if "kernel" in w.path]
     assert len(model.weights) == 3 * len(kernels)
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
@@ -318,7 +328,7 @@ def test_codes_may_be_larger_than_the_input(variant, images):
 
 
 def expected_outputs(model, x, eps):
-    """By the methods of users, with the noise of the score given."""
+    """Inputs and outputs of each signature, by the public methods and given noise."""
     z = model.encode(x)
     outputs = {
         "reconstruct": ({"x": x}, model.predict(x, verbose=0)),
@@ -344,7 +354,7 @@ def assert_runs_alike(runners, expected):
     for signature, (inputs, output) in expected.items():
         received = runners[signature](**{k: tf.constant(v) for k, v in inputs.items()})
         assert len(received) == 1
-        # Fused and reordered float32 arithmetic; scores are sums of 64 such terms.
+        # float32 arithmetic in a different order; scores are sums of 64 such terms.
         np.testing.assert_allclose(
             next(iter(received.values())), output, rtol=1e-4, atol=1e-5
         )
@@ -355,6 +365,7 @@ def draws(trained, n):
     return np.random.default_rng(1).standard_normal(shape, dtype="float32")
 
 
+@pytest.mark.slow
 def test_saved_model_agrees(trained, images, tmp_path):
     trained.export(tmp_path / "saved")
     signatures = tf.saved_model.load(tmp_path / "saved").signatures
@@ -366,6 +377,7 @@ def test_saved_model_agrees(trained, images, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_tflite_agrees(trained, images, tmp_path):
     trained.export(tmp_path / "m.tflite", format="litert")
     interpreter = Interpreter(str(tmp_path / "m.tflite"))
@@ -388,6 +400,7 @@ np.save(sys.argv[3], encode(x=tf.constant(np.load(sys.argv[2])))["z"])
 """
 
 
+@pytest.mark.slow
 def test_saved_model_runs_without_the_library(images, tmp_path):
     model = ENTRIES["variational"](noise=True)
     model.export(tmp_path / "saved")
