@@ -33,7 +33,6 @@ from scipy import stats
 
 import ae_zoo
 
-
 # `make quick` takes one entry per variant.
 NAMES = [
     name if name in ONE_PER_VARIANT else pytest.param(name, marks=pytest.mark.slow)
@@ -197,7 +196,7 @@ def test_zero_weights_leave_samples_out(name, reference, images):
 
 
 def run_with_few_samples(model, images):
-    """Trains with last batches of 3 and of 1 images; the latter gives a replica none."""
+    """Trains with last batches of 3 images and of 1, which leaves a replica without."""
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
     weight = np.linspace(0.0, 2.0, 11).astype("float32")
     logs = model.fit(images[:9], epochs=2, **options).history
@@ -240,7 +239,6 @@ def test_mixed_precision(name, images, mixed_bfloat16):
 # Saving.
 
 
-@pytest.mark.slow
 def test_save_and_load_keep_everything(trained, images, tmp_path):
     loaded = through_file(trained, tmp_path)
     assert type(loaded) is type(trained)
