@@ -1,36 +1,48 @@
-"""Checks of what users pass in, before any long work starts; NumPy only."""
+"""Checks of arguments and data, made before any long work starts; NumPy only."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import numbers
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-# Noise may push the input of a denoiser this far out of the target's interval;
-# images still in 0–255 lie far beyond.
+    import tensorflow as tf
+    from numpy.typing import ArrayLike
+
+# Noise may push the input of a denoiser this far outside the range of the targets.
+# Images in 0–255 are much farther outside.
 _NOISE_MARGIN = 5.0
 _ROUNDING = 1e-6
 
 
-def check_array(array, role, shape, support=None, noisy=False):
-    """Checks one array of samples.
+def check_array(
+    array: ArrayLike | tf.Tensor,
+    role: str,
+    shape: Sequence[int | None],
+    support: Sequence[float] | None = None,
+    noisy: bool = False,
+) -> None:
+    """Checks an array of samples.
 
     Args:
         array: (batch, *shape).
-        role: What the array is, for the message: "x", "y", "z".
+        role: Name of the array, for the message: "x", "y", "z".
         shape: Expected shape of one sample.
-        support: Interval (low, high) of the values, or None.
-        noisy: Whether corruption may have pushed values out of `support`.
+        support: Allowed interval (low, high) of the values, or None.
+        noisy: Whether corruption may have moved values out of `support`.
 
     Raises:
-        TypeError: Not a numeric array, or integers where [0, 1] floats are expected.
-        ValueError: Empty, of another shape, not finite, or outside the interval.
+        TypeError: If the array is not numeric, or has integers although `support` is
+            given.
+        ValueError: If the array is empty, has another shape, or has values that are
+            not finite or outside `support`.
     """
     array = to_array(array, role)
     if (
@@ -55,26 +67,26 @@ def check_array(array, role, shape, support=None, noisy=False):
     _check_values(array, role, support, noisy)
 
 
-def to_array(values, role):
-    """`values` as a NumPy array.
+def to_array(values: ArrayLike | tf.Tensor, role: str) -> np.ndarray:
+    """Converts `values` to a NumPy array.
 
     Raises:
-        TypeError: A list whose rows differ in length.
+        TypeError: If the rows of a list differ in length.
     """
     try:
         return np.asarray(values)
     except ValueError as error:
         raise TypeError(
-            f"`{role}` must be an array of samples of one shape. Received a "
-            f"{type(values).__name__} of unlike rows. ({error})"
+            f"`{role}` must be an array of samples of equal shape. Received a "
+            f"{type(values).__name__} whose rows differ in shape. ({error})"
         ) from error
 
 
-def check_at_least(name, value, least, reason=""):
-    """Checks the lower bound of a number; NaN lies below every bound.
+def check_at_least(name: str, value: float, least: float, reason: str = "") -> None:
+    """Checks the lower bound of a number; NaN fails the check.
 
     Raises:
-        ValueError: `value` < `least`.
+        ValueError: If `value` < `least`.
     """
     if not value >= least:
         raise ValueError(f"`{name}` must be ≥ {least}{reason}. Received: {value}")
@@ -86,7 +98,11 @@ def is_integer(value: object) -> TypeGuard[int | np.integer]:
 
 
 def check_integer(
-    name: str, value: object, least: int | None = None, most: int | None = None
+    name: str,
+    value: object,
+    least: int | None = None,
+    most: int | None = None,
+    alternatives: str = "",
 ) -> int:
     """Checks that an argument is an integer, Python's or NumPy's.
 
@@ -95,6 +111,7 @@ def check_integer(
         value: What was received.
         least: Lower bound, or None.
         most: Upper bound, or None.
+        alternatives: What else the caller accepts, for the message: ", 'all' or None".
 
     Returns:
         The value as an `int`.
@@ -105,7 +122,7 @@ def check_integer(
     """
     bounds = "" if least is None else f" ≥ {least}"
     bounds += "" if most is None else f" and ≤ {most}"
-    message = f"`{name}` must be an integer{bounds}. Received: {value!r}"
+    message = f"`{name}` must be an integer{bounds}{alternatives}. Received: {value!r}"
     if not is_integer(value):
         raise TypeError(f"{message} of type {type(value).__name__}")
     if (least is not None and value < least) or (most is not None and value > most):
@@ -113,77 +130,112 @@ def check_integer(
     return int(value)
 
 
-def check_count(name: str, value: object) -> int:
+def check_count(name: str, value: object, alternatives: str = "") -> int:
     """Checks that an argument is a positive integer, and returns it as an `int`.
 
     Raises:
         TypeError: If it is not an integer.
         ValueError: If it is below 1.
     """
-    return check_integer(name, value, least=1)
+    return check_integer(name, value, least=1, alternatives=alternatives)
 
 
-def check_share(name, value):
-    """Checks that a number lies in [0, 1].
+def check_share(name: str, value: float) -> None:
+    """Checks that a number is in [0, 1].
 
     Raises:
-        ValueError: It does not.
+        ValueError: If it is not.
     """
     if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be in [0, 1]. Received: {value}")
 
 
-def check_dataset(dataset, check_batch):
-    """Checks the first batch of a `tf.data.Dataset`, leaving the dataset untouched.
+def check_dataset(
+    dataset: tf.data.Dataset, check_batch: Callable[[Any], object]
+) -> None:
+    """Checks the first batch of a `tf.data.Dataset` without consuming the dataset.
 
     Args:
-        dataset: Yields batches as `fit` takes them.
-        check_batch: Called with the first batch.
+        dataset: Dataset of batches, as for `fit`.
+        check_batch: Function that is called with the first batch.
 
     Raises:
-        ValueError: The dataset is empty, or `check_batch` raised.
+        ValueError: If the dataset is empty, or `check_batch` raises it.
     """
     for batch in dataset.take(1):
         check_batch(batch)
         return
     raise ValueError(
         "The dataset is empty: expected at least one batch. If it was filtered or "
-        "batched with drop_remainder=True, check that a whole batch is left."
+        "batched with drop_remainder=True, check that a whole batch remains."
     )
 
 
-def check_batch_size(batch_size):
-    """Checks that a global batch divides among the replicas of the strategy in scope.
+def check_weights_have_targets(y: object, sample_weight: object) -> None:
+    """Checks that targets accompany sample weights: Keras ignores these otherwise.
 
     Raises:
-        ValueError: It does not.
-    """
-    import tensorflow as tf  # the rest of this file must do without
-
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if batch_size is not None and batch_size % replicas:
-        raise ValueError(
-            f"The global batch of {batch_size} does not divide among {replicas} "
-            f"replicas. Choose a multiple of {replicas}, such as "
-            f"{max(batch_size // replicas, 1) * replicas}."
-        )
-
-
-def check_weights_have_targets(y, sample_weight):
-    """Checks that weights of samples come with targets: Keras drops them otherwise.
-
-    Raises:
-        ValueError: They do not.
+        ValueError: If `sample_weight` is given without `y`.
     """
     if y is None and sample_weight is not None:
         raise ValueError(
-            "`sample_weight` needs targets. Received y=None. Pass them too, as in "
+            "`sample_weight` needs targets. Received y=None. Pass targets too, as in "
             "fit(x, x, sample_weight=sample_weight); for a denoising model "
             "fit(noisy, x, sample_weight=sample_weight)."
         )
 
 
-def _check_values(array, role, support, noisy):
+def unknown_name(
+    kind: str, name: object, known: Iterable[str], remedy: str = ""
+) -> ValueError:
+    """Makes the `ValueError` for an unknown name, with the nearest known one.
+
+    Args:
+        kind: What has this name: "model", "recipe".
+        name: The name received.
+        known: All names that exist.
+        remedy: A sentence on what to do, beginning with a space.
+
+    Returns:
+        The error, for the caller to raise.
+    """
+    known = sorted(known)
+    return ValueError(
+        f"Found no {kind} named {name!r}. {did_you_mean(name, known)}"
+        f"Known: {known}.{remedy}"
+    )
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Returns "Did you mean 'mnist'? " for 'mnits', or an empty string."""
+    near = difflib.get_close_matches(str(name).lower(), list(known), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def argument_names(cls: type, base: type) -> list[str]:
+    """Lists the constructor arguments of a class, including inherited ones.
+
+    Args:
+        cls: A subclass of `base`.
+        base: The most general class whose arguments are included.
+    """
+    return sorted(
+        {
+            name
+            for owner in cls.__mro__
+            if issubclass(owner, base) and "__init__" in vars(owner)
+            for name, parameter in inspect.signature(
+                vars(owner)["__init__"]
+            ).parameters.items()
+            if name != "self"
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        }
+    )
+
+
+def _check_values(
+    array: np.ndarray, role: str, support: Sequence[float] | None, noisy: bool
+) -> None:
     if support is not None and array.dtype.kind in "iu":
         raise TypeError(
             f"`{role}` must hold floats in [{support[0]:g}, {support[1]:g}]. Received "
@@ -206,63 +258,22 @@ def _check_values(array, role, support, noisy):
         if high > 100 and low >= 0:
             hint = "Scale images with `x / 255`."
         raise ValueError(
-            f"`{role}` must lie in [{support[0]:g}, {support[1]:g}], the range of this "
+            f"`{role}` must be in [{support[0]:g}, {support[1]:g}], the range of this "
             f"model's loss. Received values between {low:g} and {high:g}. {hint}"
         )
 
 
-def _is_bfloat(array):
+def _is_bfloat(array: np.ndarray) -> bool:
     return array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
-def _join(shape):
+def _join(shape: Iterable[int | None]) -> str:
     return ", ".join("any" if size is None else str(size) for size in shape)
 
 
-def _shape_hint(received, shape):
+def _shape_hint(received: tuple[int, ...], shape: Sequence[int | None]) -> str:
     if received == tuple(shape):
         return " For one sample pass x[None]."
     if len(shape) == 3 and shape[-1] == 1 and received[1:] == tuple(shape[:2]):
         return " Add the channel axis with x[..., None]."
     return ""
-
-
-def unknown_name(kind, name, known, remedy=""):
-    """The `ValueError` for a name that is not in `known`, with near matches.
-
-    Args:
-        kind: What is named: "model", "recipe".
-        name: What was received.
-        known: The names there are.
-        remedy: A further sentence on what to do, beginning with a space.
-    """
-    known = sorted(known)
-    return ValueError(
-        f"Found no {kind} named {name!r}. {did_you_mean(name, known)}"
-        f"Known: {known}.{remedy}"
-    )
-
-
-def did_you_mean(name, known):
-    """Returns "Did you mean 'mnist'? " for 'mnits', or an empty string."""
-    near = difflib.get_close_matches(str(name).lower(), list(known), n=1)
-    return f"Did you mean {near[0]!r}? " if near else ""
-
-
-def argument_names(cls, base):
-    """Names of the constructor arguments of a class, with those it inherits.
-
-    Args:
-        cls: A subclass of `base`.
-        base: The class whose own arguments are the last to count.
-    """
-    return sorted(
-        {
-            name
-            for owner in cls.__mro__
-            if issubclass(owner, base) and "__init__" in vars(owner)
-            for name, parameter in inspect.signature(owner.__init__).parameters.items()
-            if name != "self"
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        }
-    )

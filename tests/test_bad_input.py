@@ -63,7 +63,11 @@ WRONG = {
     "objects": (x().astype(object), TypeError, ["numbers", "object"]),
     "text": (x().astype(str), TypeError, ["numbers", "<U"]),
     "empty": (x(0, 4, 4, 1), ValueError, ["empty", "at least one sample"]),
-    "ragged": ([[1.0], [1.0, 2.0]], TypeError, ["one shape", "list of unlike rows"]),
+    "ragged": (
+        [[1.0], [1.0, 2.0]],
+        TypeError,
+        ["equal shape", "list whose rows"],
+    ),
 }
 
 
@@ -370,11 +374,13 @@ def test_methods_of_the_variational_autoencoder():
     model = Variational(encoder(), decoder(), importance_samples=2)
     with pytest.raises(ValueError, match="importance-weighted.*without a loss"):
         model.compile(loss="mse")
-    with pytest.raises(ValueError, match="`n` must be ≥ 1. Received: 0"):
+    with pytest.raises(ValueError, match="`n` must be an integer ≥ 1. Received: 0"):
         model.sample(0)
-    with pytest.raises(ValueError, match="`steps` must be ≥ 2.*Received: 1"):
+    with pytest.raises(ValueError, match="`steps` must be an integer ≥ 2.*Received: 1"):
         model.interpolate(x()[0], x()[1], steps=1)
-    with pytest.raises(ValueError, match="`samples` must be ≥ 1. Received: 0"):
+    with pytest.raises(
+        ValueError, match="`samples` must be an integer ≥ 1. Received: 0"
+    ):
         model.log_likelihood(x(), samples=0)
     with pytest.raises(ValueError, match=re.escape("[0, 1]")):
         model.log_likelihood(with_one(2.0))

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from ae_zoo import data
+from ae_zoo import data, evaluation
 from ae_zoo.data import batches as dealing
 from ae_zoo.data import catalog
 
@@ -49,6 +49,95 @@ def test_facts_are_complete(name):
     assert facts.homepage.startswith("http")
     assert all(url.startswith("http") for url in facts.urls)
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in facts.sha256.values())
+
+
+# Sources
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mine(data.Source):
+    """A source as a user may write it: images that are their own numbers."""
+
+    name: str = "mine"
+    shape: tuple = (2, 3, 1)
+    counts: dict = dataclasses.field(default_factory=lambda: {"train": 40, "test": 10})
+    label: str | None = "the last digit"
+    divisor: float = 100.0
+
+    @property
+    def fingerprint(self):
+        return {"mine.npz": "0" * 64}
+
+    def stored(self, split):
+        numbers = np.arange(self.counts[split])
+        images = np.tile(numbers[:, None, None, None], (1, *self.shape))
+        return images.astype("uint8"), numbers % 10
+
+
+def test_a_source_of_the_catalog_describes_and_reads_a_set():
+    source = data.source("digits")
+    assert source.counts["test"] == len(source.arrays("test")) == 250
+    assert source.shape == source.arrays("test").shape[1:]
+    for field in ("name", "label", "license", "citation", "homepage", "split_rule"):
+        assert getattr(source, field) == getattr(data.info("digits"), field)
+    x, label = source.arrays("test", labels=True)
+    expected, expected_label = data.arrays("digits", "test", labels=True)
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(label, expected_label)
+    options = {"batch_size": 60, "shuffle": True, "seed": 5, "binarize": "dynamic"}
+    np.testing.assert_array_equal(
+        values(source.load("test", **options)),
+        values(data.load("digits", "test", **options)),
+    )
+
+
+def test_the_fingerprint_of_the_catalog_is_that_of_the_raw_files():
+    for name in data.names():
+        files = data.info(name).files
+        found = data.source(name).fingerprint
+        assert found == {file.name: file.sha256[0] for file in files}
+
+
+def test_a_source_knows_its_folder(synthetic_frey, tmp_path):
+    here = data.source("frey_faces", data_dir=synthetic_frey)
+    assert here.arrays("test").shape == (200, 28, 20, 1)
+    elsewhere = data.source("frey_faces", data_dir=tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        elsewhere.arrays("test")
+    assert data.source(here) is here
+
+
+def test_a_source_of_ones_own_can_be_loaded_like_the_catalog():
+    mine = Mine()
+    assert data.source(mine) is mine
+    np.testing.assert_array_equal(
+        data.arrays(mine, "test")[:, 0, 0, 0], np.arange(10, dtype="float32") / 100
+    )
+    options = {"batch_size": 16, "labels": True, "shuffle": True, "repeat": True}
+    for load in (mine.load, lambda *a, **k: data.load(mine, *a, **k)):
+        x, label = next(iter(load("train", **options)))
+        assert x.shape == (16, 2, 3, 1) and x.dtype == "float32"
+        numbers = np.rint(x[:, 0, 0, 0].numpy() * 100)
+        np.testing.assert_array_equal(label, numbers % 10)
+    chosen = mine.load("train", batch_size=50, classes=[3], binarize="fixed")
+    assert next(iter(chosen)).shape == (4, 2, 3, 1)
+    halves = [mine.load("test", batch_size=4, shard=(n, 2)) for n in range(2)]
+    both = [np.concatenate(parts) for parts in zip(*halves, strict=True)]
+    np.testing.assert_array_equal(np.concatenate(both), mine.arrays("test"))
+
+
+def test_a_source_of_ones_own_goes_where_the_catalog_goes():
+    splits = evaluation.read_splits(Mine(counts=dict.fromkeys(SPLITS, 20)), samples=5)
+    assert splits.train.x.shape == (20, 2, 3, 1) and len(splits.test.labels) == 5
+
+
+def test_a_source_refuses_what_it_does_not_have():
+    with pytest.raises(ValueError, match="split of 'mine' named 'validation'"):
+        Mine().load("validation")
+    with pytest.raises(ValueError, match="'mine' has no labels"):
+        Mine(label=None).arrays("test", labels=True)
+    with pytest.raises(TypeError, match="stored"):
+        data.Source(name="half", shape=(1,), counts={})
 
 
 # Splits

@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 import ae_zoo
 from ae_zoo import evaluation, layers, losses, models, networks
+from ae_zoo.data import source
 from ae_zoo.evaluation import Split, Splits
-from ae_zoo.evaluation._source import source
 from ae_zoo.evaluation.protocol import _without_repeats
 
 

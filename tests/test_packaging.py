@@ -146,7 +146,7 @@ def test_the_recipe_of_another_model(packaged, tmp_path):
         package.package(
             folder, "denoising_digits", samples=20, report=lambda line: None
         )
-    with pytest.raises(ValueError, match="`samples` must be ≥ 1"):
+    with pytest.raises(ValueError, match="`samples` must be an integer ≥ 1"):
         package.package(folder, samples=0)
     zoo.amend(folder, {"name": "my_recipe"})
     with pytest.raises(ValueError, match="no recipe named 'my_recipe'.*--recipe"):

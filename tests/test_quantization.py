@@ -8,7 +8,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import evaluation, layers, lite, networks
-from ae_zoo.evaluation._source import source
+from ae_zoo.data import source
 from ae_zoo.export import litert, parity
 from ae_zoo.studies import file_cost, latency
 from ae_zoo.training.recipe import load_recipe

@@ -1,4 +1,4 @@
-"""The order of the data: where it starts, who gets what, and how it streams."""
+"""The order of the data: where it starts, how workers share it, how it streams."""
 
 import os
 import subprocess

@@ -12,7 +12,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import data, evaluation, zoo
-from ae_zoo.evaluation._source import source
+from ae_zoo.data import source
 from ae_zoo.training.recipe import list_recipes, load_recipe
 from ae_zoo.zoo import cards, checksums, provenance
 

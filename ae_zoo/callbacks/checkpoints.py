@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
-from ae_zoo._checks import check_count, is_integer
+from ae_zoo._checks import check_count
 from ae_zoo.callbacks import checkpoint_files as files
 from ae_zoo.callbacks import training_state
 from ae_zoo.callbacks.preemption import Preempted, SigtermFlag, WorkerSum
@@ -76,14 +76,11 @@ class Checkpoints(keras.callbacks.CallbackList):
         save_freq: str | int = "epoch",
     ) -> None:
         super().__init__(list(callbacks))
-        if save_freq != "epoch" and not (is_integer(save_freq) and save_freq >= 1):
-            raise ValueError(
-                "`save_freq` must be 'epoch' or a number of steps ≥ 1. Received: "
-                f"{save_freq!r}"
-            )
+        if save_freq != "epoch":
+            save_freq = check_count("save_freq", save_freq, " (steps) or 'epoch'")
         self.directory = pathlib.Path(directory)
         self.keep = check_count("keep", keep)
-        self.save_freq = save_freq if isinstance(save_freq, str) else int(save_freq)
+        self.save_freq = save_freq
         self._found, state = files.newest(self.directory)
         self.epoch: int = state.get("epoch", 0)
         self.steps_done: int = state.get("steps_done", 0)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ae_zoo import networks
+from ae_zoo._batches import map_in_batches
 from ae_zoo._checks import check_count
 from ae_zoo.models import SparseAutoencoder
 
@@ -134,12 +135,8 @@ def _code_layer_with_bias(encoder: keras.Model) -> keras.layers.Dense:
     return dense
 
 
-def _in_batches(
-    function: Callable[[np.ndarray], Any], x: np.ndarray, size: int = 256
-) -> np.ndarray:
-    return np.concatenate(
-        [np.float32(function(x[i : i + size])) for i in range(0, len(x), size)]
-    )
+def _in_batches(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarray:
+    return map_in_batches(lambda part: np.float32(function(part)), [x], 256)
 
 
 def _scaled_like(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

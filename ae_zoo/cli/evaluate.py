@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo import evaluation
-    from ae_zoo.evaluation._source import source
+    from ae_zoo.data import source
     from ae_zoo.studies import verify
     from ae_zoo.training.loading import load_with_recipe
     from ae_zoo.zoo import tables

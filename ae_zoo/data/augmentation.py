@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ae_zoo._checks import check_at_least, check_share
 
@@ -38,7 +38,8 @@ def random_flip(share: float = 0.5) -> Augmentation:
     import tensorflow as tf
 
     def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        draws = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed)
+        batch: Any = tf.shape(images)[0]
+        draws = tf.random.stateless_uniform((batch, 1, 1, 1), seed)
         return tf.where(draws < share, tf.reverse(images, [2]), images)
 
     return augment
@@ -78,8 +79,9 @@ def random_affine(
     import tensorflow as tf
 
     def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        seeds = tf.random.experimental.stateless_split(seed, 2)
-        batch, height, width = (tf.shape(images)[axis] for axis in range(3))
+        seeds = tf.random.experimental.stateless_split(seed, 2)  # type: ignore[attr-defined]
+        sizes: list[Any] = [tf.shape(images)[axis] for axis in range(3)]
+        batch, height, width = sizes
         angle, slant, log_y, log_x = tf.unstack(
             tf.random.stateless_normal((4, batch), seeds[0])
             * [[rotation], [shear], [scale], [scale]]

@@ -74,9 +74,10 @@ def in_memory(
                 f"{split!r} of {source.name!r}, whose labels are: {source.label}."
             )
     with tf.device("CPU"):
-        stored, label = tf.constant(stored), tf.constant(label)
+        columns = tf.constant(stored), tf.constant(label)
 
     def fetch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        stored, label = columns
         return tf.gather(stored, number), tf.gather(label, number)
 
     return Batches(order.rows(len(label), plan), fetch, len(label))
@@ -110,7 +111,7 @@ def streamed(
     batches = batches.map(lambda item, key: (item, key, _whole(item[0])))
     if not plan.repeat and plan.shard[1] == 1:
         size = plan.batches(count, plan.batch_size)
-        batches = batches.apply(tf.data.experimental.assert_cardinality(size))
+        batches = order.with_cardinality(batches, size)
     return Batches(batches, lambda example: example, count)
 
 

@@ -94,13 +94,12 @@ class Plan:
         seed = tf.constant([self.seed, 0], tf.int64)
 
         def numbered(number: tf.Tensor) -> tf.data.Dataset:
-            key = tf.random.experimental.stateless_fold_in(seed, number)
+            key = fold_in(seed, number)
             start = tf.where(number == first_pass, first_batch, 0)
             return one_pass(key, tf.cast(start, tf.int64))
 
         endless = tf.data.Dataset.counter(first_pass).flat_map(numbered)
-        infinite = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return endless.apply(infinite)
+        return with_cardinality(endless, tf.data.INFINITE_CARDINALITY)
 
 
 def rows(count: int, plan: Plan) -> tf.data.Dataset:
@@ -119,7 +118,7 @@ def rows(count: int, plan: Plan) -> tf.data.Dataset:
     def one_pass(key: tf.Tensor, first: tf.Tensor | int) -> tf.data.Dataset:
         order = tf.range(count, dtype=tf.int64)
         if plan.shuffle:
-            order = tf.random.experimental.stateless_shuffle(order, key)
+            order = shuffled(order, key)
 
         def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             start = number * plan.batch_size
@@ -128,12 +127,35 @@ def rows(count: int, plan: Plan) -> tf.data.Dataset:
             numbers = order[start + begin : start + end]
             if plan.drop_remainder:
                 numbers = tf.ensure_shape(numbers, (plan.share,))
-            batch_key = tf.random.experimental.stateless_fold_in(key, number)
-            return numbers, batch_key, tf.stack([begin, end, size])
+            return numbers, fold_in(key, number), tf.stack([begin, end, size])
 
         return tf.data.Dataset.range(first, batches).map(batch)
 
     dataset = plan.passes(one_pass, batches)
     if plan.repeat:
         return dataset
-    return dataset.apply(tf.data.experimental.assert_cardinality(batches))
+    return with_cardinality(dataset, batches)
+
+
+# The type stubs of TensorFlow lack some of these functions; they are called only here.
+
+
+def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+    """Derives a key, (2,) int64, from another key and a number."""
+    import tensorflow as tf
+
+    return tf.random.experimental.stateless_fold_in(key, number)  # type: ignore[attr-defined]
+
+
+def shuffled(values: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """Shuffles along the first axis, as a function of the key alone."""
+    import tensorflow as tf
+
+    return tf.random.experimental.stateless_shuffle(values, key)  # type: ignore[attr-defined]
+
+
+def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
+    """Declares the number of elements of a dataset, which TensorFlow cannot infer."""
+    import tensorflow as tf
+
+    return dataset.apply(tf.data.experimental.assert_cardinality(size))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from ae_zoo.data import catalog, checks
-from ae_zoo.data.order import Plan
+from ae_zoo.data.order import Plan, fold_in, with_cardinality
 from ae_zoo.data.sources import Source
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def load(
         stored, label = fetch(item)
         x = tf.cast(stored, tf.float32) / divisor  # (batch, *shape)
         if augment is not None:
-            own = tf.random.experimental.stateless_fold_in(key, 1 + plan.shard[0])
+            own = fold_in(key, 1 + plan.shard[0])
             x = augment(x, own) if is_seeded else augment(x)
         if binarize == "dynamic":
             x = tf.cast(_uniform(x, key, span, plan.shard) < x, tf.float32)
@@ -144,9 +144,38 @@ def load(
     )
     if batch_size is None:
         count = tf.data.INFINITE_CARDINALITY if repeat else count
-        cardinality = tf.data.experimental.assert_cardinality(count)
-        dataset = dataset.unbatch().apply(cardinality)
+        dataset = with_cardinality(dataset.unbatch(), count)
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+@overload
+def arrays(
+    name: str | Source,
+    split: str = ...,
+    *,
+    labels: Literal[False] = ...,
+    data_dir: str | os.PathLike[str] | None = ...,
+) -> np.ndarray: ...
+
+
+@overload
+def arrays(
+    name: str | Source,
+    split: str = ...,
+    *,
+    labels: Literal[True],
+    data_dir: str | os.PathLike[str] | None = ...,
+) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+@overload
+def arrays(
+    name: str | Source,
+    split: str = ...,
+    *,
+    labels: bool,
+    data_dir: str | os.PathLike[str] | None = ...,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
 
 def arrays(

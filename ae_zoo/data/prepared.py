@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def decoded(
     import tensorflow as tf
 
     slices, decode = records(folder, instruction, feature, has_labels)
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    parts: list[Any] = []
     for path, skip, take in slices:
         found = tf.data.TFRecordDataset(path).skip(skip).take(take)
         examples = found.map(decode, tf.data.AUTOTUNE, deterministic=True)

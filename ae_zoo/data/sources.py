@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 import numpy as np
 
@@ -123,6 +123,19 @@ class Source(abc.ABC):
         from ae_zoo.data import pipeline  # builds on sources
 
         return pipeline.load(self, split, **options)
+
+    @overload
+    def arrays(self, split: str = ..., labels: Literal[False] = ...) -> np.ndarray: ...
+
+    @overload
+    def arrays(
+        self, split: str = ..., *, labels: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def arrays(
+        self, split: str = ..., labels: bool = ...
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
     def arrays(
         self, split: str = "train", labels: bool = False

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo._checks import check_integer
-from ae_zoo.data.order import Plan
+from ae_zoo.data.order import Plan, fold_in, shuffled
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -133,8 +133,7 @@ def stream(
     def one_pass(key: tf.Tensor, first: tf.Tensor | int) -> tf.data.Dataset:
         files = tf.data.Dataset.range(len(own))
         if plan.shuffle:
-            order = tf.range(len(own), dtype=tf.int64)
-            order = tf.random.experimental.stateless_shuffle(order, key)
+            order = shuffled(tf.range(len(own), dtype=tf.int64), key)
             files = tf.data.Dataset.from_tensor_slices(order)
             found = files.interleave(records, OPEN_FILES, 1, tf.data.AUTOTUNE, True)
             found = _shuffle_windows(found, window, key)
@@ -146,7 +145,6 @@ def stream(
         found = found.batch(plan.share, drop_remainder=plan.drop_remainder)
 
         def with_key(number: tf.Tensor, batch: Any) -> tuple[Any, tf.Tensor]:
-            fold_in = tf.random.experimental.stateless_fold_in
             return batch, fold_in(fold_in(key, first + number), index)
 
         return found.enumerate().map(with_key)
@@ -160,16 +158,14 @@ def _shuffle_windows(
     """Shuffles within windows; unlike `Dataset.shuffle`, it keeps no state."""
     import tensorflow as tf
 
-    def shuffled(number: tf.Tensor, part: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
-        window_key = tf.random.experimental.stateless_fold_in(key, number)
-        order = tf.range(tf.shape(part[0])[0])
-        order = tf.random.experimental.stateless_shuffle(order, window_key)
+    def shuffle(number: tf.Tensor, part: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
+        order = shuffled(tf.range(tf.shape(part[0])[0]), fold_in(key, number))
         return tf.data.Dataset.from_tensor_slices(
             tuple(tf.gather(values, order) for values in part)
         )
 
     batches = records.batch(window).enumerate()
-    return batches.flat_map(lambda number, *part: shuffled(number, *part))
+    return batches.flat_map(lambda number, *part: shuffle(number, *part))
 
 
 def _count(slices: Sequence[tuple[str, int, int]]) -> int:

@@ -7,6 +7,8 @@ import os
 import socket
 import time
 
+from ae_zoo._checks import is_integer
+
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -207,7 +209,7 @@ def from_tf_config(text):
             f"latter with one task. Received: {sizes}. Leave out parameter servers "
             "and evaluators: training here has none."
         )
-    if job not in sizes or not isinstance(index, int) or not 0 <= index < sizes[job]:
+    if job not in sizes or not is_integer(index) or not 0 <= index < sizes[job]:
         raise ValueError(
             f"The task of TF_CONFIG is not in its cluster. Received the task {task} "
             f"of a cluster with {sizes} tasks; indices start from 0."

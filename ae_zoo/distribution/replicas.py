@@ -189,3 +189,18 @@ def _count_rows(size):
     own = tf.one_hot(replica, count) * tf.cast(size, "float32")
     sizes = tf.cast(sum_over_replicas(own), "int32")  # (count,)
     return Rows(tf.cumsum(sizes, exclusive=True)[replica], size, tf.reduce_sum(sizes))
+
+
+def check_batch_size(batch_size: int | None) -> None:
+    """Checks that the replicas of the strategy in scope can share a global batch.
+
+    Raises:
+        ValueError: If `batch_size` is not a multiple of the number of replicas.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if batch_size is not None and batch_size % replicas:
+        raise ValueError(
+            f"The global batch of {batch_size} does not divide among {replicas} "
+            f"replicas. Choose a multiple of {replicas}, such as "
+            f"{max(batch_size // replicas, 1) * replicas}."
+        )

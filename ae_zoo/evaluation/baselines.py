@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo._batches import slices
 from ae_zoo.corruptions import GaussianCorruption
-from ae_zoo.evaluation.measures import chunks, flat
+from ae_zoo.evaluation.measures import BATCH, flat
 
 SEED = 2026
 # Images that the strength of non-local means is chosen on.
@@ -15,8 +16,8 @@ def add_noise(images, stddev):
     """Adds Gaussian noise by a fixed seed and clips to [0, 1]."""
     corruption = GaussianCorruption(stddev)
     parts = [
-        corruption(tf.constant(x), (SEED, chunk)).numpy()
-        for chunk, x in enumerate(chunks(images))
+        corruption(tf.constant(images[rows]), (SEED, number)).numpy()
+        for number, rows in enumerate(slices(len(images), BATCH))
     ]
     return np.concatenate(parts)
 

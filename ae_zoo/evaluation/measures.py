@@ -6,8 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import networks, penalties
+from ae_zoo._batches import map_in_batches
 
-_CHUNK = 1000
+# Samples worked on at once, which bounds the memory of temporary arrays.
+BATCH = 1000
 # Of the window that Wang et al. 2004 define structural similarity with.
 SSIM_WINDOW = 11
 
@@ -47,11 +49,11 @@ def structural_similarity(target, image):
             "Structural similarity needs images (batch, height, width, channels) of at "
             f"least {SSIM_WINDOW}×{SSIM_WINDOW} pixels. Received: {target.shape}"
         )
-    parts = [
-        tf.image.ssim(*pair, max_val=1.0).numpy()
-        for pair in zip(chunks(target), chunks(image), strict=True)
-    ]
-    return float(np.concatenate(parts).mean(dtype="float64"))
+
+    def ssim(target, image):
+        return tf.image.ssim(target, image, max_val=1.0)
+
+    return float(map_in_batches(ssim, [target, image], BATCH).mean(dtype="float64"))
 
 
 def binary_cross_entropy(target, probability):
@@ -107,8 +109,8 @@ def jacobian_norm(model, x):
         return penalties.jacobian_exact(model.encoder, x)
 
     # The full Jacobian holds d gradients of each sample.
-    size = _CHUNK if is_one_layer else 50
-    return np.sqrt(np.concatenate([squared_norm(part) for part in chunks(x, size)]))
+    size = BATCH if is_one_layer else 50
+    return np.sqrt(map_in_batches(squared_norm, [x], size))
 
 
 def frechet_distance(a, b):
@@ -134,8 +136,3 @@ def frechet_distance(a, b):
 def flat(x):
     """(batch, ...) to (batch, n)."""
     return np.reshape(x, (len(x), -1))
-
-
-def chunks(x, size=_CHUNK):
-    """Slices of at most `size` samples, so that no temporary holds them all."""
-    return [x[start : start + size] for start in range(0, len(x), size)]

@@ -1,6 +1,6 @@
 """Checks of what an export is asked for, before any work starts."""
 
-from ae_zoo._checks import check_array
+from ae_zoo._checks import check_array, check_count
 from ae_zoo.export import litert, sidecar
 
 _SUFFIXES = {"tf_saved_model": "", "litert": ".tflite", "onnx": ".onnx"}
@@ -47,12 +47,7 @@ def static_batch_size(batch_size, format):
         return 1 if format == "litert" else None
     if batch_size == "dynamic":
         return None
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be an integer ≥ 1, 'dynamic' or None. "
-            f"Received: {batch_size!r}"
-        )
-    return batch_size
+    return check_count("batch_size", batch_size, ", 'dynamic' or None")
 
 
 def check_quantization(model, quantization, calibration, format):

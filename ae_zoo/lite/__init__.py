@@ -7,7 +7,7 @@ import pathlib
 import warnings
 
 from ae_zoo import _resources
-from ae_zoo._checks import unknown_name
+from ae_zoo._checks import check_count, unknown_name
 from ae_zoo.lite import files
 from ae_zoo.lite.model import LiteModel
 
@@ -46,8 +46,7 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
     >>> model.export("m.tflite", format="litert")
     >>> light = ae_zoo.lite.load("m.tflite")
     """
-    if not isinstance(num_threads, int) or num_threads < 1:
-        raise ValueError(f"`num_threads` must be ≥ 1. Received: {num_threads!r}")
+    num_threads = check_count("num_threads", num_threads)
     path = pathlib.Path(name_or_file)
     names = _resources.model_names()
     if str(name_or_file) in names:

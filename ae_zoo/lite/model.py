@@ -99,7 +99,7 @@ class LiteModel(Signatures):
         Raises:
             ValueError: n < 1, the file cannot decode, or the model has no prior.
         """
-        _checks.check_at_least("n", n, 1)
+        _checks.check_count("n", n)
         if "decode" in self.signatures and "posterior" not in self.signatures:
             raise ValueError(
                 "`sample` needs a variational model: the codes of others follow no "

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from ae_zoo import losses, networks
-from ae_zoo._checks import argument_names, unknown_name
+from ae_zoo._checks import argument_names, check_integer, is_integer, unknown_name
 from ae_zoo.distribution import replicas
 from ae_zoo.distribution.keras_patches import leave_sums_to_the_step
 from ae_zoo.models.checked import CheckedModel
@@ -55,8 +55,7 @@ class Autoencoder(Endpoints, CheckedModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(seed, int):
-            raise TypeError(f"`seed` must be an integer. Received: {seed!r}")
+        seed = check_integer("seed", seed)
         self.reconstruction_loss = losses.get(reconstruction_loss)
         self.encoder = encoder
         input_shape = _built_input_shape(encoder, "encoder")
@@ -396,5 +395,5 @@ def _built_input_shape(model, role):
 
 def _is_flat_list(shape):
     return isinstance(shape, list) and all(
-        size is None or isinstance(size, int) for size in shape
+        size is None or is_integer(size) for size in shape
     )

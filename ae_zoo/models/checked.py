@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ae_zoo import _checks
 from ae_zoo.distribution.keras_patches import AcrossWorkers
-from ae_zoo.distribution.replicas import is_multi_worker
+from ae_zoo.distribution.replicas import check_batch_size, is_multi_worker
 
 
 class CheckedModel(AcrossWorkers):
@@ -68,14 +68,14 @@ class CheckedModel(AcrossWorkers):
             _checks.check_dataset(x, self._check_batch_of_replicas)
         elif isinstance(x, (np.ndarray, tf.Tensor)):
             with self.distribute_strategy.scope():
-                _checks.check_batch_size(batch_size)
+                check_batch_size(batch_size)
             self._check_batch((x, y))
 
     def _check_batch_of_replicas(self, batch):
         self._check_batch(batch)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         with self.distribute_strategy.scope():
-            _checks.check_batch_size(x.shape[0])
+            check_batch_size(x.shape[0])
 
     def _check_batch(self, batch):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)

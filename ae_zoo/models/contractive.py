@@ -3,7 +3,7 @@
 import keras
 
 from ae_zoo import networks, penalties
-from ae_zoo._checks import check_at_least
+from ae_zoo._checks import check_at_least, check_count
 from ae_zoo.models.autoencoder import Autoencoder
 
 _METHODS = ("auto", "closed_form", "exact", "projection")
@@ -58,7 +58,7 @@ class ContractiveAutoencoder(Autoencoder):
 
     def _check_arguments(self, has_closed_form):
         check_at_least("penalty_weight", self.penalty_weight, 0)
-        check_at_least("projections", self.projections, 1)
+        check_count("projections", self.projections)
         if self.jacobian not in _METHODS:
             raise ValueError(
                 f"`jacobian` must be one of {list(_METHODS)}. "

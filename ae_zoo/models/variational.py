@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from ae_zoo import penalties
-from ae_zoo._checks import check_at_least, check_count
+from ae_zoo._checks import check_at_least, check_count, check_integer
 from ae_zoo.distribution import replicas
 from ae_zoo.models.autoencoder import Autoencoder
 
@@ -236,7 +236,7 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (n, ...).
         """
-        check_at_least("n", n, 1)
+        check_count("n", n)
         eps = keras.random.normal((n, *self.latent_shape), seed=seed)
         return self._run("sample", (eps,), batch_size=256)
 
@@ -251,7 +251,7 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (steps, ...), from the reconstruction of a to that of b.
         """
-        check_at_least("steps", steps, 2, ", for the two ends")
+        check_integer("steps", steps, 2)
         start, end = tf.cast(self.encode(tf.stack([a, b])), "float32")
         weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
         return self.decode((1 - weight) * start + weight * end)
@@ -272,7 +272,7 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (batch,), in nats.
         """
-        check_at_least("samples", samples, 1)
+        check_count("samples", samples)
         self._check_input(x, is_target=True)
         if "log_likelihood" not in self._endpoints:
             self._endpoints["log_likelihood"] = tf.function(

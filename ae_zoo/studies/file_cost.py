@@ -7,7 +7,8 @@ import tempfile
 import tensorflow as tf
 
 from ae_zoo import data, evaluation, lite
-from ae_zoo.evaluation._source import source
+from ae_zoo._batches import slices
+from ae_zoo.data import source
 from ae_zoo.models import VariationalAutoencoder
 from ae_zoo.studies import latency
 
@@ -113,11 +114,11 @@ class LiteRTModel:
         estimates = [
             VariationalAutoencoder._log_likelihood(
                 self,
-                tf.constant(x[start : start + _BATCH]),
+                tf.constant(x[rows]),
                 tf.constant(samples),
-                tf.constant([seed, start]),
+                tf.constant([seed, rows.start]),
             )
-            for start in range(0, len(x), _BATCH)
+            for rows in slices(len(x), _BATCH)
         ]
         return tf.concat(estimates, axis=0)
 

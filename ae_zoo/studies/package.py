@@ -1,7 +1,7 @@
 """A model folder with its files for deployment, measured for the card."""
 
 from ae_zoo import zoo
-from ae_zoo._checks import check_at_least
+from ae_zoo._checks import check_count
 from ae_zoo.studies import file_cost
 from ae_zoo.training.loading import load_with_recipe
 from ae_zoo.zoo import checksums, provenance
@@ -41,7 +41,7 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
     >>> package("runs/my_digits/model", "my_digits.py")  # doctest: +SKIP
     """
     if samples is not None:
-        check_at_least("samples", samples, 1)
+        check_count("samples", samples)
     model, recipe = load_with_recipe(name_or_folder, recipe)
     calibration = file_cost.calibration_data(model, recipe, data_dir)
     reports = []

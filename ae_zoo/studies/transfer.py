@@ -5,8 +5,8 @@ import pathlib
 import tempfile
 
 from ae_zoo import data, evaluation, zoo
-from ae_zoo._checks import check_at_least
-from ae_zoo.evaluation._source import source
+from ae_zoo._checks import check_count
+from ae_zoo.data import source
 from ae_zoo.training.loading import load_with_recipe, own_classes
 from ae_zoo.training.model import check_same_network
 from ae_zoo.training.run import train
@@ -58,7 +58,7 @@ def transfer(
     >>> [facts[way]["value"] > 0 for way in ("as_it_is", "fine_tuned", "from_scratch")]
     [True, True, True]
     """
-    check_at_least("epochs", epochs, 1)
+    check_count("epochs", epochs)
     model, own = load_with_recipe(name_or_folder, recipe)
     if own.classes is not None:
         raise ValueError(
@@ -119,7 +119,7 @@ def _check_data(own, dataset, samples):
     there = data.info(dataset).counts["train"]
     if samples is None:
         return there
-    check_at_least("samples", samples, 1)
+    check_count("samples", samples)
     if samples > there:
         raise ValueError(
             f"{dataset!r} has {there:,} training samples. Received: {samples:,}"

@@ -5,7 +5,7 @@ import pathlib
 import statistics
 
 from ae_zoo import evaluation, zoo
-from ae_zoo.evaluation._source import source
+from ae_zoo.data import source
 from ae_zoo.training.loading import load_with_recipe
 
 # Weights, data and noise are fixed; what is left is the rounding of float32 sums on

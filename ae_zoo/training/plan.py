@@ -9,7 +9,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from ae_zoo import data
-from ae_zoo._checks import check_batch_size
+from ae_zoo.distribution.replicas import check_batch_size
 from ae_zoo.distribution.strategies import is_chief
 from ae_zoo.training.context import RunContext
 from ae_zoo.training.loading import own_classes

@@ -32,6 +32,7 @@ _INTEGERS = {
     "steps_per_execution": 1,
     "gradient_accumulation_steps": 1,
 }
+_OPTIONAL = ("steps_per_epoch", "patience")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ class Recipe:
             )
         for field, least in _INTEGERS.items():
             value = getattr(self, field)
-            if value is not None:
+            if value is not None or field not in _OPTIONAL:
                 # As `int`: JSON cannot hold NumPy's integers.
                 value = check_integer(f"Recipe.{field}", value, least)
                 object.__setattr__(self, field, value)
