@@ -79,7 +79,7 @@ def random_affine(
     import tensorflow as tf
 
     def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        seeds = tf.random.experimental.stateless_split(seed, 2)  # type: ignore[attr-defined]
+        seeds = tf.random.experimental.stateless_split(seed, 2)
         sizes: list[Any] = [tf.shape(images)[axis] for axis in range(3)]
         batch, height, width = sizes
         angle, slant, log_y, log_x = tf.unstack(

@@ -144,14 +144,14 @@ def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     """Derives a key, (2,) int64, from another key and a number."""
     import tensorflow as tf
 
-    return tf.random.experimental.stateless_fold_in(key, number)  # type: ignore[attr-defined]
+    return tf.random.experimental.stateless_fold_in(key, number)
 
 
 def shuffled(values: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Shuffles along the first axis, as a function of the key alone."""
     import tensorflow as tf
 
-    return tf.random.experimental.stateless_shuffle(values, key)  # type: ignore[attr-defined]
+    return tf.random.experimental.stateless_shuffle(values, key)
 
 
 def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
