@@ -244,7 +244,7 @@ BUILDS = {
     ),
     "prior of one unit": (
         lambda: Variational(encoder((1,)), decoder(1), prior=layers.RealNVP()),
-        ["two units or more", "(None, 1)"],
+        ["at least two units", "(None, 1)"],
     ),
     "prior of another model": (
         lambda: Variational(encoder(), decoder(), prior=built_prior(5)),
