@@ -323,9 +323,13 @@ def test_epochs_are_checked(tmp_path):
 def test_recipe_fields_are_checked():
     checked = digits_recipe(epochs=np.int64(3), seed=np.int32(5))
     assert [type(checked.epochs), type(checked.seed)] == [int, int]
+    labels = digits_recipe(classes=list(np.arange(2))).classes
+    assert [type(label) for label in labels] == [int, int]
     for field in ("epochs", "batch_size", "seed", "steps_per_epoch", "patience"):
         with pytest.raises(TypeError, match=f"`Recipe.{field}` must be .*True"):
             digits_recipe(**{field: True})
+    with pytest.raises(TypeError, match="`Recipe.seed` must be .*None"):
+        digits_recipe(seed=None)
     with pytest.raises(ValueError, match="`Recipe.patience` must be an integer ≥ 0"):
         digits_recipe(patience=-1)
     with pytest.raises(ValueError, match="`Recipe.epochs` must be an integer ≥ 1"):

@@ -29,10 +29,10 @@ def load_finished(job: Job) -> Autoencoder:
     """Loads the model of a finished run.
 
     Raises:
-        ValueError: The run is not the one that the job asks for.
+        ValueError: The run has other settings, or another network, than the job.
     """
     model = zoo.load(job.model_folder, job.own_classes)
-    advice = "Ask for the same again, or choose another output directory."
+    advice = "Use the same settings, or choose another output directory."
     expected, found = _settings(job), _settings_on_card(model.card, job)
     differing = [field for field in expected if expected[field] != found[field]]
     if differing:
@@ -52,7 +52,7 @@ def load_finished(job: Job) -> Autoencoder:
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    """What a job asks for, of what the card of a finished run states."""
+    """Returns the settings of a job that a card states too."""
     recipe = job.recipe
     return {
         "batch_size": recipe.batch_size,
@@ -64,11 +64,12 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _settings_on_card(card: dict[str, Any], job: Job) -> dict[str, Any]:
+    """Returns the same settings of a finished run."""
     training = card["training"]
     return {
         "batch_size": training["batch_size"],
         "seed": training["seed"],
-        # Cards of earlier versions lack this one and the next.
+        # Cards of earlier versions lack `epochs_at_most` and `classes`.
         "epochs": training.get("epochs_at_most", job.recipe.epochs),
         "classes": card["dataset"].get("classes"),
         "dataset": card["dataset"]["name"],

@@ -73,7 +73,7 @@ def resolve(
     data_dir: str | os.PathLike[str] | None = None,
     verbose: int | str = "auto",
 ) -> Job:
-    """Returns the `Job` for the arguments of `train`; see there."""
+    """Returns the `Job` that the arguments of `train` describe."""
     if isinstance(recipe, Recipe):
         name, command, chosen = "model", None, recipe
     else:
@@ -101,13 +101,12 @@ def resolve(
 class Plan:
     """The sizes and numbers of steps of a run.
 
-    A training step takes one part of a batch, and the optimizer makes a step after
-    `Recipe.gradient_accumulation_steps` of them. By default both are the same.
+    The optimizer makes one step for every `Recipe.gradient_accumulation_steps` training
+    steps, each of which takes one part of a batch. By default both numbers are equal.
 
     Attributes:
         part_size: Number of samples per training step, over all replicas.
         steps_per_epoch: Number of training steps in an epoch.
-        optimizer_steps_per_epoch: Number of optimizer steps in an epoch.
         optimizer_steps: Number of optimizer steps in the run.
         steps_per_execution: Number of training steps per call of the compiled graph.
         validation_steps: Number of batches in the validation split.
@@ -115,7 +114,6 @@ class Plan:
 
     part_size: int
     steps_per_epoch: int
-    optimizer_steps_per_epoch: int
     optimizer_steps: int
     steps_per_execution: int
     validation_steps: int
@@ -136,7 +134,6 @@ def make_plan(job: Job) -> Plan:
     return Plan(
         part_size=part_size,
         steps_per_epoch=steps,
-        optimizer_steps_per_epoch=updates,
         optimizer_steps=updates * recipe.epochs,
         steps_per_execution=_divisor(steps, min(recipe.steps_per_execution, updates)),
         validation_steps=_count_batches(job, "validation", recipe.batch_size),

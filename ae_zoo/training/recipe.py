@@ -135,6 +135,9 @@ class Recipe:
                 # As `int`: JSON cannot hold NumPy's integers.
                 value = check_integer(f"Recipe.{field}", value, least)
                 object.__setattr__(self, field, value)
+        if self.classes is not None:
+            labels = [check_integer("Recipe.classes", label) for label in self.classes]
+            object.__setattr__(self, "classes", tuple(labels))
         if self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
                 f"Recipe.batch_size must be a multiple of gradient_accumulation_steps, "
