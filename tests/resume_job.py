@@ -1,4 +1,4 @@
-"""Trains a recipe that leans on everything a checkpoint must hold, with faults.
+"""Trains a recipe that needs everything a checkpoint must hold, with faults.
 
 python resume_job.py OUTPUT_DIR [FAULT] [--resume]; FAULT is one of
 kill:STEP (SIGKILL after that step of this process), term:STEP (SIGTERM),
@@ -79,7 +79,7 @@ def callbacks(kind, number):
 
 
 def main(output_dir, fault="none:0", *options):
-    strategy = get_strategy("auto")  # before anything else of TensorFlow
+    strategy = get_strategy("auto")  # before any other use of TensorFlow
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()

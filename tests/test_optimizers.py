@@ -100,7 +100,7 @@ def test_muon_decays_no_weight():
 
 @needs_muon
 def test_muon_leaves_chosen_layers_to_adam():
-    """Adam's first step is the learning rate in each weight, whatever the gradient."""
+    """The first step of Adam has the size of the learning rate in each weight."""
     layer = keras.layers.Dense(3, name="from_pixels", kernel_initializer="zeros")
     layer.build((None, 4))
     optimizer = optimizers.muon(0.1, exclude_layers=["pixels"])(steps=1)
@@ -111,8 +111,8 @@ def test_muon_leaves_chosen_layers_to_adam():
 
 
 @needs_muon
-def test_muon_takes_the_kernel_of_a_convolution_for_a_matrix():
-    """The first step of a dense layer on patches, of the same kernel and gradient."""
+def test_muon_handles_the_kernel_of_a_convolution_as_a_matrix():
+    """Its first step equals that of a dense layer on patches."""
     convolution, dense = keras.layers.Conv2D(5, 3), keras.layers.Dense(5)
     convolution.build((None, 7, 7, 2))
     dense.build((None, 18))
@@ -126,7 +126,7 @@ def test_muon_takes_the_kernel_of_a_convolution_for_a_matrix():
         optimizer.apply([shaped, np.ones(5, "float32")])
         steps.append((before - layer.kernel.numpy()).reshape(18, 5))
     np.testing.assert_allclose(steps[0], steps[1], rtol=1e-4, atol=1e-6)
-    # Newton and Schulz bring every singular value near 1, times 0.1 · 0.2 √18.
+    # Newton-Schulz brings every singular value near 1, here times 0.1 · 0.2 √18.
     values = np.linalg.svd(steps[0], compute_uv=False) / (0.02 * np.sqrt(18))
     assert (np.abs(values - 1) < 0.4).all()
 
@@ -143,8 +143,8 @@ def test_muon_takes_the_kernel_of_a_convolution_for_a_matrix():
     ],
     ids=lambda layer: type(layer).__name__,
 )
-def test_muon_leaves_what_is_no_matrix_to_adam(layer):
-    """Adam's first step is the learning rate in each weight, whatever the gradient."""
+def test_muon_leaves_other_shapes_to_adam(layer):
+    """The first step of Adam has the size of the learning rate in each weight."""
     layer.build((None, 7, 7, 3))
     (weight,) = layer.trainable_variables
     optimizer = optimizers.muon(0.1, exclude_layers=["excluded"])(steps=1)

@@ -27,7 +27,7 @@ def compiled(recipe, epochs=1):
 
 
 def trained(recipe, x, epochs=2):
-    """Weights and losses after training on batches in their order."""
+    """Returns weights and losses after training on the batches in order."""
     keras.utils.set_random_seed(0)
     model = compiled(recipe, epochs)
     batch_size = recipe.batch_size // recipe.gradient_accumulation_steps
@@ -42,7 +42,7 @@ def sgd(steps):
 
 
 def assert_equal_weights(received, expected, rtol=1e-4):
-    # Sums of float32 in another order, over a few steps.
+    # Float32 sums in another order, over a few steps.
     for a, b in zip(received, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-6)
 
@@ -71,7 +71,7 @@ def test_the_model_sees_parts_of_a_batch():
 
 
 def test_a_schedule_counts_optimizer_steps(digits):
-    """The rate falls to nothing after three of eight steps, in parts as in whole."""
+    """The rate falls to 0 after three of eight steps, with and without parts."""
 
     def scheduled(steps):
         rates = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.01, 0.0])
@@ -118,8 +118,8 @@ def test_clipping_bounds_the_step(digits):
     [{"global_clipnorm": 0.5}, {"dtype_policy": "mixed_float16"}],
     ids=["clipping", "loss_scaling"],
 )
-def test_replicas_judge_the_gradients_of_the_whole_batch(changes, digits, two_replicas):
-    """By their norm and by whether they are finite; Keras does by those of each."""
+def test_replicas_check_the_gradients_of_the_whole_batch(changes, digits, two_replicas):
+    """Their norm, and whether they are finite. Keras checks each replica's own."""
     digits = digits.copy()
     digits.reshape(STEPS, 2, 32, -1)[:, 0] = 0  # the shares differ
     options = digits_recipe(batch_size=64, optimizer=sgd, **changes)
@@ -188,6 +188,6 @@ def test_compiled_steps_are_the_same_steps(option, digits):
     assert_equal_weights(received, expected, rtol=2e-3)
 
 
-def test_a_batch_of_uneven_parts():
+def test_batch_must_divide_into_parts():
     with pytest.raises(ValueError, match="multiple of gradient_accumulation_steps, 3"):
         digits_recipe(batch_size=64, gradient_accumulation_steps=3)

@@ -1,4 +1,4 @@
-"""Runs that are killed, told to stop, or find the disk full, and go on."""
+"""Runs that are killed, stopped by a signal, or out of disk space, and resume."""
 
 import os
 import random
@@ -49,7 +49,7 @@ def uninterrupted(tmp_path_factory):
 
 
 def assert_same_run(folder, expected):
-    """Weights bit for bit, every row of the log once, and the card."""
+    """Checks weights bit for bit, the log without repeated rows, and the card."""
     models = [ae_zoo.load(path / "model") for path in (folder, expected)]
     for ours, theirs in zip(*(m.get_weights() for m in models), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -61,7 +61,7 @@ def assert_same_run(folder, expected):
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
+def test_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
     moments = random.Random(0)
     steps = 21  # of an epoch
     faults = [
@@ -80,9 +80,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_killed_from_outside_ends_as_an_uninterrupted_one(
-    uninterrupted, tmp_path
-):
+def test_run_killed_from_outside_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
     process = start(tmp_path, "--resume")
     folder = tmp_path / "checkpoints"
     while not list(folder.glob("[0-9]*")):  # the first one
@@ -97,10 +95,10 @@ def test_a_run_killed_from_outside_ends_as_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-def test_sigterm_saves_within_the_epoch_and_says_how_to_go_on(uninterrupted, tmp_path):
+def test_sigterm_saves_within_the_epoch_and_says_how_to_resume(uninterrupted, tmp_path):
     status, errors = run(tmp_path, "term:30")
     assert status == 75
-    # Two epochs of 21 steps are not over: it stopped after the call of 7 steps.
+    # The signal came in the second epoch of 21 steps; a call takes 7 steps.
     assert "after 35 steps" in errors and "--resume" in errors
     assert "Traceback" not in errors
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == [
@@ -128,7 +126,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_intact(uninterrupted, tmp_path):
 
 
 def run_workers(folder, *faults):
-    """Two workers, each with its fault; returns their statuses and outputs."""
+    """Runs two workers, each with its fault; returns their statuses and outputs."""
     commands = [[str(JOB), str(folder), fault, "--resume"] for fault in faults]
     with processes(commands, folder.parent, cluster_of(2)) as started:
         texts = outputs(started)
@@ -136,7 +134,7 @@ def run_workers(folder, *faults):
 
 
 @pytest.mark.slow
-def test_workers_go_on_when_one_or_the_chief_was_killed(tmp_path):
+def test_workers_resume_after_one_or_the_chief_was_killed(tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     statuses, texts = run_workers(straight, "none:0", "none:0")
     assert statuses == [0, 0], texts
@@ -145,7 +143,7 @@ def test_workers_go_on_when_one_or_the_chief_was_killed(tmp_path):
     assert "Another worker was lost" in texts[0]
     statuses, texts = run_workers(broken, "write:2", "none:0")
     assert statuses[0] == -signal.SIGKILL and statuses[1] != 0, texts
-    # One machine is told to stop: both do, at the same step.
+    # SIGTERM to one worker stops both at the same step.
     statuses, texts = run_workers(broken, "none:0", "term:10")
     assert statuses == [75, 75], texts
     assert "Stopped by SIGTERM" in texts[0]
@@ -243,23 +241,23 @@ def assert_same_fit(got, expected):
     )
 
 
-def test_callbacks_keep_their_memory(straight, tmp_path):
+def test_callbacks_keep_their_state(straight, tmp_path):
     interrupted(tmp_path, after=13)
     assert Checkpoints(tmp_path).steps_done == 10
     got = fit(tmp_path)
     assert_same_fit(got, straight)
-    # The memory mattered: two plateaus were counted across the interruption.
+    # The state mattered: two plateaus were counted across the interruption.
     assert float(straight[0].optimizer.learning_rate) == pytest.approx(0.0025)
 
 
-def test_a_place_within_an_epoch(straight, tmp_path):
+def test_resume_within_an_epoch(straight, tmp_path):
     interrupted(tmp_path, after=13, save_freq=2)
     checkpoints = Checkpoints(tmp_path)
     assert (checkpoints.steps_done, checkpoints.epoch) == (12, 2)
     assert_same_fit(fit(tmp_path), straight)
 
 
-def test_sigterm_in_a_program_of_ones_own(straight, tmp_path, capsys):
+def test_sigterm_in_a_custom_program(straight, tmp_path, capsys):
     handler = signal.getsignal(signal.SIGTERM)
     interrupted(
         tmp_path,
@@ -301,7 +299,7 @@ def test_a_damaged_checkpoint_falls_back(two_epochs, tmp_path, suffix, damage):
     assert checkpoints.steps_done == 5
 
 
-def test_it_goes_on_from_the_one_before(straight, two_epochs, tmp_path):
+def test_training_resumes_from_the_previous_checkpoint(straight, two_epochs, tmp_path):
     shutil.copytree(two_epochs, tmp_path, dirs_exist_ok=True)
     (tmp_path / "000000000010" / "checkpoint.index").write_bytes(b"")
     with pytest.warns(UserWarning, match="is damaged"):
@@ -309,12 +307,12 @@ def test_it_goes_on_from_the_one_before(straight, two_epochs, tmp_path):
     assert_same_fit(got, straight)
 
 
-def test_only_the_last_are_kept(tmp_path):
+def test_only_the_newest_are_kept(tmp_path):
     fit(tmp_path, keep=2)
     assert sorted(os.listdir(tmp_path)) == ["000000000020", "000000000025"]
 
 
-def test_a_callback_of_ones_own_is_remembered(tmp_path):
+def test_state_of_a_custom_callback_is_saved(tmp_path):
     class Counter(keras.callbacks.Callback):
         count = 0
 
@@ -340,7 +338,7 @@ def test_another_model_is_refused(two_epochs, tmp_path):
         fit(tmp_path, model=make_model(width=5))
 
 
-def test_no_room_is_explained(tmp_path):
+def test_full_disk_is_explained(tmp_path):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill():
@@ -360,7 +358,7 @@ def test_wrong_arguments_are_refused(tmp_path, options):
         Checkpoints(tmp_path, **options)
 
 
-def test_it_belongs_in_a_list(tmp_path):
+def test_checkpoints_must_be_in_a_list(tmp_path):
     with pytest.raises(ValueError, match="in a list"):
         make_model().fit(
             data.arrays("digits"), callbacks=Checkpoints(tmp_path), verbose=0

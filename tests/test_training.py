@@ -46,7 +46,7 @@ def test_recipe_takes_one_step(name):
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_recipe_says_what_to_expect(name):
+def test_recipe_states_source_command_and_expected_result(name):
     import inspect
 
     source = inspect.getsource(load_recipe(name)[1].build.__code__)
@@ -95,7 +95,7 @@ def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True])
-def test_training_begins_with_the_weights_of_another_model(
+def test_training_starts_from_the_weights_of_another_model(
     tmp_path, two_replicas, is_mirrored
 ):
     strategy = two_replicas if is_mirrored else "default"
@@ -113,7 +113,7 @@ def test_training_begins_with_the_weights_of_another_model(
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_initial_weights_fit_the_network(name):
+def test_initial_weights_match_the_network(name):
     _, recipe = load_recipe(name)
     if recipe.initial_weights is not None:
         source = ae_zoo.load(recipe.initial_weights)
@@ -126,7 +126,7 @@ def test_initial_weights_of_another_network_are_refused(tmp_path):
         ae_zoo.train(other, output_dir=tmp_path / "run", verbose=0)
 
 
-def test_training_repeats_itself(tmp_path):
+def test_training_is_reproducible(tmp_path):
     results = [
         ae_zoo.train(digits_recipe(epochs=1), output_dir=tmp_path / run, verbose=0)
         for run in ("first", "second")
@@ -156,7 +156,7 @@ def test_interrupted_run_resumes(tmp_path):
     ]
 
 
-def test_an_unbounded_set_trains_and_resumes(tmp_path):
+def test_training_on_endless_batches_resumes(tmp_path):
     def batches(run, skip, shard):
         seen.append((run.epochs, run.steps, skip, shard))
         return data.load("digits", batch_size=50, repeat=True, skip=skip, shard=shard)
@@ -207,8 +207,8 @@ recipe = dataclasses.replace(load_recipe("undercomplete_digits")[1], build=build
 """
 
 
-def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
-    """With a layer of several outputs, of which the card states the first."""
+def test_custom_variant_trains_resumes_and_is_measured(tmp_path, capsys):
+    """It has a layer with several outputs; the card states the first one."""
     path = tmp_path / "own.py"
     path.write_text(OWN_VARIANT)
     command = ["train", str(path), "--epochs", "1", "--output-dir", str(tmp_path / "r")]
@@ -225,10 +225,10 @@ def test_a_variant_of_ones_own_trains_resumes_and_is_measured(tmp_path, capsys):
     ):
         assert main([*command, "--recipe", str(path)]) == 0
     with pytest.raises(ValueError, match="Own"):
-        ae_zoo.load(folder)  # no recipe vouches for the class
+        ae_zoo.load(folder)  # without a recipe that allows the class
 
 
-def test_a_run_that_a_callback_stopped_is_finished(tmp_path):
+def test_run_stopped_by_a_callback_is_finished(tmp_path):
     class StopAtOnce(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
@@ -239,7 +239,7 @@ def test_a_run_that_a_callback_stopped_is_finished(tmp_path):
     assert ae_zoo.train(short, **again).card["training"]["epochs"] == 1
 
 
-def test_a_protocol_need_not_inherit(tmp_path):
+def test_protocol_need_not_inherit_from_protocol(tmp_path):
     class Plain:
         def __call__(self, model, splits):
             return [evaluation.Measurement("samples", len(splits.test.x))]
@@ -249,8 +249,8 @@ def test_a_protocol_need_not_inherit(tmp_path):
     assert ae_zoo.info(tmp_path / "run" / "model")["subset"]["value"] == 200
 
 
-def test_a_headline_of_anomalies_takes_all_test_samples(tmp_path):
-    """The first samples of ECG5000's test split are all normal; digits are mixed."""
+def test_anomaly_headline_uses_all_test_samples(tmp_path):
+    """The first test samples may all be normal, as in ECG5000."""
     anomalies = digits_recipe(
         epochs=1, metrics=(evaluation.AnomalyDetection(normal=(0, 1, 2)),)
     )
@@ -339,7 +339,7 @@ def test_recipe_fields_are_checked():
 
 
 class Stripes(data.Source):
-    """A data set of one's own: images of stripes."""
+    """Images of stripes."""
 
     fingerprint = {}
 
@@ -354,7 +354,7 @@ def stripes(train):
     return Stripes(name="stripes", shape=(8, 8, 1), counts=counts)
 
 
-def test_callbacks_are_told_about_the_run(tmp_path):
+def test_callbacks_receive_the_context_of_the_run(tmp_path):
     seen = []
 
     def callbacks(run):
@@ -370,7 +370,7 @@ def test_callbacks_are_told_about_the_run(tmp_path):
 
 
 def test_sparse_mnist_reads_the_data_of_its_run(monkeypatch):
-    """Not those of the default folder, whatever `data_dir` says."""
+    """They are not those of the default folder if `data_dir` names another one."""
     monkeypatch.setattr(
         ae_zoo.callbacks, "ReviveUnits", lambda samples, epochs: samples
     )
