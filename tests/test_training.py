@@ -354,6 +354,24 @@ def stripes(train):
     return Stripes(name="stripes", shape=(8, 8, 1), counts=counts)
 
 
+def test_custom_source_is_trained_on(tmp_path):
+    source, seen = stripes(train=64), []
+
+    def callbacks(run):
+        seen.append(run.source)
+        return []
+
+    own = digits_recipe(dataset=source, epochs=1, batch_size=16, callbacks=callbacks)
+    again = {"output_dir": tmp_path / "run", "resume": True, "verbose": 0}
+    ae_zoo.train(own, **again)
+    card = ae_zoo.train(own, **again).card
+    assert card["dataset"]["name"] == "stripes"
+    assert card["dataset"]["splits"] == source.counts
+    assert seen == [source]
+    with pytest.raises(ValueError, match="finished, with.*stripes"):
+        ae_zoo.train(digits_recipe(epochs=1, batch_size=16), **again)
+
+
 def test_callbacks_receive_the_context_of_the_run(tmp_path):
     seen = []
 

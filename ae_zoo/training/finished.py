@@ -33,7 +33,7 @@ def load_finished(job: Job) -> Autoencoder:
     """
     model = zoo.load(job.model_folder, job.own_classes)
     advice = "Use the same settings, or choose another output directory."
-    expected, found = _settings(job), _settings_on_card(model.card, job)
+    expected, found = _settings(job), _settings_on_card(zoo.info(job.model_folder), job)
     differing = [field for field in expected if expected[field] != found[field]]
     if differing:
         raise ValueError(
