@@ -36,16 +36,18 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
+    # The bounds of Keras and TensorFlow are those that ae_zoo/distribution/
+    # keras_patches.py was tested with.
     install_requires=[
         "h5py>=3.11",
         "importlib_resources>=6.0",  # tensorflow-datasets imports it, undeclared
         "jinja2>=3.1",
-        "keras>=3.12",
+        "keras>=3.12,<3.16",
         "numpy>=1.26",
         "scikit-learn>=1.4",
         "scipy>=1.11",
         "tabulate>=0.9",
-        "tensorflow>=2.20",
+        "tensorflow>=2.20,<2.22",
         "tensorflow-datasets>=4.9.7",
     ],
     extras_require={

@@ -6,13 +6,13 @@ optimizer steps of the run to the optimizer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
-from keras import ops
 from keras.optimizers import schedules
+
+from ae_zoo.distribution.keras_patches import MatrixMuon, learning_rate_or_schedule
 
 _WARMUP_START = 1e-5
 _WARMUP_STEPS = 200
@@ -178,7 +178,7 @@ def accumulate_gradients(optimizer: keras.optimizers.Optimizer, parts: int) -> N
     4
     """
     optimizer.gradient_accumulation_steps = parts
-    schedule = optimizer._learning_rate
+    schedule = learning_rate_or_schedule(optimizer)
     if isinstance(schedule, schedules.LearningRateSchedule):
         optimizer.learning_rate = _ScheduleOfSteps(schedule, parts)
 
@@ -207,26 +207,5 @@ class _ScheduleOfSteps(schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
-class ConvolutionalMuon(keras.optimizers.Muon):
-    """Muon that also handles the kernels of convolutions; `muon` creates it.
-
-    The overridden methods are those that Keras 3.13 to 3.15 calls for each variable
-    and each step.
-    """
-
-    def _should_use_adamw(self, variable: keras.Variable) -> bool:
-        if len(variable.shape) <= 2:
-            return super()._should_use_adamw(variable)
-        is_kernel = variable.path.endswith("/kernel") and variable.shape[-1] > 1
-        return not is_kernel or any(
-            re.search(name, variable.path) for name in self.exclude_layers
-        )
-
-    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
-        matrix = ops.reshape(x, (-1, x.shape[-1]))
-        update = super().zeropower_via_newtonschulz5(matrix, steps)
-        return ops.reshape(update, x.shape)
-
-    def lr_adjust(self, x: Any) -> Any:
-        matrix = super().lr_adjust(ops.reshape(x, (-1, x.shape[-1])))
-        return ops.reshape(matrix, x.shape)
+class ConvolutionalMuon(MatrixMuon):
+    """Muon that also handles the kernels of convolutions; `muon` creates it."""

@@ -1,4 +1,4 @@
-"""Clusters read from the environment, and wrong ones explained."""
+"""Clusters read from the environment, invalid ones, and workers that wait."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ae_zoo.distribution import cluster, local_workers
+from ae_zoo.distribution import cluster, local_workers, rendezvous
 
 VARIABLES = (
     "TF_CONFIG",
@@ -30,7 +30,7 @@ def config(jobs, type, index):
     return json.dumps({"cluster": jobs, "task": {"type": type, "index": index}})
 
 
-def test_nothing_describes_no_cluster(monkeypatch):
+def test_an_empty_environment_has_no_cluster(monkeypatch):
     assert cluster.from_environment() is None
     monkeypatch.setenv("TF_CONFIG", "{}")  # as Vertex AI sets it for one machine
     assert cluster.from_environment() is None
@@ -43,7 +43,7 @@ def test_tf_config(monkeypatch):
     assert (found.index, found.is_chief) == (1, False)
 
 
-def test_a_chief_comes_before_the_workers():
+def test_the_chief_is_the_first_worker():
     jobs = {"chief": ["c:1"], **TWO}
     assert cluster.from_tf_config(config(jobs, "chief", 0)).is_chief
     worker = cluster.from_tf_config(config(jobs, "worker", 0))
@@ -57,17 +57,17 @@ def test_a_chief_comes_before_the_workers():
         ("{'cluster'", "TF_CONFIG must be JSON such as.*Received: \"{'cluster'\""),
         ('{"cluster": {"worker": ["a:1"]}}', "KeyError: 'task'"),
         ("[]", "TF_CONFIG must be JSON such as"),
-        (config(TWO, "worker", 2), "not in its cluster.*'index': 2.*indices start"),
-        (config(TWO, "worker", "0"), "not in its cluster"),
-        (config(TWO, "boss", 0), "not in its cluster.*'boss'"),
-        (config({"ps": ["a:1"], **TWO}, "worker", 0), "parameter servers"),
-        (config({"chief": ["a:1", "b:1"]}, "chief", 0), "with one task"),
+        (config(TWO, "worker", 2), "must be in its cluster.*'index': 2.*indices start"),
+        (config(TWO, "worker", "0"), "must be in its cluster"),
+        (config(TWO, "boss", 0), "must be in its cluster.*'boss'"),
+        (config({"ps": ["a:1"], **TWO}, "worker", 0), "Remove parameter servers"),
+        (config({"chief": ["a:1", "b:1"]}, "chief", 0), "one chief at most"),
         (config({"worker": ["a"]}, "worker", 0), "'host:port'. Received: 'a'"),
         (config({"worker": ["a:99999"]}, "worker", 0), "'host:port'"),
-        (config({"worker": ["a:1", "a:1"]}, "worker", 0), "twice: .'a:1'."),
+        (config({"worker": ["a:1", "a:1"]}, "worker", 0), "more than once: .'a:1'."),
     ],
 )
-def test_wrong_tf_config_is_explained(text, message):
+def test_an_invalid_tf_config_raises(text, message):
     with pytest.raises(ValueError, match=message):
         cluster.from_tf_config(text)
 
@@ -111,22 +111,22 @@ def test_a_port_in_use_is_named():
         other.listen()
         port = other.getsockname()[1]
         taken = cluster.Cluster((f"127.0.0.1:{port}",), 0, "TF_CONFIG")
-        message = f"cannot listen on port {port}, which TF_CONFIG gives it"
+        message = f"cannot listen on port {port}, which TF_CONFIG assigns to it"
         with pytest.raises(OSError, match=re.escape(message)):
-            taken.check_port()
-    taken.check_port()  # free again
+            rendezvous.check_port(taken)
+    rendezvous.check_port(taken)  # free again
 
 
 def test_free_ports_differ():
     assert len(set(local_workers.free_ports(5))) == 5
 
 
-def meet(clusters, seconds):
-    """What each worker's meeting raised, or None."""
+def wait(clusters, seconds):
+    """The errors that the workers of `clusters` get while they wait, or None."""
 
     def one(cluster):
         try:
-            cluster.meet(seconds)
+            rendezvous.wait_for_workers(cluster, seconds)
         except (TimeoutError, ValueError) as error:
             return error
 
@@ -140,25 +140,28 @@ def three():
     return [cluster.Cluster(addresses, index, "TF_CONFIG") for index in range(3)]
 
 
-def test_workers_meet():
+def test_workers_wait():
     workers = three()
-    assert meet(workers, 20) == [None, None, None]
-    assert meet(reversed(workers), 20) == [None, None, None]  # the ports are free again
+    assert wait(workers, 20) == [None, None, None]
+    assert wait(reversed(workers), 20) == [None, None, None]  # the ports are free again
 
 
-def test_workers_that_do_not_come_are_named():
+def test_missing_workers_are_named():
     workers = three()
-    chief, second = meet(workers[:2], 3)
-    missing = f"TF_CONFIG did not start within 3 s: 2 ({workers[0].addresses[2]})"
+    chief, second = wait(workers[:2], 3)
+    missing = (
+        "1 of the 3 workers of TF_CONFIG did not start within 3 s: "
+        f"2 ({workers[0].addresses[2]})"
+    )
     assert missing in str(chief)
     assert "did not answer worker 1 within 3 s" in str(second)
     assert all(type(error) is TimeoutError for error in (chief, second))
 
 
-def test_workers_of_different_clusters_are_told():
+def test_different_descriptions_of_the_cluster_raise():
     chief, second, _ = three()
     other = cluster.Cluster(tuple(reversed(chief.addresses[1:])), 0).addresses
     second = cluster.Cluster((chief.addresses[0], *other), 1, "TF_CONFIG")
-    for error in meet([chief, second], 20):
-        assert "told of different clusters" in str(error)
+    for error in wait([chief, second], 20):
+        assert "different descriptions of the cluster" in str(error)
         assert type(error) is ValueError

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import signal
 import time
 from pathlib import Path
@@ -147,27 +146,3 @@ def test_signals_reach_all_workers(tmp_path):
         launcher.communicate(timeout=PATIENCE)
         assert launcher.returncode == 128 + signal.SIGTERM
         assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
-
-
-# Keras.
-
-PLAIN = """
-import keras, numpy as np, tensorflow as tf
-strategy = tf.distribute.MultiWorkerMirroredStrategy()
-with strategy.scope():
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-x = np.ones((8, 3), "float32")
-model.fit(x, x[:, :1], batch_size=4, verbose=0)
-print("Keras trained")
-"""
-
-
-@pytest.mark.slow
-def test_keras_still_needs_its_fit_mended(tmp_path):
-    """If this fails, Keras can: try to delete ae_zoo/distribution/keras_patches.py."""
-    with processes([["-c", PLAIN]] * 2, tmp_path, cluster_of(2)) as started:
-        texts = outputs(started)
-    for text in texts:
-        assert "Keras trained" not in text
-        assert re.search("PerReplica|Invalid reduction dimension", text), text[-3000:]

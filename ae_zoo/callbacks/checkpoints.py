@@ -17,6 +17,7 @@ from ae_zoo._checks import check_count
 from ae_zoo.callbacks import checkpoint_files as files
 from ae_zoo.callbacks import training_state
 from ae_zoo.callbacks.preemption import Preempted, SigtermFlag, WorkerSum
+from ae_zoo.distribution.keras_patches import set_initial_epoch
 from ae_zoo.distribution.strategies import is_chief
 
 Logs: TypeAlias = Mapping[str, float] | None
@@ -158,7 +159,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def on_train_end(self, logs: Logs = None) -> None:
         super().on_train_end(logs)
         self.close()
-        self.model._initial_epoch = None
+        set_initial_epoch(self.model, None)
 
     def close(self) -> None:
         """Restore the previous handler of SIGTERM. Call it if `fit` raised an error."""
@@ -226,9 +227,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._metrics = training_state.restore(
             folder, state, self.model, self.callbacks
         )
-        self.model._initial_epoch = (
-            self.params["epochs"] if state["has_stopped"] else self.epoch
-        )
+        epoch = self.params["epochs"] if state["has_stopped"] else self.epoch
+        set_initial_epoch(self.model, epoch)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

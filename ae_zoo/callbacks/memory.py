@@ -7,23 +7,7 @@ from typing import Any
 
 import keras
 
-# What Keras's callbacks learn during training and lose when the process ends.
-_ATTRIBUTES = {
-    keras.callbacks.EarlyStopping: (
-        "best",
-        "best_epoch",
-        "best_weights",
-        "stopped_epoch",
-        "wait",
-    ),
-    keras.callbacks.ModelCheckpoint: (
-        "best",
-        "_batches_seen_since_last_saving",
-        "_last_batch_seen",
-    ),
-    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
-    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
-}
+from ae_zoo.distribution.keras_patches import CALLBACK_STATE
 
 
 def get_states(
@@ -44,7 +28,7 @@ def get_states(
         if hasattr(callback, "get_state"):
             states[name] = callback.get_state()
             continue
-        for kind, attributes in _ATTRIBUTES.items():
+        for kind, attributes in CALLBACK_STATE.items():
             if isinstance(callback, kind):
                 states[name] = {key: vars(callback)[key] for key in attributes}
     return states

@@ -4,7 +4,7 @@ from ae_zoo.distribution.strategies import (
     NAMES,
     TRY_AGAIN,
     WorkerLostError,
-    explained_losses,
+    explain_lost_workers,
     get_strategy,
     is_chief,
 )
@@ -13,7 +13,7 @@ __all__ = [
     "NAMES",
     "TRY_AGAIN",
     "WorkerLostError",
-    "explained_losses",
+    "explain_lost_workers",
     "get_strategy",
     "is_chief",
 ]

@@ -1,78 +1,261 @@
-"""The one place that mends what Keras 3 lacks to train on many replicas and machines.
+"""The only module that relies on private parts of Keras and TensorFlow.
 
-- `fit`, `evaluate` and `predict` fail under MultiWorkerMirroredStrategy
-  (keras-team/keras issue 20585): building needs the mean of batches of unequal shape,
-  and the logs of a step, which are scalars, are averaged over an axis that they do not
-  have. `tests/test_multi_worker.py` has a test that says when Keras needs no mending
-  any more.
-- Optimizers sum the gradients of all replicas after they have clipped them and looked
-  for infinities, so that each replica clips by the norm of its own share.
-  `tests/test_recipe_options.py` has the test of that.
+The docstring of each item names the private part and the reason for using it.
+`tests/test_keras_patches.py` has a test for each item, which fails if a release of
+Keras or TensorFlow removes the private part or makes the item unnecessary.
 """
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
-from ae_zoo.distribution.replicas import is_multi_worker, sum_in_one_message
+from ae_zoo.distribution.replicas import is_multi_worker, reduce_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from keras.optimizers.schedules import LearningRateSchedule
+
+# First and last release that passed the tests. The bounds in setup.py are the same.
+TESTED = {"keras": ("3.12", "3.15"), "tensorflow": ("2.20", "2.21")}
 
 
-class AcrossWorkers(keras.Model):
-    """A model of known `input_shape` and `output_shape` that trains on many machines.
+class MultiWorkerModel(keras.Model):
+    """A model that trains on several machines.
 
-    The overrides are of private methods that Keras 3.12 to 3.15 share.
+    `fit` and `evaluate` of Keras fail under `MultiWorkerMirroredStrategy` (issue 20585
+    of keras-team/keras): they build the model from the mean of the replicas' first
+    batches, which may differ in shape, and they average the logs of a step over axis 0,
+    though logs are scalars.
+
+    Private parts: overrides `Model._maybe_symbolic_build`, calls
+    `Model._symbolic_build`, reads `Model._distribute_strategy`.
+
+    Subclasses have an `input_shape` and an `output_shape`, and their steps return the
+    same logs on all replicas.
     """
 
     gradient_dtype = "float32"
+    train_function: Callable[..., Any] | None
+    test_function: Callable[..., Any] | None
 
-    def shared_over_replicas(self, gradients, logs):
-        """The sums of the gradients and the means of the logs of all replicas."""
-        count = tf.distribute.get_strategy().num_replicas_in_sync
-        if count == 1:
-            return gradients, logs
-        values = [tf.cast(value, "float32") for value in tf.nest.flatten(logs)]
-        sums = sum_in_one_message(
-            [*gradients, *(value / count for value in values)],
-            self.gradient_dtype if gradients else "float32",
-        )
-        means = sums[len(gradients) :]
-        return sums[: len(gradients)], tf.nest.pack_sequence_as(logs, means)
+    def shared_over_replicas(self, gradients: Any, logs: Any) -> Any:
+        return reduce_step(gradients, logs, self.gradient_dtype)
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Builds metrics, loss and optimizer, from shapes instead of a batch."""
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        """Build metrics, loss and optimizer from shapes instead of a batch."""
         if self._distribute_strategy is None:
-            return  # they are built with the first step
+            return  # The first step builds them.
         x, y = (keras.KerasTensor(s) for s in (self.input_shape, self.output_shape))
         with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=(x, y))
 
-    def _make_function(self, step_function):
-        """A step on each replica, whose logs are those of all."""
-        strategy = self.distribute_strategy
-        if not is_multi_worker(strategy):
-            return super()._make_function(step_function)
+    def make_train_function(self, force: bool = False) -> None:
+        if not is_multi_worker(self.distribute_strategy):
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = self._replicated(self.train_step)
 
-        def run(batch):
-            logs = strategy.run(step_function, args=(batch,))
+    def make_test_function(self, force: bool = False) -> None:
+        if not is_multi_worker(self.distribute_strategy):
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = self._replicated(self.test_step)
+
+    def _replicated(self, step: Callable) -> Callable[[Iterator], dict[str, tf.Tensor]]:
+        """Run a step on each replica and return the logs of the first local one."""
+        strategy = self.distribute_strategy
+
+        def run(batch: Any) -> dict[str, tf.Tensor]:
+            logs = strategy.run(step, args=(batch,))
             return tf.nest.map_structure(
                 lambda value: strategy.experimental_local_results(value)[0], logs
             )
 
-        def run_next(iterator):
+        def run_next(
+            iterator: tf.distribute.DistributedIterator,
+        ) -> dict[str, tf.Tensor]:
             return run(iterator.get_next())
 
         if not self.run_eagerly:
             run = tf.function(run, reduce_retracing=True)
             run_next = tf.function(run_next, reduce_retracing=True)
 
-        def function(iterator):
+        def function(iterator: Iterator) -> dict[str, tf.Tensor]:
             if isinstance(iterator, tf.distribute.DistributedIterator):
                 return run_next(iterator)
-            return run(next(iterator))  # `train_on_batch`
+            return run(next(iterator))  # from `train_on_batch` and `test_on_batch`
 
         return function
 
 
-def leave_sums_to_the_step(optimizer):
-    """Has an optimizer take gradients as they are: already summed over all replicas."""
-    innermost = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
+class MatrixMuon(keras.optimizers.Muon):
+    """Muon that treats the kernel of a convolution as a matrix.
+
+    The matrix maps a patch to the filters. Keras's Muon leaves all kernels that are not
+    matrices to Adam. Depthwise kernels, which have one filter, stay with Adam.
+
+    Private parts: overrides `Muon._should_use_adamw`, and `lr_adjust` and
+    `zeropower_via_newtonschulz5`, which Keras does not document. Needs Keras 3.13:
+    in 3.12, Muon fails on TensorFlow.
+    """
+
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
+        if len(variable.shape) <= 2:
+            return super()._should_use_adamw(variable)
+        is_kernel = variable.path.endswith("/kernel") and variable.shape[-1] > 1
+        return not is_kernel or any(
+            re.search(name, variable.path) for name in self.exclude_layers
+        )
+
+    def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
+        matrix = ops.reshape(x, (-1, x.shape[-1]))
+        update = super().zeropower_via_newtonschulz5(matrix, steps)
+        return ops.reshape(update, x.shape)
+
+    def lr_adjust(self, x: tf.Tensor) -> tf.Tensor:
+        matrix = super().lr_adjust(ops.reshape(x, (-1, x.shape[-1])))
+        return ops.reshape(matrix, x.shape)
+
+
+def disable_gradient_sum(optimizer: keras.optimizers.Optimizer) -> None:
+    """Make an optimizer take gradients that are already summed over all replicas.
+
+    Keras sums gradients after it has clipped them and has checked them for infinities,
+    so each replica would clip by the norm of its own share.
+
+    Private part: replaces `Optimizer._all_reduce_sum_gradients`.
+    """
+    innermost = getattr(optimizer, "inner_optimizer", optimizer)  # if losses are scaled
     innermost._all_reduce_sum_gradients = list
+
+
+def learning_rate_or_schedule(
+    optimizer: keras.optimizers.Optimizer,
+) -> keras.Variable | LearningRateSchedule:
+    """Return the learning rate of an optimizer, or the schedule it was given.
+
+    `optimizer.learning_rate` is the current value of a schedule, not the schedule.
+
+    Private part: reads `Optimizer._learning_rate`.
+    """
+    return optimizer._learning_rate
+
+
+def clear_losses(model: keras.Model) -> None:
+    """Remove what `add_loss` has added to a model and its layers.
+
+    Keras does so when the model itself is called. A step that calls the layers one by
+    one has to do it before the first call.
+
+    Private part: calls `Layer._clear_losses`.
+    """
+    model._clear_losses()
+
+
+def clear_own_losses(model: keras.Model) -> None:
+    """Remove what `add_loss` has added to a model, but not to its layers.
+
+    Unlike `clear_losses`, it may be used after the layers were called.
+
+    Private part: clears `Layer._losses`.
+    """
+    model._losses.clear()
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of a model, of the models and layers in it, and so on.
+
+    `model.layers` has those of the first level only, and a wrapper such as
+    `Bidirectional` has no `layers`.
+
+    Private part: calls `Layer._flatten_layers`.
+    """
+    return list(model._flatten_layers(include_self=False))
+
+
+def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:
+    """Set the epoch that `fit` starts from; for callbacks, in `on_train_begin`.
+
+    None returns the choice to the argument `initial_epoch` of `fit`.
+
+    Private part: sets `Model._initial_epoch`, as `keras.callbacks.BackupAndRestore`.
+    """
+    model._initial_epoch = epoch
+
+
+# What callbacks of Keras remember from epoch to epoch: they have no method that returns
+# it, and some of the attributes are private.
+CALLBACK_STATE: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
+    keras.callbacks.EarlyStopping: (
+        "best",
+        "best_epoch",
+        "best_weights",
+        "stopped_epoch",
+        "wait",
+    ),
+    keras.callbacks.ModelCheckpoint: (
+        "best",
+        "_batches_seen_since_last_saving",
+        "_last_batch_seen",
+    ),
+    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
+}
+
+
+def enable_heartbeats(workers: int, timeout: int) -> None:
+    """Make the workers of a cluster report to the first one that they are alive.
+
+    To be called before `tf.distribute.MultiWorkerMirroredStrategy`, whose constructor
+    would start the same service with a fixed timeout.
+
+    Private parts: `tensorflow.python.eager.context` and a protocol buffer.
+
+    Args:
+        workers: Number of workers, all of the job "worker".
+        timeout: Seconds of silence after which a worker counts as lost.
+    """
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+    from tensorflow.python.eager import context  # type: ignore[attr-defined]
+
+    job = coordination_config_pb2.CoordinatedJob(  # type: ignore[attr-defined]
+        name="worker", num_tasks=workers
+    )
+    context.context().configure_coordination_service(
+        "standalone",
+        "/job:worker/replica:0/task:0",
+        heartbeat_timeout_in_ms=1000 * timeout,
+        coordinated_jobs=[job],
+    )
+
+
+def unpack_tflite(content: bytes) -> Any:
+    """Return the contents of a `.tflite` file as objects that can be packed again.
+
+    Private part: `tensorflow.lite.tools.flatbuffer_utils`.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    return flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+
+
+def set_per_channel_dense(converter: tf.lite.TFLiteConverter, enabled: bool) -> None:
+    """Set whether int8 kernels of dense layers have a scale for each channel.
+
+    Private part: an attribute of the converter.
+    """
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+        not enabled
+    )
+
+
+AcrossWorkers = MultiWorkerModel
+leave_sums_to_the_step = disable_gradient_sum

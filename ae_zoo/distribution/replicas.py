@@ -1,9 +1,11 @@
-"""What a replica of `tf.distribute` knows of the others, inside a step.
+"""What a replica of `tf.distribute` knows about the others inside a step.
 
-Two rules make training the same however many replicas share a batch: what is random is
-drawn for the global batch, of which each replica keeps its own rows; and the mean of a
-replica counts by the number of its rows.
+Two rules make training independent of the number of replicas that share a batch:
+random numbers are drawn for the global batch, and each replica keeps those of its own
+rows; and the mean over a replica's rows is weighted by their number.
 """
+
+from __future__ import annotations
 
 import contextlib
 import threading
@@ -12,8 +14,13 @@ import typing
 import tensorflow as tf
 from keras import ops
 
-# MirroredStrategy runs each replica in a thread of its own, and the threads take turns
-# within a step: what belongs to a replica cannot be an attribute of the model.
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Integer: typing.TypeAlias = int | tf.Tensor
+
+# MirroredStrategy runs each replica in its own thread, and the threads take turns
+# within a step: the state of a replica cannot be an attribute of the model.
 _step = threading.local()
 
 
@@ -21,33 +28,36 @@ class Rows(typing.NamedTuple):
     """The rows of the global batch that a replica holds.
 
     Attributes:
-        first: Number of the first one.
-        size: How many; may be 0.
-        total: How many all replicas hold together.
+        first: Index of the first row.
+        size: Number of rows; may be 0.
+        total: Number of rows of all replicas.
     """
 
-    first: typing.Any
-    size: typing.Any
-    total: typing.Any
+    first: Integer
+    size: Integer
+    total: Integer
 
     @property
-    def weight(self):
-        """Turns the mean over replicas into one over samples; 1 for equal shares."""
+    def weight(self) -> tf.Tensor:
+        """Weight that turns a mean over replicas into a mean over samples.
+
+        It is 1 if all replicas hold equal numbers of rows.
+        """
         share = tf.cast(self.size, "float32") / tf.cast(self.total, "float32")
         return share * tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def without_empty(batch):
-    """Gives a replica that is left without a sample one row of zeros to work on.
+def without_empty(batch: typing.Any) -> tuple[typing.Any, Integer]:
+    """Replace an empty batch by one row of zeros.
 
-    Convolutions and Jacobians fail on empty batches. What the row leads to has to be
-    left out again: by `Rows.weight`, a sample weight of 0, or a slice.
+    Convolutions and Jacobians fail on empty batches. The caller must exclude the
+    results of this row by `Rows.weight`, a sample weight of 0, or a slice.
 
     Args:
         batch: A nest of tensors (batch, ...) and None.
 
     Returns:
-        The nest, and how many rows are real.
+        The nest, and the number of rows that are real.
     """
     values = tf.nest.flatten(batch)[0]
     is_alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
@@ -55,7 +65,7 @@ def without_empty(batch):
         return batch, tf.shape(values)[0]
     size = tf.shape(values)[0]
 
-    def fill(values):
+    def fill(values: tf.Tensor | None) -> tf.Tensor | None:
         if values is None:
             return None
         missing = tf.cast(size == 0, "int32")
@@ -67,14 +77,14 @@ def without_empty(batch):
 
 
 @contextlib.contextmanager
-def sharing(size):
-    """Tells the replicas of each other's rows, which `of_global_batch` needs to know.
+def sharing(size: Integer) -> Iterator[Rows | None]:
+    """Let `of_global_batch` and `gather` know the rows of all replicas.
 
     Args:
-        size: How many rows this replica holds.
+        size: Number of rows of this replica.
 
     Yields:
-        Its `Rows`; None where there is but one replica.
+        Its `Rows`; None if there is only one replica.
     """
     _step.rows = _count_rows(size)
     try:
@@ -83,31 +93,36 @@ def sharing(size):
         _step.rows = None
 
 
-def of_global_batch(random, x, axis=0):
-    """Calls a random function on the batch of all replicas, keeps the rows of this one.
+def of_global_batch(
+    random: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, axis: int = 0
+) -> tf.Tensor:
+    """Call a random function on the global batch and keep the rows of this replica.
 
-    The noise of a sample is then the same however many replicas share the batch, at
-    the price of drawing that of the others too.
+    The noise of a sample is then the same for any number of replicas. Each replica
+    also draws the noise of the other replicas' rows.
 
     Args:
-        random: Function of x that draws from a seed which all replicas share. In the
-            place of the others' rows it gets copies of this replica's.
+        random: Function of x that draws from a seed which all replicas share. It
+            receives copies of this replica's rows in place of the other rows.
         x: (batch, ...), at least one row.
-        axis: Axis of the batch in what `random` returns.
+        axis: The batch axis of the result of `random`.
+
+    Returns:
+        The result of `random`, with the rows of this replica only.
     """
     rows = getattr(_step, "rows", None)
     if rows is None:
         return random(x)
     size = x.shape[0] or tf.shape(x)[0]
-    # The row of a replica without samples may stand anywhere.
+    # If the replica has no sample, the result for its row of zeros is never used.
     first = tf.minimum(rows.first, rows.total - size)
     copied = tf.clip_by_value(tf.range(rows.total) - first, 0, size - 1)
     drawn = random(tf.gather(x, copied))
     return tf.gather(drawn, first + tf.range(size), axis=axis)
 
 
-def gather(values, axis=0):
-    """Collects the rows of all replicas, in the order of the global batch.
+def gather(values: tf.Tensor, axis: int = 0) -> tf.Tensor:
+    """Collect the rows of all replicas, in the order of the global batch.
 
     Use it in a penalty that compares samples with each other, such as a maximum mean
     discrepancy: every replica then computes the same value for the global batch. The
@@ -139,22 +154,25 @@ def gather(values, axis=0):
     return ops.moveaxis(sum_over_replicas(placed), 0, axis)
 
 
-def sum_over_replicas(values):
-    """The sum of a tensor over all replicas, on each of them."""
+def sum_over_replicas(values: tf.Tensor) -> tf.Tensor:
+    """Sum a tensor over all replicas; each of them gets the sum."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return values
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-def sum_in_one_message(tensors, dtype="float32"):
-    """The sums of float tensors over all replicas, on each of them.
+def sum_in_one_message(
+    tensors: Sequence[tf.Tensor | None], dtype: str = "float32"
+) -> list[tf.Tensor | None]:
+    """Sum float tensors over all replicas, in one message.
 
-    A message costs time beside its bytes: on CPUs, the time of cores that compute.
+    Each message has a fixed cost besides its bytes; on CPUs it occupies cores that
+    compute.
 
     Args:
-        tensors: Of any shapes, or None, which stays None.
-        dtype: That they travel and are summed in.
+        tensors: Tensors of any shapes, or None, which stays None.
+        dtype: Dtype of the message and of the sum.
 
     Returns:
         A list of tensors of the same shapes and dtypes.
@@ -169,15 +187,39 @@ def sum_in_one_message(tensors, dtype="float32"):
     return [None if t is None else next(sums) for t in tensors]
 
 
-def is_multi_worker(strategy):
+def reduce_step(
+    gradients: Sequence[tf.Tensor | None],
+    logs: Mapping[str, tf.Tensor],
+    dtype: str = "float32",
+) -> tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]:
+    """Sum the gradients of a step over all replicas, and average its logs.
+
+    Args:
+        gradients: Tensors or None.
+        logs: Scalars by name.
+        dtype: Dtype in which gradients travel; logs travel with them, if there are any.
+
+    Returns:
+        The gradients and the logs, equal on all replicas.
+    """
+    count = tf.distribute.get_strategy().num_replicas_in_sync
+    if count == 1:
+        return list(gradients), dict(logs)
+    values = [tf.cast(value, "float32") / count for value in tf.nest.flatten(logs)]
+    sums = sum_in_one_message([*gradients, *values], dtype if gradients else "float32")
+    means = sums[len(gradients) :]
+    return sums[: len(gradients)], tf.nest.pack_sequence_as(logs, means)
+
+
+def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
     """Whether a strategy spans several processes."""
-    return (
-        isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        and strategy.extended._in_multi_worker_mode()
-    )
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return False
+    jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+    return sum(len(jobs.get(job, ())) for job in ("chief", "worker")) > 1
 
 
-def _count_rows(size):
+def _count_rows(size: Integer) -> Rows | None:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return None

@@ -1,18 +1,23 @@
-"""Strategies of `tf.distribute` by name, and the errors of machines explained."""
+"""Strategies of `tf.distribute` by name, and readable errors for lost workers."""
+
+from __future__ import annotations
 
 import contextlib
 import os
+import typing
 
 import tensorflow as tf
-from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-from tensorflow.python.eager import context
 
 from ae_zoo._checks import unknown_name
-from ae_zoo.distribution import cluster
+from ae_zoo.distribution import cluster, rendezvous
+from ae_zoo.distribution.keras_patches import enable_heartbeats
 from ae_zoo.distribution.replicas import is_multi_worker
 
+if typing.TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NAMES = ("auto", "default", "one_device", "mirrored", "multi_worker", "tpu")
-# Seconds of silence after which a worker counts as lost, and seconds in which all
+# Seconds of silence after which a worker counts as lost, and seconds within which all
 # workers must have started.
 LOST_AFTER = 30
 START_WITHIN = 600
@@ -20,25 +25,36 @@ START_WITHIN = 600
 TRY_AGAIN = 75
 
 
-def get_strategy(strategy):
-    """The strategy of a name in `NAMES`, or the strategy passed in.
+def get_strategy(strategy: str | tf.distribute.Strategy) -> tf.distribute.Strategy:
+    """Create the strategy of a name in `NAMES`.
 
     - "default": one device, without a strategy;
     - "one_device": the first GPU, else the CPU;
-    - "mirrored": every GPU of this machine, else every logical CPU device;
+    - "mirrored": all GPUs of this machine, else all logical CPU devices;
     - "multi_worker": all machines of the cluster that TF_CONFIG, Kubernetes or Slurm
-      describe. To be called before anything else of TensorFlow: the devices are set
-      up with the cluster;
-    - "tpu": the TPU that $TPU_NAME names, or the local one;
-    - "auto": "multi_worker" where the environment describes a cluster of several
-      machines; "tpu" where it names one; "mirrored" where there are several GPUs; else
+      describe. It must be created before any other use of TensorFlow, which sets up
+      the devices together with the cluster;
+    - "tpu": the TPU named by $TPU_NAME, or the local one;
+    - "auto": "multi_worker" if the environment describes a cluster of several
+      machines; "tpu" if there is a TPU; "mirrored" if there are several GPUs; else
       "default".
 
+    Args:
+        strategy: A name, or a strategy, which is returned unchanged.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
     Raises:
-        ValueError: An unknown name, or an environment that describes no cluster.
-        RuntimeError: TensorFlow was in use before.
-        TimeoutError: Not all workers started in time.
+        ValueError: The name is unknown, or the environment describes no cluster.
+        RuntimeError: TensorFlow was used before.
+        TimeoutError: A worker did not start in time.
         OSError: Another program uses the port of this worker.
+
+    Example:
+
+    >>> with get_strategy("mirrored").scope():
+    ...     model = ae_zoo.load("denoising_digits")
     """
     if isinstance(strategy, tf.distribute.Strategy):
         return strategy
@@ -55,7 +71,7 @@ def get_strategy(strategy):
     }[strategy]()
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes files."""
     if not is_multi_worker(strategy):
         return True
@@ -65,19 +81,19 @@ def is_chief(strategy):
 
 
 class WorkerLostError(RuntimeError):
-    """Another worker died or fell silent, so that training cannot go on.
+    """Another worker ended or stopped responding, so training cannot continue.
 
-    TensorFlow cannot be used any more in this process, which may take a minute to end
-    by itself: it waits for the lost worker. `os._exit` ends it at once.
+    TensorFlow cannot be used any more in this process. The process may take a minute
+    to exit, since TensorFlow waits for the lost worker; `os._exit` ends it at once.
     """
 
 
 @contextlib.contextmanager
-def explained_losses(strategy):
-    """Turns the errors of TensorFlow when a worker is lost into one that says so.
+def explain_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Replace the errors that TensorFlow raises when a worker is lost.
 
     Raises:
-        WorkerLostError: Another worker died, or fell silent for `LOST_AFTER` seconds.
+        WorkerLostError: Another worker ended, or sent nothing for `LOST_AFTER` seconds.
     """
     try:
         yield
@@ -92,12 +108,12 @@ def explained_losses(strategy):
             raise
         raise WorkerLostError(
             "Another worker was lost, so this one stops: training needs all of them. "
-            "Look at its log for the reason, then start all workers again with "
-            f"--resume to go on from the last checkpoint. ({_first_line(error)})"
+            "Find the reason in its log, then start all workers again with --resume to "
+            f"continue from the last checkpoint. ({_first_line(error)})"
         ) from error
 
 
-def _automatic():
+def _automatic() -> str:
     described = cluster.from_environment()
     if described is not None and len(described.addresses) > 1:
         return "multi_worker"
@@ -107,31 +123,17 @@ def _automatic():
     return "mirrored" if len(gpus) > 1 else "default"
 
 
-def _multi_worker():
+def _multi_worker() -> tf.distribute.Strategy:
     described = cluster.from_environment()
     if described is None:
         raise ValueError(
             "The strategy 'multi_worker' found no cluster: none of TF_CONFIG, "
             "AE_ZOO_NUM_WORKERS (Kubernetes) and SLURM_STEP_NUM_TASKS (srun) is set. "
-            "On this machine alone use --local-workers N or --strategy mirrored."
+            "To use one machine, pass --local-workers N or --strategy mirrored."
         )
-    described.check_port()
-    described.meet(_seconds("START", START_WITHIN))
-    return _connect(described)
-
-
-def _connect(described):
-    # Has the workers tell each other that they live.
-    context.context().configure_coordination_service(
-        "standalone",
-        "/job:worker/replica:0/task:0",
-        heartbeat_timeout_in_ms=1000 * _seconds("LOST", LOST_AFTER),
-        coordinated_jobs=[
-            coordination_config_pb2.CoordinatedJob(
-                name="worker", num_tasks=len(described.addresses)
-            )
-        ],
-    )
+    rendezvous.check_port(described)
+    rendezvous.wait_for_workers(described, _seconds("START", START_WITHIN))
+    enable_heartbeats(len(described.addresses), _seconds("LOST", LOST_AFTER))
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -144,25 +146,25 @@ def _connect(described):
         )
     except RuntimeError as error:
         raise RuntimeError(
-            "The strategy 'multi_worker' must come before anything else of "
-            "TensorFlow: make it in the first lines of the program, before models, "
-            f"layers or tensors. ({_first_line(error)})"
+            "The strategy 'multi_worker' must be created before any other use of "
+            "TensorFlow: create it at the start of the program, before models, layers "
+            f"or tensors. ({_first_line(error)})"
         ) from error
 
 
-def _seconds(kind, default):
+def _seconds(kind: str, default: int) -> int:
     name = f"AE_ZOO_{kind}_SECONDS"
     text = os.environ.get(name, str(default))
     if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"${name} must be a whole number ≥ 1. Received: {text!r}")
+        raise ValueError(f"${name} must be a positive integer. Received: {text!r}")
     return int(text)
 
 
-def _tpu():
+def _tpu() -> tf.distribute.Strategy:
     if not (os.environ.get("TPU_NAME") or tf.config.list_physical_devices("TPU")):
         raise ValueError(
-            "The strategy 'tpu' found none: $TPU_NAME is not set and TensorFlow sees "
-            "no TPU. On a TPU VM install the libtpu build of TensorFlow."
+            "The strategy 'tpu' found no TPU: $TPU_NAME is not set and TensorFlow "
+            "finds none. On a TPU VM, install the libtpu build of TensorFlow."
         )
     name = os.environ.get("TPU_NAME", "local")
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
@@ -171,18 +173,16 @@ def _tpu():
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _all_devices():
-    for kind in ("GPU", "CPU"):
-        devices = tf.config.list_logical_devices(kind)
-        if devices:
-            break
+def _all_devices() -> list[str]:
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    devices = tf.config.list_logical_devices(kind)
     return [f"{kind}:{index}" for index in range(len(devices))]
 
 
-def _first_device():
+def _first_device() -> str:
     return f"/{_all_devices()[0]}"
 
 
-def _first_line(error):
+def _first_line(error: Exception) -> str:
     lines = str(getattr(error, "message", "") or error).splitlines()
     return lines[0] if lines else type(error).__name__

@@ -12,7 +12,7 @@ import keras
 from ae_zoo import zoo
 from ae_zoo._checks import check_count
 from ae_zoo.callbacks.checkpoints import Checkpoints
-from ae_zoo.distribution.strategies import explained_losses, get_strategy
+from ae_zoo.distribution.strategies import explain_lost_workers, get_strategy
 from ae_zoo.training.callbacks import make_callbacks, make_csv_logger
 from ae_zoo.training.finished import check_is_new, load_finished
 from ae_zoo.training.model import (
@@ -128,7 +128,7 @@ def _fit(job: Job, plan: Plan, keep: int) -> tuple[Autoencoder, Checkpoints]:
     if job.is_writer:
         csv_logger = make_csv_logger(job.output_dir, checkpoints.rows)
     try:
-        with explained_losses(job.strategy):
+        with explain_lost_workers(job.strategy):
             model.fit(
                 training,
                 steps_per_epoch=plan.steps_per_epoch,
