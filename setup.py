@@ -61,6 +61,7 @@ setup(
             "pytest>=8.0",
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
+            "setuptools>=70.1",  # for the test that builds a wheel
             "types-tensorflow>=2.18",
             *PLOTS,
             *LITE,

@@ -70,7 +70,8 @@ def test_what_the_wheel_holds(wheel):
         assert {n.removeprefix(target) for n in names if n.startswith(target)} == (
             expected
         )
-    assert f"ae_zoo/recipes/{SMALL}.py" in names
+    others = {f"ae_zoo/recipes/{SMALL}.py", "ae_zoo/py.typed"}
+    assert others | {"ae_zoo/zoo/card.md.jinja"} <= names
 
 
 SCRIPT = """
