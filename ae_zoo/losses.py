@@ -1,11 +1,14 @@
 """Reconstruction losses, summed over the inputs and averaged over the batch.
 
-Keras's string losses average over pixels instead, which changes the weight of any
-penalty beside them by a factor n. The losses here keep the units of the papers: nats
-per sample for the Bernoulli, half the squared error for the Gaussian.
+Keras's string losses average over pixels instead, which changes the relative weight of
+any penalty by a factor n. The losses here keep the units of the papers: nats per sample
+for the Bernoulli, half the squared error for the Gaussian.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -13,27 +16,71 @@ from keras import ops
 
 from ae_zoo._checks import argument_names
 
+Tensor = Any
+
 
 class ReconstructionLoss(keras.losses.Loss):
     """Negative log-likelihood of the input under the reconstruction.
 
-    Registered with `keras.saving.register_keras_serializable`, and with an attribute of
-    the same name for each constructor argument, losses of your own are saved with the
-    model.
+    A subclass defines `call`, and `elementwise` if elements are to be weighted. It is
+    saved with the model if it is registered with
+    `keras.saving.register_keras_serializable` and has an attribute of the same name for
+    each constructor argument.
 
     Attributes:
         support: The closed interval a target may lie in, or None for all reals.
         output_activation: The activation that maps the reals onto the support.
     """
 
-    support = None
+    support: tuple[float, float] | None = None
     output_activation = "linear"
 
-    def log_prob(self, x, mean):
+    def elementwise(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Loss of each element: (batch, ...) and (batch, ...) to the same shape."""
+        raise TypeError(
+            f"{type(self).__name__} must define `elementwise(y_true, y_pred)` to "
+            "weight the elements of a sample."
+        )
+
+    def per_sample(
+        self, y_true: Tensor, y_pred: Tensor, element_weight: Tensor | None = None
+    ) -> Tensor:
+        """Loss of each sample, its elements weighted: two of (batch, ...) to (batch,).
+
+        Args:
+            y_true: Targets, (batch, ...).
+            y_pred: Reconstructions, (batch, ...).
+            element_weight: Weight of each element, the shape of `y_true`; without its
+                last axis, one weight for all channels of a pixel; or None.
+        """
+        if element_weight is None:
+            return self.call(y_true, y_pred)
+        values = self.elementwise(y_true, y_pred)
+        if len(element_weight.shape) < len(values.shape):
+            element_weight = ops.expand_dims(element_weight, axis=-1)
+        return _sum_over_inputs(values * ops.cast(element_weight, values.dtype))
+
+    def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
         """Log density of `x` given the reconstruction, in nats, shape (batch,)."""
         return -self.call(x, mean)
 
-    def get_config(self):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """The mean over samples, weighted by sample or by element.
+
+        Args:
+            y_true: Targets, (batch, ...).
+            y_pred: Reconstructions, (batch, ...).
+            sample_weight: (batch,), (batch, 1), or as `element_weight` of
+                `per_sample`; or None.
+        """
+        if _is_per_element(sample_weight):
+            weighted = _ElementWeighted(self, sample_weight)
+            return weighted(y_true, y_pred)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
         own = argument_names(type(self), ReconstructionLoss)
         return {name: getattr(self, name) for name in ["name", "reduction", *own]}
 
@@ -42,8 +89,8 @@ class ReconstructionLoss(keras.losses.Loss):
 class Bernoulli(ReconstructionLoss):
     """Binary cross-entropy ℓ = −Σᵢ [xᵢ log x̂ᵢ + (1−xᵢ) log(1−x̂ᵢ)], in nats.
 
-    When x̂ comes straight out of a sigmoid, Keras works from its logits, so that
-    saturated outputs keep their gradient.
+    When x̂ is the direct output of a sigmoid, Keras computes the loss from the logits,
+    so that saturated outputs keep their gradient.
 
     Example:
 
@@ -55,12 +102,15 @@ class Bernoulli(ReconstructionLoss):
     support = (0.0, 1.0)
     output_activation = "sigmoid"
 
-    def __init__(self, name="bernoulli", **kwargs):
+    def __init__(self, name: str = "bernoulli", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss of each sample: (batch, ...) and (batch, ...) to (batch,)."""
-        return _sum_over_inputs(ops.binary_crossentropy(*_as_float32(y_true, y_pred)))
+        return _sum_over_inputs(self.elementwise(y_true, y_pred))
+
+    def elementwise(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return ops.binary_crossentropy(*_as_float32(y_true, y_pred))
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -76,25 +126,44 @@ class Gaussian(ReconstructionLoss):
     2.5
     """
 
-    def __init__(self, name="gaussian", **kwargs):
+    def __init__(self, name: str = "gaussian", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss of each sample: (batch, ...) and (batch, ...) to (batch,)."""
         return 0.5 * _sum_over_inputs(
             ops.square(ops.subtract(*_as_float32(y_true, y_pred)))
         )
 
-    def log_prob(self, x, mean):
+    def elementwise(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return 0.5 * ops.square(ops.subtract(*_as_float32(y_true, y_pred)))
+
+    def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
         inputs = math.prod(x.shape[1:])
         return super().log_prob(x, mean) - 0.5 * inputs * math.log(2 * math.pi)
 
 
-def get(identifier):
-    """Returns the loss named `"bernoulli"` or `"gaussian"`, or the one passed in.
+class _ElementWeighted(keras.losses.Loss):
+    """A reconstruction loss with a weight for each element of one batch."""
+
+    def __init__(self, loss: ReconstructionLoss, element_weight: Tensor) -> None:
+        super().__init__(reduction=loss.reduction)
+        self._loss, self._element_weight = loss, element_weight
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._loss.per_sample(y_true, y_pred, self._element_weight)
+
+
+def _is_per_element(weight: Tensor | None) -> bool:
+    shape = getattr(weight, "shape", ())
+    return len(shape) > 1 and tuple(shape[1:]) != (1,)
+
+
+def get(identifier: str | ReconstructionLoss) -> ReconstructionLoss:
+    """Returns the loss named "bernoulli" or "gaussian", or the one passed in.
 
     Raises:
-        ValueError: `identifier` is neither of these.
+        ValueError: `identifier` is neither a name nor a reconstruction loss.
     """
     if isinstance(identifier, ReconstructionLoss):
         return identifier
@@ -108,14 +177,14 @@ def get(identifier):
     return losses[identifier]()
 
 
-def _as_float32(*values):
+def _as_float32(*values: Tensor) -> list[Tensor]:
     tensors = [ops.convert_to_tensor(value) for value in values]
-    # A cast of what is float32 already would hide the logits behind a sigmoid.
+    # A cast, even from float32, would hide the logits behind a sigmoid.
     return [
         tensor if tensor.dtype == tf.float32 else ops.cast(tensor, "float32")
         for tensor in tensors
     ]
 
 
-def _sum_over_inputs(values):
+def _sum_over_inputs(values: Tensor) -> Tensor:
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+import variants
 
 import ae_zoo
 from ae_zoo import corruptions, layers, models, networks
@@ -138,10 +139,24 @@ ENTRIES: dict[str, Callable[[bool], models.Autoencoder]] = {
             **COMMON,
         ),
     ),
+    "masked": lambda noise: variants.MaskedAutoencoder(
+        encoder((70,), "tanh"),
+        "tied",
+        rate=0.5 if noise else 0.0,
+        visible_weight=0.25 if noise else 1.0,
+        **COMMON,
+    ),
+    "maximum_mean_discrepancy": lambda noise: variants.MMDAutoencoder(
+        encoder(), decoder(), penalty_weight=3.0, variance=2.0, **COMMON
+    ),
+    "vector_quantized": lambda noise: variants.VectorQuantizedAutoencoder(
+        encoder(), decoder(), beta=0.5, vectors=5, momentum=0.8, **COMMON
+    ),
 }
 # The classes that `ENTRIES` covers, those of the package first.
 VARIANTS: list[type[models.Autoencoder]] = [
-    getattr(models, name) for name in models.__all__ if name != "Autoencoder"
+    *(getattr(models, name) for name in models.__all__ if name != "Autoencoder"),
+    *(getattr(variants, name) for name in variants.__all__),
 ]
 # One entry per class, for the tests that start processes.
 ONE_PER_VARIANT = [

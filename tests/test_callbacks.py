@@ -63,7 +63,7 @@ def test_validation_uses_the_weight_of_the_model(images):
     history = model.fit(
         images,
         validation_data=(images, images),
-        callbacks=[Anneal("penalty_weight", 0.0, 10)],
+        callbacks=[Anneal("beta", 0.0, 10)],
         verbose=0,
     ).history
     assert history["loss"][0] == pytest.approx(history["reconstruction"][0], rel=1e-5)
@@ -73,7 +73,7 @@ def test_validation_uses_the_weight_of_the_model(images):
 
 def test_a_later_fit_is_not_annealed(images):
     model = variational()
-    model.fit(images, callbacks=[Anneal("penalty_weight", 0.0, 1)], verbose=0)
+    model.fit(images, callbacks=[Anneal("beta", 0.0, 1)], verbose=0)
     history = model.fit(images, verbose=0).history
     expected = history["reconstruction"][0] + 2 * history["kl"][0]
     np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
@@ -135,19 +135,21 @@ def test_several_importance_samples_need_the_loss_of_the_model(images):
     [
         ("k", 0),
         ("importance_samples", 0),
-        ("penalty_weight", -1.0),
+        ("beta", -1.0),
     ],
 )
-def test_a_start_that_is_too_small(name, start):
+def test_a_start_that_is_too_small(name, start, images):
+    model = sparse() if name == "k" else variational()
     with pytest.raises(ValueError, match="`start`"):
-        Anneal(name, start, 3)
+        model.fit(images, callbacks=[Anneal(name, start, 3)], verbose=0)
 
 
 @pytest.mark.parametrize("start", [2.5, True])
 @pytest.mark.parametrize("name", ["k", "importance_samples"])
-def test_a_number_of_units_or_samples_starts_at_an_integer(name, start):
+def test_a_number_of_units_or_samples_starts_at_an_integer(name, start, images):
+    model = sparse() if name == "k" else variational()
     with pytest.raises(TypeError, match="`start`"):
-        Anneal(name, start, 3)
+        model.fit(images, callbacks=[Anneal(name, start, 3)], verbose=0)
 
 
 def test_an_integer_of_numpy_starts_annealing(images):
@@ -161,14 +163,14 @@ def test_an_integer_of_numpy_starts_annealing(images):
 def test_anneals_across_replicas(images, two_replicas):
     with two_replicas.scope():
         model = variational()
-    values, seen = watch(model, "penalty_weight")
-    annealing = Anneal("penalty_weight", 0.0, 2)
+    values, seen = watch(model, "beta")
+    annealing = Anneal("beta", 0.0, 2)
     model.fit(images, epochs=3, callbacks=[annealing, seen], verbose=0)
     assert values == [0.0, 1.0, 2.0]
 
 
 def test_nothing_to_anneal(images):
-    with pytest.raises(ValueError, match=r"no 'k' to anneal.*penalty_weight"):
+    with pytest.raises(ValueError, match=r"no 'k' to anneal.*beta"):
         variational().fit(images, callbacks=[Anneal("k", 10, 3)], verbose=0)
     with pytest.raises(ValueError, match="epochs"):
         Anneal("k", 10, 0)
@@ -339,7 +341,10 @@ def test_a_unit_stays_dead_if_other_layers_hide_the_errors(images):
     )
     code = keras.layers.Dense(5)(hidden(keras.layers.Flatten()(inputs)))
     model = ae_zoo.SparseAutoencoder(
-        keras.Model(inputs, code), networks.dense_decoder(5, [], SHAPE), "k", k=2
+        keras.Model(inputs, code),
+        networks.dense_decoder(5, [], SHAPE),
+        sparsity="k",
+        k=2,
     )
     model.encoder.layers[-1].bias.assign(np.arange(5) - 2.0)
     reviving = ReviveUnits(lambda: images, 1)

@@ -132,7 +132,8 @@ def test_logs_name_the_terms_and_add_up(trained):
         return  # the loss is a bound, not a sum: tests/test_variants.py
     terms = trained.after["reconstruction"]
     if penalty:
-        terms += trained.penalty_weight * trained.after[trained.penalty_name]
+        weight = getattr(trained, trained.penalty_weight_argument)
+        terms += weight * trained.after[trained.penalty_name]
     np.testing.assert_allclose(trained.after["loss"], terms, **SAME)
 
 

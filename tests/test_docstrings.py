@@ -89,5 +89,5 @@ def test_the_variant_of_the_readme():
     equal = white[:, [0, 0, 0]]  # the 6 off-diagonal covariances of 9 are 1
     for batch, expected in [(white, 0), (np.tile(white, (2, 1)), 0), (equal, 6 / 9)]:
         code = tf.constant(batch, "float32")
-        penalty = model.penalty(None, code, None, True)
+        penalty = model.penalty(None, code, code)
         np.testing.assert_allclose(penalty, expected, atol=1e-6)

@@ -106,7 +106,7 @@ def test_score_of_a_variational_model_draws_by_its_seed(models, folder, x):
     model, light = models[VARIATIONAL], lite.load(folder / f"{VARIATIONAL}.tflite")
     shape = (len(x), *model.latent_shape)
     eps = np.random.default_rng(3).standard_normal(shape, "float32")
-    expected = model.endpoints()["score"](tf.constant(x), tf.constant(eps))
+    expected = model.endpoints()["score"].function(tf.constant(x), tf.constant(eps))
     np.testing.assert_allclose(light.score(x, seed=3), expected, rtol=TOLERANCE)
 
 

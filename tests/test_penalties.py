@@ -10,6 +10,7 @@ from scipy import stats
 import ae_zoo
 from ae_zoo import networks, penalties
 from ae_zoo.layers import TransposedDense, keep_largest
+from ae_zoo.models.objective import Draw
 
 CLOSE = {"rtol": 1e-5}  # float32 sums of a few dozen terms
 
@@ -138,7 +139,8 @@ def test_projection_is_unbiased(jit):
     @tf.function(jit_compile=jit)
     def estimate():
         many = tf.repeat(x, copies, axis=0)
-        return penalties.jacobian_projection(encoder, many, (1, 2), projections)
+        signs = Draw((5,), "sign", projections).sample(many, (1, 2))
+        return penalties.jacobian_projection(encoder, many, signs)
 
     estimates = estimate().numpy()
     error = np.sqrt(variance / projections / copies)

@@ -138,7 +138,7 @@ def test_files_of_two_batch_sizes_compute_the_same(model, x, tmp_path):
             quantization="int8",
             calibration=x[:16],
         )
-        exported = file_cost.LiteRTModel(path, model)
+        exported = file_cost.FileModel(path, model)
         outputs.append(exported.reconstruct(x[:10]).numpy())
     np.testing.assert_array_equal(*outputs)
 
@@ -151,7 +151,7 @@ def test_protocols_run_on_a_file(tmp_path, prior):
         for weight in prior.weights:
             weight.assign(0.2 * keras.random.normal(weight.shape, seed=1))
     model.export(tmp_path / "m.tflite", format="litert", batch_size=16)
-    exported = file_cost.LiteRTModel(tmp_path / "m.tflite", model)
+    exported = file_cost.FileModel(tmp_path / "m.tflite", model)
     splits = evaluation.read_splits(source("digits"), samples=70)
     likelihood = [evaluation.Likelihood(samples=20)]
     rows = [evaluation.evaluate(m, likelihood, splits) for m in (model, exported)]

@@ -26,7 +26,7 @@ def test_a_linear_autoencoder_reaches_the_principal_subspace(decoder):
     if decoder == "untied":
         decoder = networks.dense_decoder(2, [], (6,), output="linear")
     model = ae_zoo.UndercompleteAutoencoder(
-        networks.dense_encoder((6,), [2]), decoder, "gaussian"
+        networks.dense_encoder((6,), [2]), decoder, reconstruction_loss="gaussian"
     )
     model.compile(keras.optimizers.Adam(0.02), steps_per_execution=400)
     whole = tf.data.Dataset.from_tensors(x).repeat(800)
@@ -114,13 +114,13 @@ def test_colorizing_has_no_score_and_no_target_of_its_own(colorizing, images, tm
 
 def test_k_sparse_keeps_k_in_training_and_k_inference_elsewhere():
     encoder = networks.dense_encoder((6,), [10])
-    model = ae_zoo.SparseAutoencoder(encoder, "tied", "k", k=2, k_inference=5)
+    model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=2, k_inference=5)
     code = encoder(np.abs(normal(7, 6)))
     for training, k in ((True, 2), (False, 5)):
         kept = model.bottleneck(code, training=training).numpy()
         assert ((kept != 0).sum(axis=1) == k).all()
     assert (np.count_nonzero(model.encode(np.abs(normal(7, 6)) % 1), axis=1) == 5).all()
-    same = ae_zoo.SparseAutoencoder(encoder, "tied", "k", k=2)
+    same = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=2)
     assert (np.count_nonzero(same.bottleneck(code), axis=1) == 2).all()
 
 
@@ -130,7 +130,9 @@ def test_l1_makes_codes_sparser(images):
     for weight in (0.0, 2.0):
         keras.utils.set_random_seed(0)
         encoder = networks.dense_encoder((8, 8, 1), [20], latent_activation="relu")
-        model = ae_zoo.SparseAutoencoder(encoder, "tied", "l1", weight)
+        model = ae_zoo.SparseAutoencoder(
+            encoder, "tied", sparsity="l1", penalty_weight=weight
+        )
         model.compile(keras.optimizers.Adam(0.01))
         model.fit(images, batch_size=8, epochs=10, verbose=0)
         activity[weight] = float(np.mean(model.encode(images)))
@@ -146,7 +148,9 @@ def test_methods_of_the_jacobian_agree(images):
     for method in ("auto", "closed_form", "exact", "projection"):
         keras.utils.set_random_seed(0)
         encoder = networks.dense_encoder((8, 8, 1), [1], latent_activation="sigmoid")
-        model = ae_zoo.ContractiveAutoencoder(encoder, "tied", 2.0, method)
+        model = ae_zoo.ContractiveAutoencoder(
+            encoder, "tied", penalty_weight=2.0, jacobian=method
+        )
         model.compile()
         logs[method] = model.evaluate(images, verbose=0, return_dict=True)
     for method in logs:
@@ -170,7 +174,7 @@ class LinearGaussian:
         self.model = ae_zoo.VariationalAutoencoder(
             encoder,
             decoder,
-            beta,
+            beta=beta,
             importance_samples=importance_samples,
             prior=prior,
             reconstruction_loss="gaussian",

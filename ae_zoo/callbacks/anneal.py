@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -25,10 +26,11 @@ class Anneal(keras.callbacks.Callback):
     - Starting with few importance samples saves time, because their steps are faster.
 
     Args:
-        name: "k" of a `SparseAutoencoder`, "importance_samples" of a
-            `VariationalAutoencoder`, or "penalty_weight" of any variant with a penalty.
-            The penalty weight of a variational autoencoder is β. Every new number of
-            importance samples traces the training step again.
+        name: A constructor argument that the model lists in `annealable`: "k" or
+            "penalty_weight" of a `SparseAutoencoder`, "penalty_weight" of a
+            `ContractiveAutoencoder`, "beta" or "importance_samples" of a
+            `VariationalAutoencoder`. Every new number of importance samples traces the
+            training step again.
         start: Value in the first epoch.
         epochs: Number of epochs until the model's own value is reached.
 
@@ -51,29 +53,18 @@ class Anneal(keras.callbacks.Callback):
     def __init__(self, name: str, start: float, epochs: int) -> None:
         super().__init__()
         self._epochs = check_count("epochs", epochs)
-        self._is_count = name in ("k", "importance_samples")
-        if self._is_count:
-            start = check_count("start", start)
         check_at_least("start", start, 0)
         self._name, self._start = name, start
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        uses = {
-            "k": getattr(self.model, "sparsity", None) == "k",
-            "importance_samples": hasattr(self.model, "importance_samples"),
-            "penalty_weight": getattr(self.model, "penalty_name", None) is not None,
-        }
-        if not uses.get(self._name):
-            raise ValueError(
-                f"{type(self.model).__name__} has no {self._name!r} to anneal. "
-                f"Available: {[name for name, is_used in uses.items() if is_used]}"
-            )
+        start: Any = self._start
+        self.model.anneal(self._name, start)  # which checks the name and the value
         self._end = getattr(self.model, self._name)
-        if self._name == "importance_samples":
-            # A graph has a fixed number of decodings, so a variable is of no use.
-            self.model.check_bound(max(self._start, self._end), self.model.loss)
+        self._type, self._is_static = self.model.annealable[self._name]
+        if self._is_static:
             return
-        start = tf.constant(self._start, "int32" if self._name == "k" else "float32")
+        # A variable, so that new values do not trace the training step again.
+        start = tf.constant(start, "int32" if self._type is int else "float32")
         with self.model.distribute_strategy.scope():
             variable = tf.Variable(start, trainable=False)
         self.model.anneal(self._name, variable)
@@ -83,9 +74,9 @@ class Anneal(keras.callbacks.Callback):
     ) -> None:
         share = min(epoch / self._epochs, 1)
         value = self._start + share * (self._end - self._start)
-        value = round(value) if self._is_count else value
+        value = round(value) if self._type is int else value
         current = self.model.annealed(self._name, training=True)
-        if self._name != "importance_samples":
+        if not self._is_static:
             current.assign(value)
         elif value != current:
             self.model.anneal(self._name, value)

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from ae_zoo import networks
 from ae_zoo._batches import map_in_batches
 from ae_zoo._checks import check_count
-from ae_zoo.models import SparseAutoencoder
 
 
 class ReviveUnits(keras.callbacks.Callback):
@@ -60,7 +59,7 @@ class ReviveUnits(keras.callbacks.Callback):
         self._epochs = check_count("epochs", epochs)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        if not isinstance(self.model, SparseAutoencoder):
+        if not self.model.spec().has_exact_zeros:
             raise ValueError(
                 "ReviveUnits looks for units whose output is exactly 0, which only a "
                 f"SparseAutoencoder has. Received: {type(self.model).__name__}"
@@ -109,9 +108,7 @@ class ReviveUnits(keras.callbacks.Callback):
 
     def _code(self, x: np.ndarray) -> Any:
         """The code that training computes, with the annealed k."""
-        return self.model.bottleneck(
-            self.model.encoder(x, training=False), training=True
-        )
+        return self.model.bottleneck(self.model.encoding(x), training=True)
 
     def _seen(self, x: np.ndarray) -> np.ndarray:
         """What the code's layer receives for `x`."""

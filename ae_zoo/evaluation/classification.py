@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from ae_zoo.evaluation.measures import flat
 from ae_zoo.evaluation.protocol import Protocol
-from ae_zoo.models import SparseAutoencoder
 
 # Test samples that may change sides on other hardware, of ten thousand.
 _UNDECIDED = 5
@@ -54,13 +53,13 @@ class LinearProbe(Protocol):
         ]
 
     def _keeping_k(self, model):
-        sparsity = getattr(model, "sparsity", None)
-        if not isinstance(model, SparseAutoencoder) or sparsity != "k":
+        argument = model.spec().units_kept
+        if argument is None:
             raise ValueError(
                 "LinearProbe(k=...) is for a SparseAutoencoder of sparsity='k'; leave "
-                f"k out. Received: a {type(model).__name__} of sparsity={sparsity!r}"
+                f"k out. Received: a {type(model).__name__} that keeps all its units"
             )
-        copy = type(model).from_config(model.get_config() | {"k_inference": self.k})
+        copy = type(model).from_config(model.get_config() | {argument: self.k})
         copy.set_weights(model.get_weights())
         return copy
 
@@ -186,7 +185,7 @@ def _classifier(model, weights, classes, dropout=(0.0, 0.0)):
         copy.set_weights(weights)
     inputs = keras.Input(model.input_shape[1:])
     before, after = (keras.layers.Dropout(rate) for rate in dropout)
-    code = copy.bottleneck(copy.encoder(before(inputs)))
+    code = copy.bottleneck(copy.encoding(before(inputs)))
     if len(code.shape) > 2:
         code = keras.layers.Flatten()(code)
     return keras.Model(inputs, keras.layers.Dense(classes, "softmax")(after(code)))

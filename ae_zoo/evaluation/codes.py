@@ -73,7 +73,8 @@ class Contraction(Protocol):
 
     def _twin(self, model, x):
         keras.utils.set_random_seed(self.seed)
-        twin = type(model).from_config(model.get_config() | {"penalty_weight": 0.0})
+        without = {model.penalty_weight_argument: 0.0}
+        twin = type(model).from_config(model.get_config() | without)
         steps = -(-len(x) // self.batch_size) * self.twin_epochs
         schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         twin.compile(keras.optimizers.Adam(schedule))

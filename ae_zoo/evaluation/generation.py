@@ -39,7 +39,7 @@ class Likelihood(Protocol):
             self.headline(f"NLL ({self.samples} samples), nats", nll, **independent),
             Measurement("negative ELBO, nats", elbo, **independent),
         ]
-        if getattr(model, "prior", None) is not None:
+        if model.spec().prior != "N(0, I)":
             return likelihoods  # a learned prior leaves the scale of units open
         active = Measurement(
             "active units",

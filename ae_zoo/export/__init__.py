@@ -1,61 +1,61 @@
 """Models without this library: SavedModel, LiteRT (TFLite) and ONNX files.
 
-Every file is read again after it was written, all its signatures are run, and the
-results are compared with the model's own; what differs is not kept.
+After writing a file, the export reads it again, runs all its signatures and compares
+the results with the model's own. A file that differs is deleted.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
 import pathlib
 import re
 import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from ae_zoo import lite
-from ae_zoo.export import (
-    arguments,
-    litert,
-    on_device,
-    onnx,
-    parity,
-    saved_model,
-    sidecar,
-)
+from ae_zoo.export import arguments, on_device, parity, sidecar
 from ae_zoo.export.arguments import FORMATS
-from ae_zoo.export.signatures import collect
+from ae_zoo.export.endpoints import collect
+from ae_zoo.export.format import Job
+from ae_zoo.export.litert import FULL_INT8
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
 
 __all__ = ["FORMATS", "export_model"]
 
 
 def export_model(
-    model,
-    filepath,
-    format="tf_saved_model",
-    batch_size=None,
-    quantization=None,
-    calibration=None,
-    pixels=False,
-    signature="reconstruct",
-    trainable=False,
-    optimizer="adam",
-):
+    model: Autoencoder,
+    filepath: str | os.PathLike[str],
+    format: str = "tf_saved_model",
+    batch_size: int | str | None = None,
+    quantization: str | None = None,
+    calibration: Any = None,
+    pixels: bool = False,
+    signature: str = "reconstruct",
+    trainable: bool = False,
+    optimizer: Any = "adam",
+) -> None:
     """Writes a model, runs what was written, and compares it with the model.
 
     Signatures, of the same names and inputs in all formats:
 
     - `reconstruct` x → reconstruction; in a SavedModel `serving_default` too
     - `encode` x → z, `decode` z → reconstruction
-    - `score` x → score; a model between unlike images, such as a colouring one, has
-      none. That of a variational model takes its noise `eps`, (batch, d) draws of
-      N(0, 1), as a second input.
+    - `score` x → score, unless the outputs have another shape than the inputs, as when
+      a model colors images. The score of a variational model has a second input, its
+      noise `eps`: (batch, d) draws of N(0, 1).
     - variational models: `posterior` x → mean, log_var, and `sample` eps →
       reconstruction. In a SavedModel `sample` takes `n` and `seed` instead, two int32
       scalars, and `log_likelihood` takes x, `samples` and `seed`. Equal seeds give
-      equal draws: nothing in the file keeps a state.
+      equal draws, because the file keeps no state.
     - `reconstruct_pixels` pixels → reconstruction, uint8 both, with `pixels=True`
 
-    Beside a `.tflite` file stands a `.json` of the same name that describes it.
+    Next to a `.tflite` file, a `.json` file of the same name describes it.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
@@ -69,24 +69,24 @@ def export_model(
             "int8_io" also has int8 inputs and outputs. The last two leave out `score`:
             in int8 it saturates at the highest score of the calibration.
         calibration: (samples, ...) typical inputs, for a denoiser noisy ones, from
-            which the two int8 kinds take the range of every tensor; 100–500 will do.
+            which the two int8 kinds take the range of every tensor; 100–500 are enough.
             Files of any kind are compared with the model on the first few of them.
         pixels: Adds the signature `reconstruct_pixels`, for models of inputs in [0, 1].
         signature: The one signature of an ONNX file, which holds a single graph.
-        trainable: LiteRT only. Writes a float32 file that goes on learning on the
+        trainable: LiteRT only. Writes a float32 file that can be trained further on the
             device, with the signatures of `on_device.write_trainable` instead of the
             ones above.
-        optimizer: Of a trainable file: name or instance of a Keras optimizer.
+        optimizer: Name or instance of the Keras optimizer of a trainable file.
 
     Raises:
-        FileExistsError: `filepath` or the description beside it exists.
+        FileExistsError: `filepath` exists, or the description next to it.
         OSError: It cannot be written.
         TypeError: `calibration` is not an array of floats.
-        ValueError: An argument is unknown, missing, of a wrong range or shape, or does
-            not fit the format.
+        ValueError: An argument is unknown, missing, out of range, of the wrong shape,
+            or does not fit the format.
         ImportError: A package that converts or runs the format is not installed.
-        RuntimeError: The written file computes something else than the model, or the
-            format lacks an operator of the model. Nothing is left behind.
+        RuntimeError: The written file and the model compute different results, or the
+            format lacks an operator of the model. No file is left.
 
     Example:
 
@@ -100,46 +100,31 @@ def export_model(
     ... )
     """
     filepath = pathlib.Path(filepath)
-    arguments.check_path(filepath, format)
+    chosen = arguments.checked_format(format)
+    arguments.check_path(filepath, chosen)
     if trainable:
-        arguments.check_trainable(format, quantization, pixels)
-        on_device.write_trainable(
-            model,
-            filepath,
-            optimizer,
-            batch_size=1 if batch_size is None else batch_size,
-        )
+        arguments.check_trainable(chosen, quantization, pixels)
+        batch = 1 if batch_size is None else batch_size
+        on_device.write_trainable(model, filepath, optimizer, batch_size=batch)
         return
-    arguments.check_quantization(model, quantization, calibration, format)
-    batch_size = arguments.static_batch_size(batch_size, format)
-    signatures = collect(model, format, pixels, quantization)
-    if format == "onnx":
-        signatures = onnx.choose(signatures, signature)
-    probes = parity.probes(model, batch_size, calibration)
+    arguments.check_quantization(model, quantization, calibration, chosen)
+    static = arguments.static_batch_size(batch_size, chosen)
+    endpoints = collect(
+        model, chosen.draws_from_seeds, pixels, quantization in FULL_INT8
+    )
+    endpoints = arguments.chosen(endpoints, signature, chosen)
+    probes = parity.probes(model, endpoints, static, calibration)
     with _scratch(filepath) as scratch:
         target = scratch / filepath.name
-        if format == "tf_saved_model":
-            saved_model.write(model, signatures, target, batch_size)
-            runners = saved_model.runners(target)
-        elif format == "onnx":
-            onnx.write(signatures, target, batch_size)
-            runners = onnx.runners(target, signatures)
-        else:
-            source = scratch / "saved_model"
-            saved_model.write(model, signatures, source, batch_size)
-            feed = parity.calibration_feed(model, signatures, batch_size, calibration)
-            per_channel = litert.pays_per_channel(model)
-            litert.write(source, target, signatures, per_channel, quantization, feed)
-            file = lite.load(target)
-            runners = litert.runners(file)
-            sidecar.write(model, file, target, quantization)
-        parity.check(signatures, runners, probes, quantization, model.compute_dtype)
+        job = Job(model, endpoints, target, static, quantization, calibration)
+        runners = chosen.write(job)
+        parity.check(endpoints, runners, probes, quantization, model.compute_dtype)
         _publish(target, filepath)
 
 
 @contextlib.contextmanager
-def _scratch(filepath):
-    """A folder beside `filepath`, whatever goes wrong there told with its path."""
+def _scratch(filepath: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary folder next to `filepath`; errors of the disk name that path."""
     try:
         filepath.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -159,8 +144,8 @@ def _scratch(filepath):
         raise OSError(f"'{filepath}' cannot be written: {reason}") from error
 
 
-def _publish(written, filepath):
-    """Moves a file, and its description before it, to their places."""
+def _publish(written: pathlib.Path, filepath: pathlib.Path) -> None:
+    """Moves a file to its place, after its description."""
     description = sidecar.path(written)
     if not description.exists():
         os.rename(written, filepath)

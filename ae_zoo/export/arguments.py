@@ -1,29 +1,58 @@
-"""Checks of what an export is asked for, before any work starts."""
+"""Checks of the arguments of an export, before any work starts."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 from ae_zoo._checks import check_array, check_count
-from ae_zoo.export import litert, sidecar
+from ae_zoo.export import litert, onnx, saved_model, sidecar
 
-_SUFFIXES = {"tf_saved_model": "", "litert": ".tflite", "onnx": ".onnx"}
-FORMATS = tuple(_SUFFIXES)
+if TYPE_CHECKING:
+    from ae_zoo.export.format import Format
+    from ae_zoo.models import Autoencoder
+    from ae_zoo.models.endpoints import Endpoint
+
+FORMATS: dict[str, Format] = {
+    module.FORMAT.name: module.FORMAT for module in (saved_model, litert, onnx)
+}
 
 
-def check_path(filepath, format):
-    """Checks where an export goes; arguments and errors as of `export_model`."""
-    if format not in FORMATS:
-        raise ValueError(f"`format` must be one of {FORMATS}. Received: {format!r}")
-    suffix = _SUFFIXES[format]
+def checked_format(name: str) -> Format:
+    """Returns the format of that name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name not in FORMATS:
+        raise ValueError(
+            f"`format` must be one of {tuple(FORMATS)}. Received: {name!r}"
+        )
+    return FORMATS[name]
+
+
+def check_path(filepath: pathlib.Path, format: Format) -> None:
+    """Checks the path of an export.
+
+    Raises:
+        FileExistsError: It exists, or the description next to it does.
+        ValueError: Its suffix is not that of the format.
+    """
+    suffix = format.suffix
     if suffix and filepath.suffix != suffix:
         raise ValueError(
-            f"The name of a file of format={format!r} must end in '{suffix}'. "
+            f"The name of a file of format={format.name!r} must end in '{suffix}'. "
             f"Received: '{filepath}'"
         )
-    if not suffix and filepath.suffix in _SUFFIXES.values() and filepath.suffix:
-        other = next(name for name, end in _SUFFIXES.items() if end == filepath.suffix)
+    others = {other.suffix: other.name for other in FORMATS.values() if other.suffix}
+    if not suffix and filepath.suffix in others:
         raise ValueError(
-            f"A SavedModel is a directory. Received: '{filepath}'. For a file of that "
-            f"suffix pass format={other!r}."
+            f"A SavedModel is a directory. Received: '{filepath}'. For a file with "
+            f"that suffix pass format={others[filepath.suffix]!r}."
         )
-    taken = [filepath, *([sidecar.path(filepath)] if format == "litert" else [])]
+    taken = [filepath]
+    if format.has_description:
+        taken.append(sidecar.path(filepath))
     for path in taken:
         if path.exists():
             raise FileExistsError(
@@ -31,36 +60,52 @@ def check_path(filepath, format):
             )
 
 
-def check_trainable(format, quantization, pixels):
-    """Checks what goes together with `trainable=True` of `export_model`."""
-    if format != "litert" or quantization is not None or pixels:
+def check_trainable(format: Format, quantization: str | None, pixels: bool) -> None:
+    """Checks that the other arguments fit `trainable=True`.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if format is not litert.FORMAT or quantization is not None or pixels:
         raise ValueError(
             "A file that trains on the device is LiteRT in float32: with "
             "trainable=True pass format='litert', no quantization, no pixels. Received "
-            f"format={format!r}, quantization={quantization!r}, pixels={pixels}"
+            f"format={format.name!r}, quantization={quantization!r}, pixels={pixels}"
         )
 
 
-def static_batch_size(batch_size, format):
-    """The static batch size that `batch_size` stands for, or None for an open one."""
+def static_batch_size(batch_size: int | str | None, format: Format) -> int | None:
+    """Returns the static batch size that `batch_size` stands for, or None for any.
+
+    Raises:
+        ValueError: It is no batch size.
+    """
     if batch_size is None:
-        return 1 if format == "litert" else None
+        return format.default_batch_size
     if batch_size == "dynamic":
         return None
     return check_count("batch_size", batch_size, ", 'dynamic' or None")
 
 
-def check_quantization(model, quantization, calibration, format):
-    """Checks a quantization and the data for it, as `export_model` says."""
+def check_quantization(
+    model: Autoencoder, quantization: str | None, calibration: Any, format: Format
+) -> None:
+    """Checks a quantization and its calibration data.
+
+    Raises:
+        TypeError: The calibration is not an array of floats.
+        ValueError: The quantization is unknown, does not fit the format, or lacks its
+            calibration; or the calibration does not fit the model.
+    """
     if quantization not in litert.QUANTIZATIONS:
         raise ValueError(
             f"`quantization` must be one of {litert.QUANTIZATIONS}. "
             f"Received: {quantization!r}"
         )
-    if quantization is not None and format != "litert":
+    if quantization is not None and format is not litert.FORMAT:
         raise ValueError(
-            f"quantization={quantization!r} is a matter of format='litert'. "
-            f"Received: format={format!r}"
+            f"quantization={quantization!r} needs format='litert'. "
+            f"Received: format={format.name!r}"
         )
     if quantization in litert.FULL_INT8 and calibration is None:
         raise ValueError(
@@ -71,3 +116,21 @@ def check_quantization(model, quantization, calibration, format):
     if calibration is not None:
         shape, interval = model.input_shape[1:], model.input_range
         check_array(calibration, "calibration", shape, interval, noisy=True)
+
+
+def chosen(
+    endpoints: dict[str, Endpoint], signature: str, format: Format
+) -> dict[str, Endpoint]:
+    """Returns the endpoints that a file of the format holds.
+
+    Raises:
+        ValueError: The format holds one signature, and there is none of that name.
+    """
+    if not format.has_one_signature:
+        return endpoints
+    if signature not in endpoints:
+        raise ValueError(
+            f"`signature` must be one of {list(endpoints)}, which a {format.suffix} "
+            f"file of this model can hold. Received: {signature!r}"
+        )
+    return {signature: endpoints[signature]}

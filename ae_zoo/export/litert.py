@@ -1,43 +1,72 @@
 """LiteRT, formerly TFLite: the format of phones and browsers."""
 
+from __future__ import annotations
+
 import functools
+import os
+import pathlib
 import re
 import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from ae_zoo.export import compact
+from ae_zoo import lite
+from ae_zoo.export import compact, parity, saved_model, sidecar
+from ae_zoo.export.format import Format, Job, Runners
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int8_io")
 FULL_INT8 = ("int8", "int8_io")
-# A channel of a dense layer has scales and zero point of its own for kernel and bias.
+# Each channel of a dense layer has scales and zero points for its kernel and bias.
 _BYTES_OF_A_CHANNEL = 16
-# Where these outweigh this share of the weights, a layer gets one scale: 0.36 of the
-# bytes of float32 become 0.29 for `linear_mnist`, whose squared error rises by 0.1 %
-# either way.
+# If these take more than this share of the bytes of the weights, a layer gets one
+# scale. `linear_mnist` then takes 0.29 of its bytes in float32 instead of 0.36, and its
+# squared error rises by 0.1 % either way.
 _MOST_FOR_SCALES = 0.1
 
 
-def write(
-    saved_model, filepath, signatures, per_channel=True, quantization=None, feed=None
-):
+def _write(job: Job) -> Runners:
+    source = job.target.parent / "saved_model"
+    saved_model.write(job.model, job.endpoints, source, job.batch_size)
+    feed = parity.calibration_feed(
+        job.model, job.endpoints, job.batch_size, job.calibration
+    )
+    per_channel = pays_per_channel(job.model)
+    convert(source, job.target, job.endpoints, per_channel, job.quantization, feed)
+    file = lite.load(job.target)
+    sidecar.write(job.model, file, job.target, job.quantization)
+    return {name: functools.partial(file.run, name) for name in file.signatures}
+
+
+def convert(
+    directory: str | os.PathLike[str],
+    filepath: pathlib.Path,
+    signatures: Iterable[str],
+    per_channel: bool = True,
+    quantization: str | None = None,
+    feed: Callable[[], Any] | None = None,
+) -> None:
     """Converts a SavedModel to a file of builtin operators.
 
     Args:
-        saved_model: Its directory.
-        filepath: Of the file.
-        signatures: Names of the signatures to take.
+        directory: Directory of the SavedModel.
+        filepath: File to write.
+        signatures: Names of the signatures to convert.
         per_channel: Whether int8 kernels of dense layers have a scale for each
             channel; see `pays_per_channel`.
         quantization: One of `QUANTIZATIONS`.
-        feed: () → iterator of (signature, {input: array}) that has all signatures run
-            on typical inputs, for the two int8 kinds.
+        feed: () → iterator of (signature, {input: array}), typical inputs for every
+            signature, which the two int8 kinds need.
 
     Raises:
         RuntimeError: TFLite has no operator for something in the model.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(saved_model), signature_keys=list(signatures)
+        str(directory), signature_keys=list(signatures)
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantization is not None:
@@ -68,14 +97,14 @@ def write(
     filepath.write_bytes(content)
 
 
-def pays_per_channel(model):
-    """Whether scales for each channel of the dense layers are small beside weights."""
+def pays_per_channel(model: Autoencoder) -> bool:
+    """Whether scales per channel of the dense layers take few bytes of the file."""
     kernels = [weight for weight in model.weights if len(weight.shape) == 2]
     scales = _BYTES_OF_A_CHANNEL * sum(kernel.shape[-1] for kernel in kernels)
     return scales <= _MOST_FOR_SCALES * model.count_params()
 
 
-def _unsupported(error, quantization):
+def _unsupported(error: Exception, quantization: str | None) -> RuntimeError:
     pattern = r"'tf\.(\w+)' op|for op: '(\w+)'|TF Select ops: (\w+)|Custom ops: (\w+)"
     names = sorted({"".join(found) for found in re.findall(pattern, str(error))})
     return RuntimeError(
@@ -85,10 +114,8 @@ def _unsupported(error, quantization):
         + (f": they lack {', '.join(names)}. " if names else ". ")
         + "Replace the layer that needs it"
         + (", or choose another quantization." if quantization in FULL_INT8 else ".")
-        + f" The converter's words: {str(error)[:2000]}"
+        + f" The converter's message: {str(error)[:2000]}"
     )
 
 
-def runners(file):
-    """The signatures of an `ae_zoo.lite.LiteModel`: {name: function of arrays}."""
-    return {name: functools.partial(file.run, name) for name in file.signatures}
+FORMAT = Format("litert", ".tflite", 1, _write, has_description=True)

@@ -1,62 +1,75 @@
-"""Models that go on learning on the device: one TFLite file that trains itself.
+"""Models that can be trained on the device: one TFLite file that trains itself.
 
-A training step is the model's forward pass, the gradient of its loss and Keras's own
-optimizer, traced as one graph over resource variables. TFLite's builtin operators run
-all of it but for a few gradients, which `ae_zoo.export.gradients` composes of such
-operators.
+A training step is the model's objective, its gradient and Keras's own optimizer, traced
+as one graph over resource variables. TFLite's builtin operators run all of it except
+some gradients, which `ae_zoo.export.gradients` composes of such operators.
 """
 
+from __future__ import annotations
+
 import math
+import os
 import pathlib
 import re
 import tempfile
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo import lite
 from ae_zoo._checks import check_count
 from ae_zoo.export import gradients
+from ae_zoo.models import Autoencoder
+from ae_zoo.models.objective import Batch, Tensor, Terms
 
-_TOLERANCE = 1e-3  # one wrong gradient moves far more than rounding does
-_ROUNDING = 1e-6  # of float32 weights, where a step is small beside them
+_TOLERANCE = 1e-3  # a wrong gradient causes a much larger error than rounding does
+_ROUNDING = 1e-6  # of float32 weights, for a step that is small compared with them
 
 
 def write_trainable(
-    model, filepath, optimizer="adam", learning_rate=None, batch_size=1, pairs=None
-):
-    """Writes a TFLite file that can be trained where there is no TensorFlow.
+    model: Autoencoder,
+    filepath: str | os.PathLike[str],
+    optimizer: Any = "adam",
+    learning_rate: Any = None,
+    batch_size: Any = 1,
+    pairs: bool | None = None,
+) -> None:
+    """Writes a TFLite file that can be trained without TensorFlow.
 
     Signatures, all float32, builtin operators only:
 
-    - `train`: `x` → `loss`. One optimizer step on a batch, on the loss that `fit`
+    - `train`: `x` → `loss`. One optimizer step on a batch, with the loss that `fit`
       minimizes: the model's reconstruction loss plus its penalty, in nats per sample,
       measured before the step. Models that learn from pairs take the target `y` too,
-      so the app of a denoiser draws its own noise: x noisy, y clean. Variational
-      models take `eps`, (batch_size, d) fresh draws of N(0, 1).
+      so the app of a denoiser draws its own noise: x noisy, y clean. The random inputs
+      of an objective are inputs too: `eps` of a variational model, (batch_size, d)
+      draws of N(0, 1), and `signs` of a contractive one with random projections,
+      (projections, batch_size, d) draws of −1 or 1.
     - `infer`: `x` → `reconstruction`, of one sample, as `predict`.
     - `save`: () → `weights`, one vector: every array of `model.weights`, then of the
       optimizer, flattened and joined in order. An app stores it as it is.
-    - `restore`: `weights` → `steps`, how many steps those weights were trained for.
-      The inverse of `save`: training goes on as if it had never stopped.
+    - `restore`: `weights` → `steps`, the number of steps those weights were trained
+      for. The inverse of `save`: training continues as if it had not stopped.
 
     Args:
-        model: An `ae_zoo.models.Autoencoder`. It stays as it is.
+        model: The model. It is not changed.
         filepath: A file name that ends in `.tflite` and does not exist yet.
         optimizer: Name of a Keras optimizer, such as "sgd" or "adam", or an instance,
             which is copied without its moments: `keras.optimizers.SGD(momentum=0.9)`.
         learning_rate: A number or schedule; None keeps the optimizer's own.
-        batch_size: Samples in a batch of `train`.
-        pairs: Whether `train` takes targets of its own. None: where the model corrupts
-            its inputs, or its outputs are of another shape.
+        batch_size: Number of samples in a batch of `train`.
+        pairs: Whether `train` takes separate targets. None: if the model corrupts its
+            inputs, or its outputs have another shape.
 
     Raises:
         FileExistsError: `filepath` exists.
-        ValueError: A wrong suffix or batch size, an unknown optimizer, or a model of
-            another precision than float32, without trainable weights, or with an
-            objective that `train` lacks.
-        RuntimeError: TFLite lacks an operator that training the model needs, or the
-            written file trains otherwise than Keras. Nothing is left behind.
+        ValueError: A wrong suffix or batch size, an unknown optimizer, or a model that
+            does not compute in float32, has no trainable weights, or takes several
+            importance samples.
+        RuntimeError: TFLite lacks an operator that training the model needs, or a step
+            of the written file differs from one of Keras. No file is left.
         ImportError: The package ai-edge-litert, which runs the file, is missing.
 
     Example:
@@ -67,16 +80,18 @@ def write_trainable(
     filepath = pathlib.Path(filepath)
     _check_arguments(model, filepath, batch_size)
     learner = _Learner(model, _copy_of(optimizer, learning_rate))
-    batch = _batch_of(model, batch_size, pairs)
+    inputs = _inputs(model, batch_size, pairs)
     filepath.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=filepath.parent, prefix=".export-") as scratch:
         written = pathlib.Path(scratch) / "model.tflite"
-        written.write_bytes(_convert(learner, batch, f"{scratch}/saved_model"))
-        _check_parity(learner, batch, written)
+        written.write_bytes(_convert(learner, inputs, f"{scratch}/saved_model"))
+        _check_parity(learner, inputs, written)
         written.rename(filepath)
 
 
-def _check_arguments(model, filepath, batch_size):
+def _check_arguments(
+    model: Autoencoder, filepath: pathlib.Path, batch_size: Any
+) -> None:
     if filepath.suffix != ".tflite":
         raise ValueError(
             f"A LiteRT file name must end in '.tflite'. Received: '{filepath}'"
@@ -96,15 +111,9 @@ def _check_arguments(model, filepath, batch_size):
             f"Nothing in {model.name!r} can learn: all its weights are frozen. Set "
             "`trainable = True` on the model or on some of its layers."
         )
-    if getattr(model, "importance_samples", 1) > 1:
-        raise ValueError(
-            "The importance-weighted bound decodes every sample "
-            f"{model.importance_samples} times a step, and on the device each has one "
-            "draw `eps`. Build the model with importance_samples=1 and its weights."
-        )
 
 
-def _copy_of(optimizer, learning_rate):
+def _copy_of(optimizer: Any, learning_rate: Any) -> keras.optimizers.Optimizer:
     optimizer = keras.optimizers.get(optimizer)
     config = optimizer.get_config()
     if learning_rate is not None:
@@ -112,43 +121,64 @@ def _copy_of(optimizer, learning_rate):
     return type(optimizer).from_config(config)
 
 
-def _batch_of(model, batch_size, pairs):
-    """What `train` takes, by name."""
+def _inputs(
+    model: Autoencoder, batch_size: int, pairs: bool | None
+) -> dict[str, tf.TensorSpec]:
+    """The inputs of `train`, by name."""
     x, y = model.input_shape[1:], model.output_shape[1:]
-    shapes = {"x": x}
-    if pairs or (pairs is None and (hasattr(model, "corruption") or x != y)):
-        shapes["y"] = y
-    if hasattr(model, "posterior"):
-        shapes["eps"] = model.latent_shape
+    shapes = {"x": (batch_size, *x)}
+    if pairs or (pairs is None and (_corrupts(model) or x != y)):
+        shapes["y"] = (batch_size, *y)
+    if _weights_elements(model):
+        shapes["weight"] = (batch_size, *y)
+    for name, draw in model.draws(training=True).items():
+        shapes[name] = tuple(draw.batch_shape(batch_size))
     return {
-        name: tf.TensorSpec((batch_size, *shape), tf.float32, name)
-        for name, shape in shapes.items()
+        name: tf.TensorSpec(shape, tf.float32, name) for name, shape in shapes.items()
     }
 
 
-def _loss(model, x, y=None, eps=None):
-    """The scalar that the model's `train_step` minimizes, with the noise given."""
+def _corrupts(model: Autoencoder) -> bool:
+    return type(model).corrupt is not Autoencoder.corrupt
+
+
+def _weights_elements(model: Autoencoder) -> bool:
+    if not _corrupts(model):
+        return False
+    x = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    # Traced only, so that no seed is consumed.
+    corrupt = tf.function(lambda x: model.corrupt(x, training=True), autograph=False)
+    return isinstance(corrupt.get_concrete_function(x).structured_outputs, tuple)
+
+
+def _loss(
+    model: Autoencoder, x: Any, y: Any = None, weight: Any = None, **draws: Any
+) -> tuple[Tensor, Batch, Terms]:
+    """The loss that the model's `train_step` minimizes, with its draws given."""
     model._clear_losses()  # those of the call before
-    if eps is None:
-        code = model.encoder(x, training=True)
-        z = model.bottleneck(code, training=True)
-        penalty = model.penalty(x, code, None, training=True)
-    else:
-        mean, log_var = model.posterior(x, training=True)
-        z = mean + tf.exp(0.5 * log_var) * eps
-        penalty = model.kl(mean, log_var, tf.expand_dims(z, axis=0))
-    reconstruction = model.decoder(z, training=True)
-    loss = model.reconstruction_loss.call(x if y is None else y, reconstruction)
+    x = model.scale(x)
+    y = x if y is None else model.scale(y)
+    batch = Batch(x, y, tf.ones(x.shape[:1]), weight, training=True)
+    terms = model.terms(model.parts(training=True), batch, draws)
+    if terms.bound is not None:
+        raise ValueError(
+            "A bound of several importance samples cannot be trained on the device. "
+            "Build the model with importance_samples=1 and give it the weights."
+        )
+    loss = model.reconstruction_loss.per_sample(y, terms.reconstruction, weight)
     loss = tf.reduce_mean(loss) + sum(model.losses)
-    if penalty is None:
-        return loss
-    return loss + model.penalty_weight * tf.reduce_mean(penalty)
+    added = model.added_to_reconstruction(batch, terms)
+    if added is not None:
+        loss += tf.reduce_mean(added)
+    return loss, batch, terms
 
 
 class _Learner(tf.Module):
     """The four signatures, on the variables of the model and of the optimizer."""
 
-    def __init__(self, model, optimizer):
+    def __init__(
+        self, model: Autoencoder, optimizer: keras.optimizers.Optimizer
+    ) -> None:
         super().__init__()
         optimizer.build(model.trainable_variables)
         self.model, self.optimizer = model, optimizer
@@ -156,47 +186,49 @@ class _Learner(tf.Module):
         self.state = [v.value for v in [*model.weights, *optimizer.variables]]
         self.others = [v.value for v in model.variables]  # seeds, metrics
 
-    def train(self, **batch):
-        # The override speaks to `tf.gradients`; a GradientTape would not hear it.
+    def train(self, **inputs: Tensor) -> dict[str, Tensor]:
+        # The override affects only `tf.gradients`, not a `tf.GradientTape`.
         graph = tf.compat.v1.get_default_graph()
         with graph.gradient_override_map(gradients.OVERRIDES):
-            loss = _loss(self.model, **batch)
+            loss, batch, terms = _loss(self.model, **inputs)
         variables = self.model.trainable_variables
         slopes = tf.gradients(loss, [variable.value for variable in variables])
         self.optimizer.apply(slopes, variables)
+        self.model.after_step(batch, terms)
         return {"loss": loss}
 
-    def train_in_keras(self, **batch):
-        """`train`, with TensorFlow's own gradients, which it gives too, as `save`."""
+    def train_in_keras(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Trains one step with TensorFlow's own gradients, and returns them too."""
         variables = self.model.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
-            loss = _loss(self.model, **batch)
+            loss, batch, terms = _loss(self.model, **inputs)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         weights = [variable.value for variable in self.model.weights]
         slopes = tape.gradient(loss, weights, unconnected_gradients="zero")
+        self.model.after_step(batch, terms)
         return {"loss": loss, "slopes": _flatten(slopes)}
 
-    def infer(self, x):
+    def infer(self, x: Tensor) -> dict[str, Tensor]:
         return {"reconstruction": tf.cast(self.model(x, training=False), tf.float32)}
 
-    def save(self):
-        # The count of steps stays exact up to 2²⁴, and Keras's Adam reads it in
-        # float32 too.
+    def save(self) -> dict[str, Tensor]:
+        # The number of steps is exact up to 2²⁴, and Keras's Adam reads it in float32
+        # too.
         return {"weights": _flatten(self.state)}
 
-    def restore(self, weights):
+    def restore(self, weights: Tensor) -> dict[str, Tensor]:
         sizes = [math.prod(variable.shape) for variable in self.state]
         parts = tf.split(weights, sizes)
         for variable, part in zip(self.state, parts, strict=True):
             variable.assign(tf.cast(tf.reshape(part, variable.shape), variable.dtype))
         return {"steps": tf.cast(self.optimizer.iterations.value, tf.float32)}
 
-    def signatures(self, batch):
+    def signatures(self, inputs: dict[str, tf.TensorSpec]) -> dict[str, Any]:
         """The functions to export, traced, by name."""
         one = tf.TensorSpec((1, *self.model.input_shape[1:]), tf.float32, "x")
         size = sum(math.prod(variable.shape) for variable in self.state)
-        inputs = {
-            "train": batch,
+        specs = {
+            "train": inputs,
             "infer": {"x": one},
             "save": {},
             "restore": {"weights": tf.TensorSpec((size,), tf.float32, "weights")},
@@ -204,19 +236,21 @@ class _Learner(tf.Module):
         return {
             name: tf.function(
                 getattr(self, name), autograph=False
-            ).get_concrete_function(**specs)
-            for name, specs in inputs.items()
+            ).get_concrete_function(**arguments)
+            for name, arguments in specs.items()
         }
 
 
-def _flatten(arrays):
+def _flatten(arrays: list[Tensor]) -> Tensor:
     return tf.concat(
         [tf.reshape(tf.cast(array, tf.float32), [-1]) for array in arrays], axis=0
     )
 
 
-def _convert(learner, batch, directory):
-    signatures = learner.signatures(batch)
+def _convert(
+    learner: _Learner, inputs: dict[str, tf.TensorSpec], directory: str
+) -> bytes:
+    signatures = learner.signatures(inputs)
     tf.saved_model.save(
         learner,
         directory,
@@ -238,13 +272,20 @@ def _convert(learner, batch, directory):
         ) from error
 
 
-def _check_parity(learner, batch, filepath):
-    """Takes one step in the file and one in Keras, and compares all that they give."""
-    runners = _runners(filepath)
+def _check_parity(
+    learner: _Learner, inputs: dict[str, tf.TensorSpec], filepath: pathlib.Path
+) -> None:
+    """Takes one step in the file and one in Keras, and compares all results.
+
+    Raises:
+        RuntimeError: They differ.
+    """
+    file = lite.load(filepath)
+    run = {name: file.runner(name) for name in file.signatures}
     random = np.random.default_rng(0)
     batch = {
         name: tf.constant(random.random(spec.shape, dtype="float32"))
-        for name, spec in batch.items()
+        for name, spec in inputs.items()
     }
     start = learner.save()["weights"].numpy()
     try:
@@ -252,11 +293,10 @@ def _check_parity(learner, batch, filepath):
         expected = {k: v.numpy() for k, v in (expected | learner.save()).items()}
     finally:
         learner.restore(start)
-    received = runners["infer"](x=batch["x"][:1]) | runners["train"](**batch)
-    received |= runners["save"]()
-    # Where a slope is zero but for rounding, Adam still makes whole steps of the
-    # rounding: a step counts as far as the loss feels it. Of other slopes Adam's first
-    # step tells the sign alone, but its moments tell their size.
+    received = run["infer"](x=batch["x"][:1]) | run["train"](**batch) | run["save"]()
+    # Where a slope is zero except for rounding, Adam still makes full steps of the
+    # rounding, so a step is weighted by its slope. Of other slopes Adam's first step
+    # shows only the sign, but its moments show their size.
     slopes = expected.pop("slopes")
     for values in (received, expected):
         weights = values.pop("weights")
@@ -271,21 +311,6 @@ def _check_parity(learner, batch, filepath):
                 f"The {name} of the exported file differs from Keras's by {error:.2g} "
                 f"(tolerance {tolerance:.2g}), so no file was written."
             )
-    runners["restore"](weights=start)
-    if not np.array_equal(runners["save"]()["weights"], start):
-        raise RuntimeError("The exported `restore` does not give back what it took.")
-
-
-def _runners(filepath):
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise ImportError(
-            "LiteRT export runs the file it wrote, which needs the package "
-            "ai-edge-litert. Install it with: pip install 'ae-zoo[lite]'"
-        ) from error
-    interpreter = Interpreter(str(filepath))
-    return {
-        name: interpreter.get_signature_runner(name)
-        for name in interpreter.get_signature_list()
-    }
+    run["restore"](weights=start)
+    if not np.array_equal(run["save"]()["weights"], start):
+        raise RuntimeError("The exported `restore` does not restore what it was given.")

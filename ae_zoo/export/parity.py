@@ -1,14 +1,24 @@
-"""Does a file compute what its model computes?"""
+"""Compares what a file computes with what its model computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-# Full precision: greatest error of an output over its greatest value, if that is above
-# 1; sampling from a learned prior, which divides by many scales, errs by 1.4e-5.
-# Quantized: root mean square of the error over that of the output; this tells a broken
-# file from a coarse one, and what a kind costs is for metrics to say. A code of the k
-# largest units jumps when two of them change places, even at float16: that of
-# sparse_mnist by 0.37 and, in int8, by 0.64, where an output of zeros is off by 1.
+if TYPE_CHECKING:
+    from ae_zoo.export.format import Runners
+    from ae_zoo.models import Autoencoder
+    from ae_zoo.models.endpoints import Endpoint
+
+# Full precision: largest error of an output over its largest value, if that is above 1;
+# sampling from a learned prior, which divides by many scales, has an error of 1.4e-5.
+# Quantized: root mean square of the error over that of the output. It detects a broken
+# file; the cost of a quantization is for metrics to measure. A code of the k largest
+# units changes when two of them swap places, even at float16: that of sparse_mnist by
+# 0.37 and, in int8, by 0.64, where an output of zeros has an error of 1.
 TOLERANCES = {
     None: 1e-4,
     "float16": 0.1,
@@ -20,54 +30,76 @@ _HALF_TOLERANCE = 2e-2  # of a model that computes in float16 or bfloat16 itself
 _LEAST = 1e-3
 _SAMPLES = 8
 
+Arrays = dict[str, np.ndarray]
 
-def probes(model, batch_size, calibration=None):
-    """Inputs to compare a file and its model on.
+
+def probes(
+    model: Autoencoder,
+    endpoints: Mapping[str, Endpoint],
+    batch_size: int | None,
+    calibration: Any = None,
+) -> list[Arrays]:
+    """Returns inputs on which a file and its model are compared.
 
     Args:
-        model: An `ae_zoo.models.Autoencoder`.
+        model: The model.
+        endpoints: The functions that the file holds, by name.
         batch_size: Static batch size, or None.
         calibration: (samples, ...) inputs, or None for uniform random ones.
 
     Returns:
-        A list of {input name: array}, one for each batch.
+        {input name: array} for each batch.
     """
     if calibration is None:
         shape = (_SAMPLES, *model.input_shape[1:])
         calibration = np.random.default_rng(0).random(shape, dtype="float32")
     if batch_size is None:
-        arrays = _arrays(model, np.resize(calibration, (4, *calibration.shape[1:])))
+        few = np.resize(calibration, (4, *calibration.shape[1:]))
+        arrays = _arrays(model, endpoints, few)
         return [_part(arrays, 0, 1), _part(arrays, 1, 4)]
-    return list(_batches(model, np.asarray(calibration)[:_SAMPLES], batch_size))
+    few = np.asarray(calibration)[:_SAMPLES]
+    return list(_batches(model, endpoints, few, batch_size))
 
 
-def calibration_feed(model, signatures, batch_size, calibration):
-    """What a converter calibrates on: every signature on every batch of the samples.
+def calibration_feed(
+    model: Autoencoder,
+    endpoints: Mapping[str, Endpoint],
+    batch_size: int | None,
+    calibration: Any,
+) -> Callable[[], Iterator[tuple[str, Arrays]]]:
+    """Returns a function that gives a converter its calibration data.
 
     Args:
-        model: An `ae_zoo.models.Autoencoder`.
-        signatures: {name: Signature}.
+        model: The model.
+        endpoints: The functions that the file holds, by name.
         batch_size: Static batch size, or None.
         calibration: (samples, ...) inputs.
 
     Returns:
-        A function without arguments to an iterator of (name, {input: array}).
+        () → iterator of (endpoint name, {input name: array}): every endpoint on every
+        batch of the samples.
     """
 
-    def feed():
-        for batch in _batches(model, calibration, batch_size or 1):
-            for name, signature in signatures.items():
-                yield name, {key: batch[key] for key in signature.inputs}
+    def feed() -> Iterator[tuple[str, Arrays]]:
+        for batch in _batches(model, endpoints, calibration, batch_size or 1):
+            for name, endpoint in endpoints.items():
+                yield name, {key: batch[key] for key in endpoint.inputs}
 
     return feed
 
 
-def check(signatures, runners, batches, quantization=None, compute_dtype="float32"):
-    """Compares all signatures of a file with those of its model.
+def check(
+    endpoints: Mapping[str, Endpoint],
+    runners: Runners,
+    batches: list[Arrays],
+    quantization: str | None = None,
+    compute_dtype: str = "float32",
+) -> None:
+    """Compares all signatures of a file with the endpoints of its model.
 
     Args:
-        signatures: {name: Signature} of the model.
-        runners: {name: function of named arrays} of the file.
+        endpoints: Of the model, by name.
+        runners: Functions of named arrays of the file, by name.
         batches: As `probes` returns them.
         quantization: A key of `TOLERANCES`.
         compute_dtype: Of the model.
@@ -78,12 +110,12 @@ def check(signatures, runners, batches, quantization=None, compute_dtype="float3
     tolerance = TOLERANCES[quantization]
     if quantization is None and compute_dtype != "float32":
         tolerance = _HALF_TOLERANCE
-    for name, signature in signatures.items():
+    for name, endpoint in endpoints.items():
         pairs = []
         for batch in batches:
-            inputs = {key: batch[key] for key in signature.inputs}
-            pairs.append((signature(**inputs), runners[name](**inputs)))
-        for output in signature.outputs:
+            inputs = {key: batch[key] for key in endpoint.inputs}
+            pairs.append((endpoint.run(**inputs), runners[name](**inputs)))
+        for output in endpoint.outputs:
             expected = np.concatenate([model[output] for model, _ in pairs])
             received = np.concatenate([file[output] for _, file in pairs])
             difference = error(received, expected, quantization)
@@ -95,65 +127,80 @@ def check(signatures, runners, batches, quantization=None, compute_dtype="float3
                 )
 
 
-def error(received, expected, quantization=None):
-    """How far an output lies from the model's, in the measure of `TOLERANCES`.
+def error(
+    received: np.ndarray, expected: np.ndarray, quantization: str | None = None
+) -> float:
+    """The error of an output, in the measure of `TOLERANCES`.
 
     Args:
-        received: Array.
-        expected: Array that the model gives.
+        received: What the file gives.
+        expected: What the model gives.
         quantization: A key of `TOLERANCES`.
 
     Returns:
-        A number; infinity for arrays of unlike shapes.
+        A number; infinity for arrays of different shapes.
     """
     if received.shape != expected.shape:
         return np.inf
     difference = np.abs(received.astype("float64") - expected)
-    if received.dtype == np.uint8:  # rounding may tip over to the next level
+    if received.dtype == np.uint8:  # rounding may end at the next level
         difference = np.maximum(difference - 1, 0)
     if quantization is None:
         return difference.max() / max(1, np.abs(expected).max())
     return _rms(difference) / max(_rms(expected), _LEAST)
 
 
-def _rms(values):
+def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype="float64"))))
 
 
-def _batches(model, calibration, batch_size):
+def _batches(
+    model: Autoencoder,
+    endpoints: Mapping[str, Endpoint],
+    calibration: Any,
+    batch_size: int,
+) -> Iterator[Arrays]:
     count = -(-len(calibration) // batch_size) * batch_size
     calibration = np.resize(calibration, (count, *calibration.shape[1:]))
-    arrays = _arrays(model, calibration)
+    arrays = _arrays(model, endpoints, calibration)
     for start in range(0, count, batch_size):
         yield _part(arrays, start, start + batch_size)
 
 
-def _arrays(model, x):
-    """A value for every input a signature may have, in the ranges that x brings."""
+def _arrays(
+    model: Autoencoder, endpoints: Mapping[str, Endpoint], x: np.ndarray
+) -> Arrays:
+    """A value for every input of the endpoints: x, or of its range, or random."""
     x = np.asarray(x, "float32")
-    eps = np.random.default_rng(1).normal(size=(len(x), *model.latent_shape))
-    eps = eps.astype("float32")
-    return {
+    arrays = {
         "x": x,
         "pixels": (255 * np.clip(x, 0, 1) + 0.5).astype("uint8"),
-        "z": _codes(model, x, eps),
-        "eps": eps,
         "n": np.int32(3),
         "samples": np.int32(10),
         "seed": np.int32(7),
     }
+    inputs = {k: spec for e in endpoints.values() for k, spec in e.inputs.items()}
+    for name, spec in inputs.items():
+        if name not in {*arrays, "z"}:
+            shape = (len(x), *spec.shape[1:])
+            arrays[name] = np.random.default_rng(1).normal(size=shape).astype("float32")
+    return arrays | {"z": _codes(model, x)}
 
 
-def _codes(model, x, eps):
-    functions = model.endpoints()
-    if "posterior" not in functions:
-        return np.asarray(functions["encode"](tf.constant(x)), "float32")
-    # A decoder also meets draws, which spread wider than the means.
-    mean, log_var = functions["posterior"](tf.constant(x))
-    return np.asarray(tf.cast(mean + tf.exp(0.5 * log_var) * eps, "float32"))
+def _codes(model: Autoencoder, x: np.ndarray) -> np.ndarray:
+    """Codes of x, spread as draws are: those are wider than means."""
+    parts = model.parts()
+    draws = {
+        name: np.random.default_rng(1)
+        .normal(size=(len(x), *draw.shape))
+        .astype("float32")
+        for name, draw in model.score_draws().items()
+    }
+    z = model.bottleneck(parts.encode(model.scale(tf.constant(x))), draws=draws)
+    return np.asarray(tf.cast(z, "float32"))
 
 
-def _part(arrays, start, stop):
+def _part(arrays: Arrays, start: int, stop: int) -> Arrays:
     return {
         name: values if values.ndim == 0 else values[start:stop]
         for name, values in arrays.items()

@@ -1,25 +1,46 @@
-"""The description beside a `.tflite` file, for programs that only have the file."""
+"""The description of a `.tflite` file, for programs that do not have the model."""
+
+from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from ae_zoo.lite import terms
+from ae_zoo.models.objective import Parts
+
+if TYPE_CHECKING:
+    from ae_zoo.lite import LiteModel
+    from ae_zoo.models import Autoencoder
 
 FORMAT_VERSION = 1
+_SAMPLES = 4
+_TOLERANCE = 1e-4  # float32 sums in another order
 
 
-def path(filepath):
+def path(filepath: str | os.PathLike[str]) -> pathlib.Path:
     """Path of the description of a `.tflite` file: `m.tflite` has `m.json`."""
     return pathlib.Path(filepath).with_suffix(".json")
 
 
-def write(model, file, filepath, quantization=None):
+def write(
+    model: Autoencoder,
+    file: LiteModel,
+    filepath: str | os.PathLike[str],
+    quantization: str | None = None,
+) -> None:
     """Describes a file that has been written.
 
     Args:
-        model: An `ae_zoo.models.Autoencoder`; one that `ae_zoo.load` returned gives
-            name, task and license from its card.
-        file: The file, read as `ae_zoo.lite.LiteModel`.
-        filepath: Where it is.
+        model: The model. If `ae_zoo.load` returned it, its card gives name, task and
+            license.
+        file: The file, opened.
+        filepath: Path of the file.
         quantization: How it was quantized.
     """
     card = model.card or {}
@@ -32,7 +53,8 @@ def write(model, file, filepath, quantization=None):
         "input_range": list(model.input_range or []) or None,
         "latent_shape": list(model.latent_shape),
         "reconstruction_loss": model.reconstruction_loss.name,
-        "prior": _prior_of(model),
+        "score_terms": score_terms(model),
+        "prior": model.spec().prior,
         "signatures": file.signatures,
         "quantization": quantization,
         "license": card.get("license"),
@@ -42,7 +64,33 @@ def write(model, file, filepath, quantization=None):
     path(filepath).write_text(text, "utf-8")
 
 
-def _prior_of(model):
-    if not hasattr(model, "prior"):
+def score_terms(model: Autoencoder) -> list[str] | None:
+    """Names of the terms in `ae_zoo.lite.terms` that add up to the model's score.
+
+    What the model declares is compared with its own score on random inputs: a subclass
+    may compute another one than the class it inherits the declaration from.
+
+    Returns:
+        The names; None if they do not give the score, or the model has none.
+    """
+    names = model.spec().score_terms
+    endpoints = model.endpoints()
+    if names is None or "score" not in endpoints:
         return None
-    return "N(0, I)" if model.prior is None else type(model.prior).__name__
+    random = np.random.default_rng(0)
+    x = random.random((_SAMPLES, *model.input_shape[1:]), dtype="float32")
+    draws = {
+        name: random.normal(size=(_SAMPLES, *draw.shape)).astype("float32")
+        for name, draw in model.score_draws().items()
+    }
+
+    def run(name: str, **inputs: Any) -> dict[str, np.ndarray]:
+        return endpoints[name].run(**inputs)
+
+    encode, decode = model.parts()
+    # The identity hides the logits from Keras's loss: files do not have them either.
+    parts = Parts(encode, lambda z: tf.identity(decode(z)))
+    expected = model.score_of(parts, model.scale(tf.constant(x)), draws)
+    received = terms.score(names, run, x, draws)
+    is_equal = np.allclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
+    return list(names) if is_equal else None

@@ -1,12 +1,16 @@
-"""What lies on disk: a `.tflite` file, its sidecar, and the runtime that opens it."""
+"""Reads a `.tflite` file and its description, and opens it in the runtime."""
+
+from __future__ import annotations
 
 import hashlib
 import json
+import pathlib
+from typing import Any
 
 _SIDECAR_VERSION = 1
 
 
-def read(path):
+def read(path: pathlib.Path) -> bytes:
     """The bytes of a `.tflite` file.
 
     Raises:
@@ -32,15 +36,15 @@ def read(path):
     return content
 
 
-def read_sidecar(path, content):
-    """What the sidecar of a file says, a dict; empty where there is none.
+def read_sidecar(path: pathlib.Path, content: bytes) -> dict[str, Any]:
+    """Reads the description of a file; returns an empty dict where there is none.
 
     Args:
-        path: Of the `.tflite` file.
+        path: Path of the `.tflite` file.
         content: Its bytes.
 
     Raises:
-        ValueError: The sidecar is damaged, too new, or of another file.
+        ValueError: The description is damaged, too new, or of another file.
     """
     sidecar = path.with_suffix(".json")
     if not sidecar.exists():
@@ -65,12 +69,24 @@ def read_sidecar(path, content):
             f"'{sidecar}' belongs to another file, or '{path.name}' is damaged: "
             f"expected SHA-256 {expected}. Received {received}. {mend}"
         )
-    if "licence" in metadata:  # the key in sidecars of older versions
+    return _with_present_keys(metadata)
+
+
+def _with_present_keys(metadata: dict[str, Any]) -> dict[str, Any]:
+    """A description with the keys that versions before 0.2 lack or spell otherwise."""
+    if "licence" in metadata:
         metadata["license"] = metadata.pop("licence")
+    if "score_terms" not in metadata:
+        is_variational = metadata.get("variant") == "VariationalAutoencoder"
+        names = [metadata.get("reconstruction_loss")]
+        names += ["gaussian_kl"] * is_variational
+        is_known = names[0] in ("bernoulli", "gaussian")
+        has_known_prior = metadata.get("prior") in (None, "N(0, I)")
+        metadata["score_terms"] = names if is_known and has_known_prior else None
     return metadata
 
 
-def open_interpreter(path, content, num_threads):
+def open_interpreter(path: pathlib.Path, content: bytes, num_threads: int) -> Any:
     """An `ai_edge_litert.interpreter.Interpreter` of a file that has been read.
 
     Raises:

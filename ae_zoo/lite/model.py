@@ -1,12 +1,17 @@
 """A TFLite file with the methods of an autoencoder."""
 
+from __future__ import annotations
+
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ae_zoo import _checks
-from ae_zoo.lite import losses, tensors
+from ae_zoo.lite import tensors, terms
 from ae_zoo.lite.signatures import Signatures
 
 
@@ -18,7 +23,7 @@ class LiteModel(Signatures):
 
     Args:
         interpreter: An `ai_edge_litert.interpreter.Interpreter`.
-        metadata: What the sidecar says; empty without one.
+        metadata: The description of the file, a dict; empty without one.
 
     Attributes:
         input_shape: Shape of a batch of inputs, (None, ...).
@@ -29,7 +34,7 @@ class LiteModel(Signatures):
         ValueError: The file has none of the signatures of an autoencoder.
     """
 
-    def __init__(self, interpreter, metadata):
+    def __init__(self, interpreter: Any, metadata: Mapping[str, Any]) -> None:
         super().__init__(interpreter, metadata)
         if not {"reconstruct", "infer", "encode", "decode"} & set(self.signatures):
             raise ValueError(
@@ -43,41 +48,43 @@ class LiteModel(Signatures):
             for name, tensor in (signature["outputs"] | signature["inputs"]).items()
         }
         self.input_shape = (None, *shapes["x"][1:]) if "x" in shapes else None
-        self.latent_shape = shapes["z"][1:] if "z" in shapes else None
+        self.latent_shape: tuple[int, ...] | None = (
+            shapes["z"][1:] if "z" in shapes else None
+        )
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: ArrayLike) -> np.ndarray:
         """The reconstruction x̂: (batch, ...) to (batch, ...). Errors as `run`."""
         # A file that can be trained calls it `infer`.
         name = "infer" if "infer" in self.signatures else "reconstruct"
         return self._run_for_one(name, x=x)
 
-    def encode(self, x):
+    def encode(self, x: ArrayLike) -> np.ndarray:
         """The latent code z: (batch, ...) to (batch, d). Errors as `run`."""
         return self._run_for_one("encode", x=x)
 
-    def decode(self, z):
+    def decode(self, z: ArrayLike) -> np.ndarray:
         """The reconstruction x̂ of z: (batch, d) to (batch, ...). Errors as `run`."""
         return self._run_for_one("decode", z=z)
 
-    def score(self, x, seed=0):
+    def score(self, x: ArrayLike, seed: int = 0) -> np.ndarray:
         """The loss of each sample: the anomaly score.
 
         A file in full int8 has no such signature, because eight bits cannot hold its
-        range. There the loss that the sidecar names is computed in float from
-        `reconstruct`; that of a variational model, with its KL to N(0, I), from
-        `posterior` and `decode`.
+        range. There the score is computed in float from the terms that the description
+        of the file names: from `reconstruct`, or for a variational model, with its KL
+        to N(0, I), from `posterior` and `decode`.
 
         Args:
             x: (batch, ...).
-            seed: Seeds the draws of z in a variational model, from NumPy's generator:
-                they differ from those of the Keras model.
+            seed: Seed of the draws of z in a variational model. They come from NumPy's
+                generator, so they differ from those of the Keras model.
 
         Returns:
             (batch,), in nats (Gaussian: half the squared error).
 
         Raises:
             TypeError, ValueError: As `run`; or there is neither the signature nor a
-                sidecar to compute the score by.
+                description to compute the score from.
         """
         if "score" not in self.signatures:
             return self._score_in_float(x, seed)
@@ -86,12 +93,12 @@ class LiteModel(Signatures):
             inputs["eps"] = self._draws(np.shape(x)[:1], seed)
         return self._run_for_one("score", **inputs)
 
-    def sample(self, n, seed=None):
+    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
         """Draws x̂ from a variational model: decodes n codes of its prior.
 
         Args:
-            n: How many.
-            seed: Integer; equal seeds give equal samples. None draws anew.
+            n: Number of samples.
+            seed: Integer; equal seeds give equal samples. None draws new ones.
 
         Returns:
             (n, ...).
@@ -102,54 +109,62 @@ class LiteModel(Signatures):
         _checks.check_count("n", n)
         if "decode" in self.signatures and "posterior" not in self.signatures:
             raise ValueError(
-                "`sample` needs a variational model: the codes of others follow no "
-                "prior. Decode codes of your own with `decode`."
+                "`sample` needs a variational model: other models have no prior. "
+                "Decode codes of your own with `decode`."
             )
         self._check_has("sample")
         return self._run_for_one("sample", eps=self._draws((n,), seed))
 
-    def _score_in_float(self, x, seed):
-        loss = losses.LOSSES.get(self.metadata.get("reconstruction_loss"))
-        is_variational = self.metadata.get("variant") == "VariationalAutoencoder"
-        needed = {"posterior", "decode"} if is_variational else {"reconstruct"}
-        if loss is None or not needed <= set(self.signatures):
-            self._check_has("score")
-        if self.metadata.get("prior") not in (None, "N(0, I)"):
-            raise ValueError(
-                "The file has no signature 'score', and the KL to a learned prior, "
-                f"{self.metadata['prior']} here, cannot be computed without it. Export "
-                "the model in float32, or with quantization='float16' or 'dynamic'."
-            )
+    def _score_in_float(self, x: ArrayLike, seed: int) -> np.ndarray:
+        names = self.metadata.get("score_terms")
+        if not names or not self._can_compute(names):
+            raise ValueError(self._no_score())
         support = self.metadata.get("input_range")
         _checks.check_array(x, "x", self.input_shape[1:], support)
         x = np.asarray(x, "float32")
-        if is_variational:
-            reconstruction, kl = self._draw_reconstruction(x, seed)
-        else:
-            reconstruction, kl = self.reconstruct(x), 0
-        if reconstruction.shape != x.shape:  # a model between unlike images
-            self._check_has("score")
+        draws = {}
+        if self.latent_shape is not None:
+            draws["eps"] = self._draws(x.shape[:1], seed)
         is_int8 = str(self.metadata.get("quantization")).startswith("int8")
-        return loss(x, reconstruction, is_int8) + kl
+        return terms.score(names, self.run, x, draws, is_int8)
 
-    def _draw_reconstruction(self, x, seed):
-        """Decodes one draw of z ~ q(z|x); the KL of q to the prior beside it."""
-        posterior = self.run("posterior", x=x)
-        mean, log_var = posterior["mean"], posterior["log_var"]
-        z = mean + np.exp(0.5 * log_var) * self._draws(x.shape[:1], seed)
-        return self.decode(z), losses.gaussian_kl(mean, log_var)
+    def _can_compute(self, names: list[str]) -> bool:
+        needed = terms.signatures_of(names)
+        if not needed <= set(self.signatures) or self.input_shape is None:
+            return False
+        (last,) = needed - {"posterior"}
+        (output,) = self.signatures[last]["outputs"].values()
+        return output["shape"][1:] == self.input_shape[1:]  # x is its own target
 
-    def _draws(self, batch_shape, seed):
+    def _no_score(self) -> str:
+        message = f"The file has no signature 'score'. It has {list(self.signatures)}. "
+        if not self.metadata:
+            return message + (
+                "In a quantized file the score is computed with the sidecar, the .json "
+                "file that was exported with it: put that next to the .tflite."
+            )
+        if self.metadata.get("prior") not in (None, "N(0, I)"):
+            return message + (
+                "The KL to a learned prior, "
+                f"{self.metadata['prior']} here, cannot be computed without it. Export "
+                "the model in float32, or with quantization='float16' or 'dynamic'."
+            )
+        return message + (
+            "Its sidecar does not say how to compute it from the others. Export "
+            "the model in float32, or with quantization='float16' or 'dynamic'."
+        )
+
+    def _draws(self, batch_shape: tuple[int, ...], seed: int | None) -> np.ndarray:
         shape = (*batch_shape, *self.latent_shape)
         return np.random.default_rng(seed).standard_normal(shape, "float32")
 
     # Files exported with `trainable=True`.
 
-    def train(self, **inputs):
+    def train(self, **inputs: ArrayLike) -> dict[str, np.ndarray]:
         """One training step on one batch.
 
         Args:
-            **inputs: The inputs of the signature `train`, in exactly their shapes.
+            **inputs: The inputs of the signature `train`, in exactly its shapes.
 
         Returns:
             {name: array} of its outputs, such as the loss.
@@ -166,7 +181,7 @@ class LiteModel(Signatures):
             self._checked(inputs[name], name, details[name], is_noisy)
         return self._runners["train"](**tensors.fitted(inputs, details))
 
-    def save_weights(self, filepath):
+    def save_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Writes the weights to a NumPy `.npz` file, replacing an older one.
 
         Args:
@@ -176,23 +191,23 @@ class LiteModel(Signatures):
             ValueError: The file cannot be trained.
         """
         self._check_has("save")
-        # Learning on the device cannot be repeated: a write that breaks off must not
-        # cost the older file.
+        # Training on the device cannot be repeated, so an interrupted write must not
+        # damage the older file.
         unfinished = pathlib.Path(f"{filepath}.unfinished")
         with unfinished.open("wb") as file:
             np.savez(file, **self._runners["save"]())
         os.replace(unfinished, filepath)
 
-    def restore_weights(self, filepath):
-        """Takes up the weights that `save_weights` wrote.
+    def restore_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Restores the weights that `save_weights` wrote.
 
         Args:
             filepath: The `.npz` file.
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: The file cannot be trained, or the weights are damaged or those
-                of another model.
+            ValueError: The file cannot be trained, or the weights are damaged or belong
+                to another model.
         """
         self._check_has("restore")
         try:

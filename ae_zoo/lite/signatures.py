@@ -1,6 +1,12 @@
 """The signatures of a TFLite file, run on any number of checked samples."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ae_zoo import _checks
 from ae_zoo.lite import tensors
@@ -14,7 +20,7 @@ class Signatures:
 
     Args:
         interpreter: An `ai_edge_litert.interpreter.Interpreter`.
-        metadata: What the sidecar says; empty without one.
+        metadata: The description of the file, a dict; empty without one.
 
     Attributes:
         signatures: {name: {"inputs": {name: {"shape", "dtype"}}, "outputs": ...}};
@@ -23,7 +29,7 @@ class Signatures:
         metadata: As above.
     """
 
-    def __init__(self, interpreter, metadata):
+    def __init__(self, interpreter: Any, metadata: Mapping[str, Any]) -> None:
         self.metadata = metadata
         self._runners = {
             name: interpreter.get_signature_runner(name)
@@ -43,7 +49,18 @@ class Signatures:
             for name in self._runners
         }
 
-    def run(self, signature, **inputs):
+    def runner(self, signature: str) -> Any:
+        """The runtime's own function of a signature, for arrays of exactly its shapes.
+
+        Unlike `run` it checks nothing and works on a single batch.
+
+        Raises:
+            ValueError: There is no such signature.
+        """
+        self._check_has(signature)
+        return self._runners[signature]
+
+    def run(self, signature: str, **inputs: ArrayLike) -> dict[str, np.ndarray]:
         """Runs a signature on any number of samples.
 
         Args:
@@ -85,7 +102,9 @@ class Signatures:
             for name, value in outputs.items()
         }
 
-    def _run_in_batches(self, signature, inputs, samples):
+    def _run_in_batches(
+        self, signature: str, inputs: dict[str, np.ndarray], samples: int
+    ) -> dict[str, np.ndarray]:
         static = tensors.shape_of(next(iter(self._inputs[signature].values())))[0]
         size = static or _OPEN_BATCH
         batches = []
@@ -103,11 +122,13 @@ class Signatures:
             for name in self._outputs[signature]
         }
 
-    def _run_for_one(self, signature, **inputs):
+    def _run_for_one(self, signature: str, **inputs: ArrayLike) -> np.ndarray:
         (output,) = self.run(signature, **inputs).values()
         return output
 
-    def _checked(self, value, name, detail, noisy):
+    def _checked(
+        self, value: ArrayLike, name: str, detail: tensors.Detail, noisy: bool
+    ) -> np.ndarray:
         shape = tensors.shape_of(detail)[1:]
         array = _checks.to_array(value, name)
         is_float = np.issubdtype(detail["dtype"], np.floating) or tensors.scale_of(
@@ -130,15 +151,9 @@ class Signatures:
         _checks.check_array(array, name, shape, support, noisy)
         return array.astype("float32", copy=False)
 
-    def _check_has(self, signature):
+    def _check_has(self, signature: str) -> None:
         if signature not in self.signatures:
-            hint = "Export the model again, with this signature."
-            if signature == "score" and not self.metadata:
-                hint = (
-                    "In a quantized file it is computed by the sidecar, the .json file "
-                    "that was exported with it: put that beside the .tflite."
-                )
             raise ValueError(
                 f"The file has no signature {signature!r}. It has "
-                f"{list(self.signatures)}. {hint}"
+                f"{list(self.signatures)}. Export the model again, with this signature."
             )

@@ -1,57 +1,67 @@
 """Tensors of a TFLite file: their shapes, their quantization, arrays that fit them.
 
-A `detail` is what LiteRT tells of one tensor, `details` a dict of them by name.
+A `Detail` is what LiteRT says about one tensor, `Details` a dict of them by name.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+Detail = dict[str, Any]
+Details = Mapping[str, Detail]
 
 
-def shape_of(detail):
+def shape_of(detail: Detail) -> tuple[int | None, ...]:
     """(batch, ...), None for a size that the file leaves open."""
     return tuple(None if size < 0 else int(size) for size in detail["shape_signature"])
 
 
-def scale_of(detail):
+def scale_of(detail: Detail) -> tuple[float, int] | None:
     """Scale and zero point of a quantized tensor, or None."""
     scale, zero_point = detail["quantization"]
     return (scale, zero_point) if scale else None
 
 
-def describe(details):
+def describe(details: Details) -> dict[str, dict[str, Any]]:
     """{name: {"shape", "dtype"}}, with "scale" and "zero_point" where quantized."""
-    tensors = {}
+    tensors: dict[str, dict[str, Any]] = {}
     for name, detail in details.items():
         dtype = np.dtype(detail["dtype"]).name
         tensors[name] = {"shape": shape_of(detail), "dtype": dtype}
-        if scale_of(detail):
-            scale, zero_point = scale_of(detail)
+        if quantization := scale_of(detail):
+            scale, zero_point = quantization
             tensors[name] |= {"scale": float(scale), "zero_point": int(zero_point)}
     return tensors
 
 
-def quantize(array, detail):
+def quantize(array: np.ndarray, detail: Detail) -> np.ndarray:
     """An array in the dtype of the tensor, floats in its scale if it has one."""
-    if scale_of(detail):
-        scale, zero_point = scale_of(detail)
+    if quantization := scale_of(detail):
+        scale, zero_point = quantization
         limits = np.iinfo(detail["dtype"])
         array = np.clip(np.round(array / scale) + zero_point, limits.min, limits.max)
     return np.ascontiguousarray(array, detail["dtype"])
 
 
-def dequantize(array, detail):
+def dequantize(array: np.ndarray, detail: Detail) -> np.ndarray:
     """The floats that a quantized array stands for; others stay as they are."""
-    if not scale_of(detail):
+    quantization = scale_of(detail)
+    if quantization is None:
         return array
-    scale, zero_point = scale_of(detail)
+    scale, zero_point = quantization
     return np.float32(scale) * (array.astype("float32") - zero_point)
 
 
-def pad(array, size):
+def pad(array: np.ndarray, size: int) -> np.ndarray:
     """Repeats the last sample until there are `size`."""
     return array[np.minimum(np.arange(size), len(array) - 1)]
 
 
-def check_names(signature, inputs, details):
+def check_names(signature: str, inputs: Mapping[str, Any], details: Details) -> None:
     """Checks that inputs are those of a signature.
 
     Raises:
@@ -64,8 +74,8 @@ def check_names(signature, inputs, details):
         )
 
 
-def fitted(inputs, details):
-    """Inputs of a signature that takes one batch of one size, checked.
+def fitted(inputs: Mapping[str, ArrayLike], details: Details) -> dict[str, np.ndarray]:
+    """Checks the inputs of a signature that takes one batch of one size.
 
     Raises:
         ValueError: A wrong shape, or a value that is not finite.

@@ -1,85 +1,111 @@
-"""The base of every variant: one loss, one training step, small hooks."""
+"""The base of every variant: an encoder, a decoder, and small hooks."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from ae_zoo import losses, networks
-from ae_zoo._checks import argument_names, check_integer, is_integer, unknown_name
-from ae_zoo.distribution import replicas
+from ae_zoo._checks import argument_names, check_count, check_integer, unknown_name
 from ae_zoo.distribution.keras_patches import leave_sums_to_the_step
-from ae_zoo.models.checked import CheckedModel
+from ae_zoo.models.arguments import (
+    built_input_shape,
+    check_is_mean,
+    check_no_accumulation,
+    interval,
+)
 from ae_zoo.models.endpoints import Endpoints
+from ae_zoo.models.objective import (
+    Annealable,
+    Batch,
+    Draw,
+    Draws,
+    ModelSpec,
+    Parts,
+    Tensor,
+    Terms,
+)
+from ae_zoo.models.training_step import TrainingStep
+
+if TYPE_CHECKING:
+    from ae_zoo.models.arguments import Decoder, Loss
 
 _GRADIENT_DTYPES = ("float32", "bfloat16")
 
 
-class Autoencoder(Endpoints, CheckedModel):
-    """x → z → x̂ around any encoder and any decoder.
+class Autoencoder(Endpoints, TrainingStep):
+    """x → z → x̂ with any encoder and any decoder.
 
     The loss of a batch is the mean over samples of the reconstruction loss, summed
-    over the inputs, plus the variant's penalty. A variant overrides `corrupt`,
-    `bottleneck` or `penalty` and inherits everything else.
+    over the inputs, plus the variant's penalty. A variant overrides some of the hooks
+    `corrupt`, `bottleneck`, `penalty`, `draws`, `terms` and `after_step`, and inherits
+    everything else.
 
     Args:
-        encoder: Keras model (batch, ...) to (batch, ...).
+        encoder: Keras model, (batch, ...) to (batch, ...).
         decoder: Keras model from the code back to the input; or "tied", the transpose
-            of an encoder that is a chain of `Dense` layers, sharing its kernels.
+            of an encoder that is a chain of `Dense` layers, which shares its kernels.
         reconstruction_loss: "bernoulli" (nats; targets in [0, 1]), "gaussian"
             (½‖x − x̂‖²), or an `ae_zoo.losses.ReconstructionLoss`.
-        seed: Seeds everything random in the model: corruption, sampling.
-        input_range: (low, high) that inputs lie in, which `fit` and the others check;
-            None takes the range of the loss, or of a sigmoid that ends the decoder.
+        seed: Integer that seeds everything random in the model, such as corruption and
+            sampling.
+        input_range: (low, high), the interval of valid inputs, which `fit` and the
+            other methods check. None takes the range of the loss, or [0, 1] if the
+            decoder ends in a sigmoid.
+        **kwargs: `name`, `dtype` and `trainable`, as in `keras.Model`.
 
     Attributes:
-        card: What the zoo says of a model it has loaded, read-only; else None.
+        card: The card of a model that the zoo has loaded, read-only; otherwise None.
 
     Raises:
-        TypeError: Encoder or decoder is not a Keras model, or the seed no integer.
+        TypeError: Encoder or decoder is not a Keras model, or the seed is not an
+            integer.
         ValueError: The models are not built, or their shapes do not fit.
     """
 
-    penalty_name = None
-    penalty_weight = 1.0
-    card = None
+    penalty_name: str | None = None
+    # The constructor argument that weights the penalty; without one the weight is 1.
+    penalty_weight_argument: str | None = None
+    card: Mapping[str, Any] | None = None
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        reconstruction_loss="bernoulli",
-        seed=0,
-        input_range=None,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: Decoder,
+        *,
+        reconstruction_loss: Loss = "bernoulli",
+        seed: int = 0,
+        input_range: tuple[float, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        seed = check_integer("seed", seed)
+        self.seed = check_integer("seed", seed)
         self.reconstruction_loss = losses.get(reconstruction_loss)
         self.encoder = encoder
-        input_shape = _built_input_shape(encoder, "encoder")
-        self.is_tied = decoder == "tied"
+        input_shape = built_input_shape(encoder, "encoder")
+        self.is_tied = isinstance(decoder, str) and decoder == "tied"
         self.decoder = (
             networks.tied_decoder(encoder, self.reconstruction_loss.output_activation)
             if self.is_tied
             else decoder
         )
-        self.latent_shape = _built_input_shape(self.decoder, "decoder")[1:]
-        self.input_range = _input_range(
-            input_range, self.reconstruction_loss, self.decoder
-        )
-        self.seed = seed
-        self._training_seeds = keras.random.SeedGenerator(seed)
-        self._evaluation_seeds = keras.random.SeedGenerator(seed)
+        self.latent_shape = built_input_shape(self.decoder, "decoder")[1:]
+        self.input_range = interval(input_range, self.reconstruction_loss, self.decoder)
+        self._training_seeds = keras.random.SeedGenerator(self.seed)
+        self._evaluation_seeds = keras.random.SeedGenerator(self.seed)
         self._reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
-        if self.penalty_name:
-            self._penalty_tracker = keras.metrics.Mean(name=self.penalty_name)
-        self._endpoints = {}
-        self._annealed = {}
+        self._penalty_tracker = (
+            keras.metrics.Mean(name=self.penalty_name) if self.penalty_name else None
+        )
+        self._endpoints: dict[str, Callable[..., Any]] = {}
+        self._annealed: dict[str, Any] = {}
         self.build((None, *input_shape[1:]))
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self._sample_shape = tuple(input_shape[1:])
         code = self.encoder(keras.Input(self._sample_shape))
         self._check_code(tuple(code.shape[1:]))
@@ -87,7 +113,7 @@ class Autoencoder(Endpoints, CheckedModel):
         self._reconstruction_shape = tuple(reconstruction.shape[1:])
         self.built = True
 
-    def _check_code(self, code_shape):
+    def _check_code(self, code_shape: tuple[int | None, ...]) -> None:
         if code_shape != self.latent_shape:
             raise ValueError(
                 f"The encoder ends in shape {code_shape} and the decoder starts from "
@@ -95,194 +121,222 @@ class Autoencoder(Endpoints, CheckedModel):
             )
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int | None, ...]:
         """Shape of a batch of inputs, with None for the batch."""
         return (None, *self._sample_shape)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> tuple[int | None, ...]:
         """Shape of a batch of reconstructions, with None for the batch."""
         return (None, *self._reconstruction_shape)
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """d, the number of values in the latent code of one sample."""
         return math.prod(self.latent_shape)
 
     # The hooks of the variants.
 
-    def corrupt(self, x, training):
-        """x → x̃, where only x was given; pairs (x, y) are never touched."""
+    def corrupt(self, x: Tensor, training: bool) -> Tensor | tuple[Tensor, Tensor]:
+        """Corrupts inputs for which no targets were given; pairs (x, y) never are.
+
+        Args:
+            x: (batch, ...).
+            training: Whether this is a step of training, and not of evaluation.
+
+        Returns:
+            x̃, the shape of x; or x̃ and a weight for each element of x, by which the
+            reconstruction loss counts it.
+        """
         return x
 
-    def bottleneck(self, code, training=False):
-        """The encoder's output → z."""
+    def encoding(self, x: Tensor, training: bool = False) -> Any:
+        """Returns what the encoder says of x: by default its output, the code."""
+        return self.encoder(x, training=training)
+
+    def bottleneck(
+        self, code: Any, training: bool = False, draws: Draws | None = None
+    ) -> Tensor:
+        """Maps what `encoding` returned to the latent codes z.
+
+        Args:
+            code: What `encoding` returned.
+            training: Whether this is a step of training.
+            draws: Random values by name, as `draws` declares them; None outside of
+                training and evaluation.
+        """
         return code
 
-    def penalty(self, x, code, sample_weight, training):
-        """The regularizer: of each sample, (batch,), or of the whole batch, a scalar.
+    def penalty(
+        self,
+        x: Tensor,
+        code: Any,
+        z: Tensor,
+        *,
+        parts: Parts,
+        draws: Draws,
+        sample_weight: Tensor,
+        training: bool,
+    ) -> Tensor | None:
+        """Computes the regularizer, of which the weighted mean joins the loss.
 
-        `penalty_weight` times its mean joins the loss.
+        Args:
+            x: Inputs of the encoder, (batch, ...).
+            code: What `encoding` returned for x.
+            z: Latent codes, (batch, ...).
+            parts: The functions that encode and decode, for penalties that need
+                their derivatives.
+            draws: Random values by name, as `draws` declares them.
+            sample_weight: (batch,), 0 for a row that stands in for missing samples.
+            training: Whether this is a step of training.
+
+        Returns:
+            (batch,) values; or a scalar for the global batch, the same on all replicas
+            (see `ae_zoo.distribution.replicas.gather`); or None.
         """
         return None
 
-    # The one forward pass, loss and step.
+    def draws(self, training: bool) -> Mapping[str, Draw]:
+        """Declares the random inputs of the objective, by name."""
+        return {}
 
-    def call(self, inputs, training=False):
-        code = self.encoder(inputs, training=training)
-        return self.decoder(self.bottleneck(code, training), training=training)
+    def terms(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:
+        """States the objective: everything that is measured combines these terms.
 
-    def forward(self, x, y, sample_weight, training):
-        """The pass of a training or test step.
-
-        Returns:
-            x̂; the penalty that the metrics show; and what it adds to the loss. Both of
-            each sample, (batch,), or of the whole batch, a scalar, or None.
+        Args:
+            parts: Functions that encode and decode: the model's own, or those of an
+                exported file.
+            batch: The samples.
+            draws: Random values by name, as `draws` declares them.
         """
-        code = self.encoder(x, training=training)
-        reconstruction = self.decoder(
-            self.bottleneck(code, training), training=training
-        )
-        penalty = self.penalty(x, code, sample_weight, training)
-        if penalty is None:
-            return reconstruction, None, None
-        weight = self.annealed("penalty_weight", training)
-        return reconstruction, penalty, weight * penalty
+        terms = self.forward(parts, batch, draws)
+        return terms._replace(penalty=self._penalty(parts, batch, draws, terms))
 
-    def annealed(self, name, training):
-        """An attribute, or in training what `ae_zoo.callbacks.Anneal` makes of it."""
+    def forward(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:
+        """The terms without the penalty; arguments as of `terms`."""
+        code = parts.encode(batch.x)
+        z = self.bottleneck(code, batch.training, draws)
+        return Terms(code, z, parts.decode(z))
+
+    def _penalty(
+        self, parts: Parts, batch: Batch, draws: Draws, terms: Terms
+    ) -> Tensor | None:
+        return self.penalty(
+            batch.x,
+            terms.code,
+            terms.z,
+            parts=parts,
+            draws=draws,
+            sample_weight=batch.sample_weight,
+            training=batch.training,
+        )
+
+    def after_step(self, batch: Batch, terms: Terms) -> None:
+        """Acts after the optimizer's step, for example to update moving averages.
+
+        Runs on every replica. What it assigns to variables must be the same on all:
+        see `ae_zoo.distribution.replicas.sum_over_replicas`.
+        """
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Maps inputs and targets to the space in which the loss is computed."""
+        return x
+
+    def unscale(self, x: Tensor) -> Tensor:
+        """Inverts `scale`, for reconstructions."""
+        return x
+
+    @property
+    def annealable(self) -> Mapping[str, Annealable]:
+        """Attributes that `ae_zoo.callbacks.Anneal` can move, by name."""
+        weight = self.penalty_weight_argument
+        return {weight: Annealable(float)} if self.penalty_name and weight else {}
+
+    def spec(self) -> ModelSpec:
+        """Says what cards, figures and exported files need to know of the model."""
+        loss = self.reconstruction_loss.name
+        return ModelSpec(
+            parts={"encoder": self.encoder, "decoder": self.decoder},
+            score_terms=(loss,) if loss in ("bernoulli", "gaussian") else None,
+        )
+
+    # The forward pass.
+
+    def parts(self, training: bool = False) -> Parts:
+        """The functions of the model that its terms are made of."""
+        return Parts(
+            lambda x: self.encoding(x, training),
+            lambda z: self.decoder(z, training=training),
+        )
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        parts = self.parts(training)
+        z = self.bottleneck(parts.encode(self.scale(inputs)), training)
+        return self.unscale(parts.decode(z))
+
+    # Annealing.
+
+    def annealed(self, name: str, training: bool) -> Any:
+        """An attribute, or in training the value that `Anneal` gives it."""
         own = getattr(self, name)
         return self._annealed.get(name, own) if training else own
 
-    def anneal(self, name, value):
-        """Puts a variable or a number in the place of an attribute until `fit` ends."""
+    def anneal(self, name: str, value: Any) -> None:
+        """Replaces an attribute in training by a variable or a number until `fit` ends.
+
+        Raises:
+            ValueError: The model has nothing of that name to anneal.
+        """
+        if name not in self.annealable:
+            raise ValueError(
+                f"{type(self).__name__} has no {name!r} to anneal. "
+                f"Available: {list(self.annealable)}"
+            )
+        if self.annealable[name].type is int and not isinstance(value, tf.Variable):
+            value = check_count("start", value)
         self._annealed[name] = value
         self.make_train_function(force=True)  # traced with the value
 
-    def end_annealing(self):
-        """Gives the attributes back their own values."""
+    def end_annealing(self) -> None:
+        """Gives annealed attributes their own values again."""
         if self._annealed:
             self._annealed.clear()
             self.make_train_function(force=True)
-
-    def train_step(self, data):
-        with tf.GradientTape() as tape:
-            loss, batch = self._loss_of_batch(data, training=True)
-            loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(loss, self.trainable_weights)
-        gradients, logs = self.shared_over_replicas(
-            gradients, self.compute_metrics(*batch)
-        )
-        if gradients:  # none where everything is frozen
-            self.optimizer.apply_gradients(
-                zip(gradients, self.trainable_weights, strict=True)
-            )
-        return logs
-
-    def test_step(self, data):
-        _, batch = self._loss_of_batch(data, training=False)
-        return self.shared_over_replicas([], self.compute_metrics(*batch))[1]
-
-    def predict_step(self, data):
-        data, size = replicas.without_empty(data)
-        return super().predict_step(data)[:size]
-
-    def _loss_of_batch(self, data, training):
-        data, size = replicas.without_empty(data)
-        with replicas.sharing(size) as rows:
-            loss, batch = self._loss_of_rows(data, size, training)
-        if rows is None:
-            return loss, batch
-        return loss * rows.weight, [
-            None if values is None else values[:size] for values in batch
-        ]
-
-    def _loss_of_rows(self, data, size, training):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = ops.cast(x, "float32")
-        x, y = (
-            (self.corrupt(x, training), x) if y is None else (x, ops.cast(y, "float32"))
-        )
-        weight = sample_weight
-        if weight is None:  # 0 for a row that stands in for an empty batch
-            weight = tf.cast(tf.range(ops.shape(x)[0]) < size, "float32")
-        y_pred, penalty, addition = self.forward(x, y, weight, training)
-        # Replicas are threads that share the list of losses and take turns wherever a
-        # penalty reduces over all of them: from here on none does.
-        self._losses.clear()  # those of the step before
-        if penalty is not None:
-            self._penalty_tracker.update_state(
-                weighted_mean(penalty, weight), sample_weight=size
-            )
-            self.add_loss(weighted_mean(addition, weight))
-        loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
-        # Inside a replica Keras divides the loss by the number of replicas.
-        unscaled = loss * tf.distribute.get_strategy().num_replicas_in_sync
-        self._loss_tracker.update_state(unscaled, sample_weight=size)
-        self._reconstruction_tracker.update_state(
-            unscaled - sum(self.losses), sample_weight=size
-        )
-        return loss, (x, y, y_pred, sample_weight)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
-        y = x if y is None else y
-        return super().compute_loss(x, y, y_pred, sample_weight, **kwargs)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        y = x if y is None else y
-        return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    def next_seed(self, training, shared=False):
-        """A fresh seed for stateless draws.
-
-        Evaluation has a sequence of its own that starts anew with every `evaluate`,
-        so that two epochs are validated on equal noise.
-
-        Args:
-            training: Which of the two sequences.
-            shared: Whether all replicas get the same, to draw for the global batch by
-                `ae_zoo.distribution.replicas.of_global_batch`; else each gets another.
-        """
-        generator = self._training_seeds if training else self._evaluation_seeds
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.random.experimental.stateless_fold_in(
-            generator.next(), 0 if shared else replica
-        )
-
-    def reset_metrics(self):
-        super().reset_metrics()
-        self._evaluation_seeds.state.assign([self.seed, 0])
 
     # Compiling.
 
     def compile(
         self,
-        optimizer="adam",
-        loss=None,
+        optimizer: Any = "adam",
+        loss: Any = None,
         *,
-        jit_compile="auto",
-        steps_per_execution=1,
-        gradient_dtype="float32",
-        **kwargs,
-    ):
-        """As in Keras; without a loss, the model's own reconstruction loss.
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int = 1,
+        gradient_dtype: str = "float32",
+        **kwargs: Any,
+    ) -> None:
+        """Configures training as in Keras; the default loss is the model's own.
 
-        `gradient_dtype` is what gradients are sent as from one replica to another:
-        "bfloat16" halves the bytes and rounds each sum to 2 or 3 digits. It is not
-        saved with the model.
-
-        `jit_compile="auto"` compiles with XLA on accelerators only: on CPUs it halves
-        the speed of convolutions. Across replicas both `jit_compile` and
-        `steps_per_execution` are off, where TensorFlow fails with them.
+        Args:
+            optimizer: As in Keras.
+            loss: As in Keras; None is the model's reconstruction loss.
+            jit_compile: Whether to compile with XLA. "auto" does so on accelerators
+                only: on CPUs it halves the speed of convolutions.
+            steps_per_execution: As in Keras. Across replicas it is 1 and `jit_compile`
+                False, because TensorFlow fails otherwise.
+            gradient_dtype: The type in which gradients travel between replicas.
+                "bfloat16" halves the bytes and rounds each sum to 2 or 3 digits. It is
+                not saved with the model.
+            **kwargs: As in Keras.
         """
         if gradient_dtype not in _GRADIENT_DTYPES:
             raise unknown_name("gradient_dtype", gradient_dtype, _GRADIENT_DTYPES)
         self.gradient_dtype = gradient_dtype
         several = self.distribute_strategy.num_replicas_in_sync > 1
         if several:
-            _check_no_accumulation(optimizer)
+            check_no_accumulation(optimizer)
             jit_compile, steps_per_execution = False, 1
-            _check_is_mean(loss)
+            check_is_mean(loss)
         elif jit_compile == "auto" and not tf.config.list_physical_devices("GPU"):
             jit_compile = False
         super().compile(
@@ -295,13 +349,13 @@ class Autoencoder(Endpoints, CheckedModel):
         if several:
             leave_sums_to_the_step(self.optimizer)
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
     # Saving: one attribute for each constructor argument, of the same name.
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = argument_names(type(self), Autoencoder)
         values = {name: getattr(self, name) for name in names}
         if self.is_tied:
@@ -314,86 +368,10 @@ class Autoencoder(Endpoints, CheckedModel):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Autoencoder:
         return cls(
             **{
                 name: keras.saving.deserialize_keras_object(value)
                 for name, value in config.items()
             }
         )
-
-
-def weighted_mean(values, sample_weight):
-    """Mean over the batch of per-sample values, weighted as Keras weighs losses.
-
-    Args:
-        values: (batch,), or a scalar that already speaks for the batch.
-        sample_weight: (batch,) or None.
-    """
-    if len(values.shape) == 0:
-        return values
-    if sample_weight is not None:
-        values = values * ops.cast(ops.reshape(sample_weight, (-1,)), values.dtype)
-    # An uneven last batch leaves some replicas without a sample.
-    size = ops.cast(ops.shape(values)[0], values.dtype)
-    return ops.divide_no_nan(ops.sum(values), size)
-
-
-def _check_is_mean(loss):
-    reduction = getattr(loss, "reduction", "sum_over_batch_size")
-    if reduction not in ("sum_over_batch_size", "mean"):
-        raise ValueError(
-            "Across replicas the loss must be the mean over the samples of a batch, "
-            "reduction='sum_over_batch_size'. Received a loss with "
-            f"reduction={reduction!r}"
-        )
-
-
-def _input_range(given, loss, decoder):
-    if given is None:
-        ends_in_sigmoid = (
-            getattr(getattr(decoder, "layers", [None])[-1], "activation", None)
-            is keras.activations.sigmoid
-        )
-        return loss.support or ((0.0, 1.0) if ends_in_sigmoid else None)
-    low, high = given
-    if not low < high:
-        raise ValueError(
-            f"`input_range` must be (low, high) with low < high. Received: {given}"
-        )
-    return (low, high)
-
-
-def _check_no_accumulation(optimizer):
-    if getattr(optimizer, "gradient_accumulation_steps", None):
-        raise ValueError(
-            "Keras accumulates gradients on one replica only. Received "
-            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps} and "
-            "a strategy of several: each holds a part of the batch already. Leave the "
-            "accumulation out, or train on one device."
-        )
-
-
-def _built_input_shape(model, role):
-    if not isinstance(model, keras.Model):
-        tied = ' or "tied"' if role == "decoder" else ""
-        raise TypeError(
-            f"`{role}` must be a Keras model{tied}. Received: {type(model).__name__}"
-        )
-    shape = getattr(model, "input_shape", None)
-    if shape is None:
-        # A subclassed model has no `input_shape`, but remembers what built it.
-        shape = (model.get_build_config() or {}).get("input_shape")
-    if not isinstance(shape, tuple) and not _is_flat_list(shape):
-        raise ValueError(
-            f"`{role}` must be a model of one input of known shape. Begin it with "
-            "keras.Input(shape), or call it once on keras.Input(shape). Received: "
-            f"{model.name!r} with input shape {shape}"
-        )
-    return tuple(shape)
-
-
-def _is_flat_list(shape):
-    return isinstance(shape, list) and all(
-        size is None or is_integer(size) for size in shape
-    )

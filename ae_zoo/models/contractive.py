@@ -1,10 +1,21 @@
 """The contractive autoencoder: a code that moves little when the input does."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
 import keras
 
 from ae_zoo import networks, penalties
 from ae_zoo._checks import check_at_least, check_count
 from ae_zoo.models.autoencoder import Autoencoder
+from ae_zoo.models.objective import Draw, Draws, ModelSpec, Parts, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import Decoder, SharedArguments
 
 _METHODS = ("auto", "closed_form", "exact", "projection")
 
@@ -14,15 +25,17 @@ class ContractiveAutoencoder(Autoencoder):
     """ℓ(x, x̂) + λ‖J_f(x)‖²_F, J_f the Jacobian of the encoder (Rifai et al. 2011).
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments.
-        decoder: Also "tied", as in the paper.
-        penalty_weight: λ. The metric `contraction` shows ‖J_f‖²_F without it.
+        encoder: See `Autoencoder`.
+        decoder: See `Autoencoder`; also "tied", as in the paper.
+        penalty_weight: λ ≥ 0. The metric `contraction` shows ‖J_f‖²_F without it.
         jacobian: How ‖J_f‖²_F is computed: "closed_form" for an encoder of one dense
-            layer (cheap); "exact" for any encoder, one backward pass for each of the d
-            units; "projection", an unbiased estimate from `projections` backward passes
-            for large d; "auto", closed form where there is one, else exact.
-        projections: Random projections to average over.
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+            layer (fast); "exact" for any encoder, with one backward pass for each of
+            the d units; "projection", an unbiased estimate from `projections` backward
+            passes, for large d; "auto", the closed form where there is one, otherwise
+            "exact".
+        projections: Number of random projections to average over.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         ValueError: An argument out of range, or no closed form for this encoder.
@@ -36,27 +49,29 @@ class ContractiveAutoencoder(Autoencoder):
     """
 
     penalty_name = "contraction"
+    penalty_weight_argument = "penalty_weight"
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        penalty_weight=0.1,
-        jacobian="auto",
-        projections=1,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: Decoder,
+        *,
+        penalty_weight: float = 0.1,
+        jacobian: Literal["auto", "closed_form", "exact", "projection"] = "auto",
+        projections: int = 1,
+        **kwargs: Unpack[SharedArguments],
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.penalty_weight = penalty_weight
         self.jacobian = jacobian
         self.projections = projections
         has_closed_form = _has_closed_form(encoder)
         self._check_arguments(has_closed_form)
+        self._method: str = jacobian
         if jacobian == "auto":
-            jacobian = "closed_form" if has_closed_form else "exact"
-        self._method = jacobian
+            self._method = "closed_form" if has_closed_form else "exact"
 
-    def _check_arguments(self, has_closed_form):
+    def _check_arguments(self, has_closed_form: bool) -> None:
         check_at_least("penalty_weight", self.penalty_weight, 0)
         check_count("projections", self.projections)
         if self.jacobian not in _METHODS:
@@ -71,21 +86,35 @@ class ContractiveAutoencoder(Autoencoder):
                 "'projection' for this encoder."
             )
 
-    def penalty(self, x, code, sample_weight, training):
+    def draws(self, training: bool) -> Mapping[str, Draw]:
+        if self._method != "projection":
+            return {}
+        return {"signs": Draw(self.latent_shape, "sign", self.projections)}
+
+    def penalty(
+        self,
+        x: Tensor,
+        code: Tensor,
+        z: Tensor,
+        *,
+        parts: Parts,
+        draws: Draws,
+        **_: Any,
+    ) -> Tensor:
         if self._method == "closed_form":
             dense = networks.dense_chain(self.encoder)[0]
             return penalties.jacobian_closed_form(dense, code)
         if self._method == "exact":
-            return penalties.jacobian_exact(self.encoder, x, training)
-        seed = self.next_seed(training, shared=True)
-        return penalties.jacobian_projection(
-            self.encoder, x, seed, self.projections, training
-        )
+            return penalties.jacobian_exact(parts.encode, x)
+        return penalties.jacobian_projection(parts.encode, x, draws["signs"])
+
+    def spec(self) -> ModelSpec:
+        return super().spec()._replace(shows_code=True)
 
 
-def _has_closed_form(encoder):
+def _has_closed_form(encoder: keras.Model) -> bool:
     chain = networks.dense_chain(encoder)
-    # Dropout scales the Jacobian by a mask that the code does not tell.
+    # Dropout scales the Jacobian by a mask that the code does not reveal.
     return (
         len(chain) == 1
         and penalties.has_known_slope(chain[0])

@@ -1,22 +1,31 @@
 """The convolutional autoencoder: encoder and decoder that share weights over space."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import keras
 
 from ae_zoo.models.autoencoder import Autoencoder
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import Decoder, SharedArguments
+
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class ConvolutionalAutoencoder(Autoencoder):
-    """An autoencoder of images, of any size, grey or colour (Masci et al. 2011).
+    """An autoencoder of images of any size, gray or color (Masci et al. 2011).
 
     Trained on pairs it learns a map between images: `fit(noisy, clean)` denoises,
-    `fit(grey, colour)` colours.
+    `fit(gray, color)` colors.
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments. Its input is
-            (batch, height, width, channels).
-        decoder: Back to an image; the channels may differ from the input's.
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+        encoder: See `Autoencoder`. Its input is (batch, height, width, channels).
+        decoder: Back to an image; the number of channels may differ from the input's.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         ValueError: Encoder and decoder do not map images to images of the same size.
@@ -29,8 +38,10 @@ class ConvolutionalAutoencoder(Autoencoder):
     (None, 28, 20, 1)
     """
 
-    def __init__(self, encoder, decoder, reconstruction_loss="bernoulli", **kwargs):
-        super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
+    def __init__(
+        self, encoder: keras.Model, decoder: Decoder, **kwargs: Unpack[SharedArguments]
+    ) -> None:
+        super().__init__(encoder, decoder, **kwargs)
         if (
             len(self.input_shape) != 4
             or len(self.output_shape) != 4

@@ -1,8 +1,18 @@
 """The deep autoencoder: two symmetric stacks of several layers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import keras
 
+from ae_zoo.layers import TransposedDense
 from ae_zoo.models.autoencoder import Autoencoder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import Decoder, SharedArguments
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -10,12 +20,13 @@ class DeepAutoencoder(Autoencoder):
     """Encoder and decoder of several layers each, mirror images of each other.
 
     Hinton & Salakhutdinov 2006, figure 1; `decoder="tied"` is their "unrolled" network
-    before fine-tuning lets the two halves part.
+    before fine-tuning changes the two halves separately.
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments.
-        decoder: As many weight layers as the encoder, or "tied".
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+        encoder: See `Autoencoder`.
+        decoder: With as many weight layers as the encoder; or "tied".
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         ValueError: Fewer than two weight layers, or stacks of unequal depth.
@@ -27,8 +38,10 @@ class DeepAutoencoder(Autoencoder):
     30
     """
 
-    def __init__(self, encoder, decoder, reconstruction_loss="bernoulli", **kwargs):
-        super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
+    def __init__(
+        self, encoder: keras.Model, decoder: Decoder, **kwargs: Unpack[SharedArguments]
+    ) -> None:
+        super().__init__(encoder, decoder, **kwargs)
         depths = _depth(self.encoder), _depth(self.decoder)
         if min(depths) < 2 or depths[0] != depths[1]:
             raise ValueError(
@@ -38,11 +51,9 @@ class DeepAutoencoder(Autoencoder):
             )
 
 
-def _depth(model):
-    kernels = [
-        layer
+def _depth(model: keras.Model) -> int:
+    """The number of layers with a kernel, shared ones included."""
+    return sum(
+        getattr(layer, "kernel", None) is not None or isinstance(layer, TransposedDense)
         for layer in model._flatten_layers(include_self=False)
-        if getattr(layer, "kernel", None) is not None
-        or hasattr(layer, "_shared_kernel")
-    ]
-    return len(kernels)
+    )

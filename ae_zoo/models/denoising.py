@@ -1,26 +1,38 @@
 """The denoising autoencoder: reconstruct the clean input from a corrupted one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import keras
 
 from ae_zoo.corruptions import Corruption, GaussianCorruption
 from ae_zoo.distribution import replicas
 from ae_zoo.models.autoencoder import Autoencoder
+from ae_zoo.models.objective import ModelSpec, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import Decoder, SharedArguments
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class DenoisingAutoencoder(Autoencoder):
-    """min E[ℓ(x, x̂(x̃))], x̃ drawn from q(x̃|x) anew at every step.
+    """min E[ℓ(x, x̂(x̃))], with x̃ drawn from q(x̃|x) again at every step.
 
     Vincent et al. 2010, section 3.1. `fit(x)` and `evaluate(x)` corrupt x and compare
     with the clean x, `evaluate` with the same noise each time it is called;
-    `fit(noisy, clean)` takes your pairs as they are; `predict` never corrupts.
+    `fit(noisy, clean)` uses your pairs as they are; `predict` never corrupts.
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments.
-        decoder: Also "tied".
+        encoder: See `Autoencoder`.
+        decoder: See `Autoencoder`; also "tied".
         corruption: `GaussianCorruption`, `MaskingCorruption` or
             `SaltAndPepperCorruption` of `ae_zoo.corruptions`, or your own `Corruption`.
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+            None is `GaussianCorruption()`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         TypeError: `corruption` is not a `Corruption`.
@@ -32,7 +44,14 @@ class DenoisingAutoencoder(Autoencoder):
     >>> model = ae_zoo.DenoisingAutoencoder(encoder, "tied", corruption=corruption)
     """
 
-    def __init__(self, encoder, decoder, corruption=None, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: Decoder,
+        *,
+        corruption: Corruption | None = None,
+        **kwargs: Unpack[SharedArguments],
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.corruption = GaussianCorruption() if corruption is None else corruption
         if not isinstance(self.corruption, Corruption):
@@ -41,6 +60,9 @@ class DenoisingAutoencoder(Autoencoder):
                 f"GaussianCorruption(0.5). Received: {corruption!r}"
             )
 
-    def corrupt(self, x, training):
+    def corrupt(self, x: Tensor, training: bool) -> Tensor:
         seed = self.next_seed(training, shared=True)
         return replicas.of_global_batch(lambda x: self.corruption(x, seed=seed), x)
+
+    def spec(self) -> ModelSpec:
+        return super().spec()._replace(corruption=self.corruption)

@@ -1,68 +1,167 @@
 """What a model's parts do on their own: encode, decode, reconstruct, score, export."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
+from ae_zoo.models.objective import Batch, Draw, Draws, Parts, Tensor
+
+
+class Endpoint(NamedTuple):
+    """A function of a model, as exported files offer it.
+
+    Attributes:
+        function: Of tensors, in the order of `inputs`; returns a tensor, or a tuple of
+            them for several outputs.
+        inputs: `tf.TensorSpec` by name, with None for the batch.
+        outputs: Names of what the function returns.
+    """
+
+    function: Callable[..., Any]
+    inputs: Mapping[str, tf.TensorSpec]
+    outputs: tuple[str, ...]
+
+    def named(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """Calls the function; returns its outputs by name, floats in float32."""
+        results = self.function(*inputs)
+        results = results if isinstance(results, tuple) else (results,)
+        return {
+            name: tf.cast(value, "float32") if value.dtype.is_floating else value
+            for name, value in zip(self.outputs, results, strict=True)
+        }
+
+    def traced(self, batch_size: int | None) -> Any:
+        """The named function as a `tf.function`, for a static batch size or any."""
+        specs = [with_batch(spec, batch_size) for spec in self.inputs.values()]
+        return tf.function(self.named, input_signature=specs, autograph=False)
+
+    def run(self, **inputs: Any) -> dict[str, np.ndarray]:
+        """Calls the named function with arrays by name; returns arrays by name."""
+        outputs = self.named(*(tf.constant(inputs[name]) for name in self.inputs))
+        return {name: value.numpy() for name, value in outputs.items()}
 
 
 class Endpoints:
     """The functions of an autoencoder that its users and its exported files call.
 
-    Each works through arrays of any length in batches, by a compiled function, and on
-    symbolic tensors inside other graphs.
+    Each works through arrays of any length in batches, with a compiled function, and
+    on symbolic tensors inside other graphs.
     """
 
-    def encode(self, x, batch_size=256):
+    def encode(self, x: Any, batch_size: int = 256) -> Tensor:
         """The latent code z, without corruption: (batch, ...) to (batch, d)."""
         self._check_eager_input(x)
         return self._run("encode", (x,), batch_size)
 
-    def decode(self, z, batch_size=256):
+    def decode(self, z: Any, batch_size: int = 256) -> Tensor:
         """The reconstruction x̂ of latent codes: (batch, d) to (batch, ...)."""
         if not _is_symbolic(z):
             _checks.check_array(z, "z", self.latent_shape)
         return self._run("decode", (z,), batch_size)
 
-    def reconstruct(self, x, batch_size=256):
+    def reconstruct(self, x: Any, batch_size: int = 256) -> Tensor:
         """`decode(encode(x))`, without corruption: (batch, ...) to (batch, ...)."""
         self._check_eager_input(x)
         return self._run("reconstruct", (x,), batch_size)
 
-    def score(self, x, batch_size=256):
+    def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> Tensor:
         """The loss of each sample, without corruption: the anomaly score.
 
         Args:
             x: (batch, ...).
-            batch_size: How many samples to work on at once.
+            batch_size: Number of samples that are computed at once.
+            seed: Integer seed of the draws that the score of a variational model
+                takes; equal seeds give equal scores.
 
         Returns:
-            (batch,), in nats (Gaussian: half the squared error).
+            (batch,), in nats (Gaussian: half the squared error); of a variational
+            model the negative ELBO, from one draw of z.
         """
         self._check_self_target()
         if not _is_symbolic(x):
             self._check_input(x, is_target=True)
-        return self._run("score", (x,), batch_size)
+        return self._run(
+            "score", (x, *self.drawn_for_score(x, seed).values()), batch_size
+        )
 
-    def endpoints(self):
+    def drawn_for_score(self, x: Any, seed: int) -> dict[str, Tensor]:
+        """Draws the random inputs of the score of x, by name."""
+        size = tf.shape(x)[0] if _is_symbolic(x) else len(x)
+        return {
+            name: tf.random.stateless_normal((size, *draw.shape), (seed, number))
+            for number, (name, draw) in enumerate(self.score_draws().items())
+        }
+
+    def endpoints(self) -> dict[str, Endpoint]:
         """The functions of tensors behind these methods, by name, as exported."""
-        functions = {
-            "reconstruct": lambda x: self.call(x),
-            "encode": lambda x: self.bottleneck(self.encoder(x, training=False)),
-            "decode": lambda z: self.decoder(z, training=False),
+        x = tensor_spec("x", self.input_shape)
+        z = tensor_spec("z", (None, *self.latent_shape))
+        endpoints = {
+            "reconstruct": Endpoint(
+                lambda x: self.call(x), {"x": x}, ("reconstruction",)
+            ),
+            "encode": Endpoint(self._encode, {"x": x}, ("z",)),
+            "decode": Endpoint(self._decode, {"z": z}, ("reconstruction",)),
         }
         if self._is_own_target:
-            functions["score"] = self._score
-        return functions
+            draws = {
+                name: tensor_spec(name, draw.batch_shape(None))
+                for name, draw in self.score_draws().items()
+            }
+            endpoints["score"] = Endpoint(self._score, {"x": x, **draws}, ("score",))
+        return endpoints
 
-    def random_endpoints(self):
-        """Further functions that draw from a seed, for formats that can: SavedModel."""
+    def random_endpoints(self) -> dict[str, Endpoint]:
+        """More functions, which draw from a seed, for formats that can: SavedModel."""
         return {}
 
-    def _score(self, x):
-        return self.reconstruction_loss.call(x, self.call(x))
+    def _encode(self, x: Tensor) -> Tensor:
+        return self.bottleneck(self.parts().encode(self.scale(x)))
 
-    def export(self, filepath, format="tf_saved_model", **kwargs):
+    def _decode(self, z: Tensor) -> Tensor:
+        return self.unscale(self.parts().decode(z))
+
+    # The score combines the terms of the objective, without their weights.
+
+    score_includes_penalty = False
+
+    def score_draws(self) -> Mapping[str, Draw]:
+        """The random inputs of the score, by name."""
+        return {}
+
+    def score_of(self, parts: Parts, x: Tensor, draws: Draws) -> Tensor:
+        """The score of each sample, with the functions of a model or of a file.
+
+        Args:
+            parts: Functions that encode and decode.
+            x: (batch, ...), in the space of the loss.
+            draws: Random values by name, as `score_draws` declares them.
+
+        Returns:
+            (batch,).
+        """
+        state = self.terms if self.score_includes_penalty else self.forward
+        terms = state(parts, Batch(x, x, tf.ones(tf.shape(x)[:1])), draws)
+        loss = self.reconstruction_loss.call(x, terms.reconstruction)
+        return terms.penalty + loss if self.score_includes_penalty else loss
+
+    def _score(self, x: Tensor, *draws: Tensor) -> Tensor:
+        named = dict(zip(self.score_draws(), draws, strict=True))
+        return self.score_of(self.parts(), self.scale(x), named)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> None:
         """Writes the model for use without this library; see `ae_zoo.export`.
 
         Args:
@@ -74,18 +173,18 @@ class Endpoints:
 
         export.export_model(self, filepath, format, **kwargs)
 
-    def _check_eager_input(self, x):
+    def _check_eager_input(self, x: Any) -> None:
         if not _is_symbolic(x):
             self._check_input(x, is_target=False)
 
-    def _run(self, name, inputs, batch_size):
+    def _run(self, name: str, inputs: tuple[Any, ...], batch_size: int) -> Tensor:
         if any(_is_symbolic(value) for value in inputs):
-            return self.endpoints()[name](*inputs)
+            return self.endpoints()[name].function(*inputs)
         if name not in self._endpoints:
             self._endpoints[name] = tf.function(
-                self.endpoints()[name], autograph=False, reduce_retracing=True
+                self.endpoints()[name].function, autograph=False, reduce_retracing=True
             )
-        inputs = [tf.cast(value, "float32") for value in inputs]
+        inputs = tuple(tf.cast(value, "float32") for value in inputs)
         parts = [
             self._endpoints[name](*(x[start : start + batch_size] for x in inputs))
             for start in range(0, inputs[0].shape[0], batch_size)
@@ -93,7 +192,18 @@ class Endpoints:
         return tf.concat(parts, axis=0)
 
 
-def _is_symbolic(x):
+def tensor_spec(name: str, shape: Any, dtype: str = "float32") -> tf.TensorSpec:
+    """The spec of an input of an endpoint, with None for an open size."""
+    return tf.TensorSpec(shape, dtype, name)
+
+
+def with_batch(spec: tf.TensorSpec, batch_size: int | None) -> tf.TensorSpec:
+    """A spec of an open batch with that batch size; scalars stay as they are."""
+    shape = spec.shape if spec.shape.rank == 0 else (batch_size, *spec.shape[1:])
+    return tf.TensorSpec(shape, spec.dtype, spec.name)
+
+
+def _is_symbolic(x: Any) -> bool:
     return isinstance(x, keras.KerasTensor) or (
         tf.is_tensor(x) and not hasattr(x, "numpy")
     )

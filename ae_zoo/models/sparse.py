@@ -1,34 +1,48 @@
 """The sparse autoencoder: few hidden units are active for any one input."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
 import keras
 
 from ae_zoo import networks, penalties
 from ae_zoo._checks import check_at_least
 from ae_zoo.layers import keep_largest
 from ae_zoo.models.autoencoder import Autoencoder
+from ae_zoo.models.objective import Annealable, Draws, ModelSpec, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import Decoder, SharedArguments
 
 _KINDS = ("l1", "kl", "k")
+_UNBOUNDED = ("linear", "relu", "gelu", "elu", "tanh", "softplus")
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class SparseAutoencoder(Autoencoder):
-    """An autoencoder of few active units; the code may be larger than the input.
+    """An autoencoder with few active units; the code may be larger than the input.
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments. `sparsity="kl"` needs
-            activations in [0, 1], such as a sigmoid's.
-        decoder: Also "tied".
+        encoder: See `Autoencoder`. `sparsity="kl"` needs activations in [0, 1], such as
+            those of a sigmoid.
+        decoder: See `Autoencoder`; also "tied".
         sparsity: "l1", the penalty Σ|zⱼ| of each sample; "kl", the divergence of each
             unit's mean activation from `rho` (Ng 2011); or "k", which keeps the `k`
-            largest of each sample (Makhzani & Frey 2013) and adds no penalty.
+            largest units of each sample (Makhzani & Frey 2013) and adds no penalty.
         penalty_weight: Weight of the L1 or KL penalty; the metric `sparsity` shows the
             penalty without it.
         rho: Target mean activation for "kl", in (0, 1).
-        k: How many units "k" keeps in training. Begun with a large k that falls to
-            this one (`ae_zoo.callbacks.Anneal`), few units die.
-        k_inference: How many it keeps otherwise; None means k. The paper keeps more to
-            classify codes, which `ae_zoo.evaluation.LinearProbe(k=...)` does alone.
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+        k: Number of units that "k" keeps in training. Fewer units die if k starts large
+            and falls to this value; see `ae_zoo.callbacks.Anneal`.
+        k_inference: Number of units that "k" keeps otherwise; None is `k`. The paper
+            keeps more units to classify codes, which
+            `ae_zoo.evaluation.LinearProbe(k=...)` does without changing the model.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         ValueError: An unknown `sparsity`, or a weight, `rho` or `k` out of range.
@@ -40,18 +54,20 @@ class SparseAutoencoder(Autoencoder):
     """
 
     penalty_name = "sparsity"
+    penalty_weight_argument = "penalty_weight"
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        sparsity="l1",
-        penalty_weight=1e-3,
-        rho=0.05,
-        k=25,
-        k_inference=None,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: Decoder,
+        *,
+        sparsity: Literal["l1", "kl", "k"] = "l1",
+        penalty_weight: float = 1e-3,
+        rho: float = 0.05,
+        k: int = 25,
+        k_inference: int | None = None,
+        **kwargs: Unpack[SharedArguments],
+    ) -> None:
         if sparsity not in _KINDS:
             raise ValueError(
                 f"`sparsity` must be one of {list(_KINDS)}. Received: {sparsity!r}"
@@ -66,7 +82,7 @@ class SparseAutoencoder(Autoencoder):
         self.k_inference = k_inference
         self._check_ranges()
 
-    def _check_ranges(self):
+    def _check_ranges(self) -> None:
         check_at_least("penalty_weight", self.penalty_weight, 0)
         if not 0 < self.rho < 1:
             raise ValueError(
@@ -81,28 +97,48 @@ class SparseAutoencoder(Autoencoder):
                 )
         self._check_bounded()
 
-    def _check_bounded(self):
+    def _check_bounded(self) -> None:
         chain = networks.dense_chain(self.encoder)
         if self.sparsity != "kl" or not chain:
             return
         activation = keras.activations.serialize(chain[-1].activation)
-        if activation in ("linear", "relu", "gelu", "elu", "tanh", "softplus"):
+        if activation in _UNBOUNDED:
             raise ValueError(
                 "sparsity='kl' compares mean activations with `rho`, so the code must "
                 f"lie in [0, 1]. Received an encoder that ends in {activation!r}; end "
                 "it in a sigmoid."
             )
 
-    def bottleneck(self, code, training=False):
+    def bottleneck(
+        self, code: Tensor, training: bool = False, draws: Draws | None = None
+    ) -> Tensor:
         if self.sparsity != "k":
             return code
         if training:
             return keep_largest(code, self.annealed("k", training))
         return keep_largest(code, self.k_inference or self.k)
 
-    def penalty(self, x, code, sample_weight, training):
+    def penalty(
+        self, x: Tensor, code: Tensor, z: Tensor, *, sample_weight: Tensor, **_: Any
+    ) -> Tensor | None:
         if self.sparsity == "l1":
             return penalties.l1(code)
         if self.sparsity == "kl":
             return penalties.kl_sparsity(code, self.rho, sample_weight)
         return None
+
+    @property
+    def annealable(self) -> Mapping[str, Annealable]:
+        return {"k": Annealable(int)} if self.sparsity == "k" else super().annealable
+
+    def spec(self) -> ModelSpec:
+        return (
+            super()
+            .spec()
+            ._replace(
+                has_exact_zeros=True,
+                units_kept="k_inference" if self.sparsity == "k" else None,
+                target_activation=self.rho if self.sparsity == "kl" else None,
+                shows_code=True,
+            )
+        )

@@ -1,10 +1,18 @@
 """The undercomplete autoencoder: a narrow code limits the information."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import keras
 
 from ae_zoo.models.autoencoder import Autoencoder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import Decoder, SharedArguments
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -15,9 +23,10 @@ class UndercompleteAutoencoder(Autoencoder):
     first d principal components (Baldi & Hornik 1989), though not its axes.
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments.
-        decoder: Also "tied".
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+        encoder: See `Autoencoder`.
+        decoder: See `Autoencoder`; also "tied".
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         ValueError: d ≥ n.
@@ -25,17 +34,21 @@ class UndercompleteAutoencoder(Autoencoder):
     Example:
 
     >>> encoder = ae_zoo.networks.dense_encoder((64,), [8])
-    >>> model = ae_zoo.UndercompleteAutoencoder(encoder, "tied", "gaussian")
+    >>> model = ae_zoo.UndercompleteAutoencoder(
+    ...     encoder, "tied", reconstruction_loss="gaussian"
+    ... )
     >>> model.latent_dim
     8
     """
 
-    def __init__(self, encoder, decoder, reconstruction_loss="bernoulli", **kwargs):
-        super().__init__(encoder, decoder, reconstruction_loss, **kwargs)
+    def __init__(
+        self, encoder: keras.Model, decoder: Decoder, **kwargs: Unpack[SharedArguments]
+    ) -> None:
+        super().__init__(encoder, decoder, **kwargs)
         inputs = math.prod(self.input_shape[1:])
         if self.latent_dim >= inputs:
             raise ValueError(
-                f"An undercomplete code must be smaller than the input. Received "
+                "An undercomplete code must be smaller than the input. Received "
                 f"latent_dim = {self.latent_dim} for {inputs} inputs. Narrow the code, "
                 "or use a variant that regularizes an overcomplete one: "
                 "DenoisingAutoencoder, SparseAutoencoder, ContractiveAutoencoder."

@@ -1,6 +1,11 @@
 """The variational autoencoder: a posterior q(z|x), held to a prior p(z) by its KL."""
 
+from __future__ import annotations
+
+import functools
 import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -8,8 +13,26 @@ from keras import ops
 
 from ae_zoo import penalties
 from ae_zoo._checks import check_at_least, check_count, check_integer
-from ae_zoo.distribution import replicas
+from ae_zoo.models import gaussian
 from ae_zoo.models.autoencoder import Autoencoder
+from ae_zoo.models.endpoints import Endpoint, tensor_spec
+from ae_zoo.models.objective import (
+    Annealable,
+    Batch,
+    Draw,
+    Draws,
+    ModelSpec,
+    Parts,
+    Tensor,
+    Terms,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ae_zoo.models.arguments import SharedArguments
+
+_CHUNK = 50  # importance samples of the log-likelihood that are decoded at once
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -17,33 +40,35 @@ class VariationalAutoencoder(Autoencoder):
     """−log p(x|z) + β KL(q(z|x) ‖ p(z)), z drawn from q (Kingma & Welling 2014).
 
     Two dense heads on the encoder give the mean and log-variance of q, so any encoder
-    fits any decoder. `encode` and `predict` use the mean of q.
+    fits any decoder. `encode` and `predict` use the mean of q. `score` is the negative
+    ELBO at β = 1, from one draw of z.
 
     With `importance_samples` k > 1 the loss is the tighter bound
     −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1),
-    less than the logged `reconstruction` and β `kl` together. Its gradient is doubly
-    reparameterized (Tucker et al. 2019): the decoder must treat each sample alone,
-    without batch normalization or a loss of its own. `score` stays the negative ELBO.
+    which is less than the sum of the logged `reconstruction` and β `kl`. Its gradient
+    is doubly reparameterized (Tucker et al. 2019): the decoder must treat each sample
+    alone, without batch normalization or a loss of its own.
 
-    p(z) is N(0, I), or a density that learns with the rest: the best prior is the mean
-    of q over all data (Tomczak & Welling 2018, equation 8). The KL to a learned one has
-    no closed form, and is estimated by the draws of a step.
+    p(z) is N(0, I), or a density that is trained with the rest: the best prior is the
+    mean of q over all data (Tomczak & Welling 2018, equation 8). The KL to a learned
+    prior has no closed form and is estimated from the draws of a step.
 
     Args:
-        encoder: See `Autoencoder`, as for all other arguments; any output size.
+        encoder: See `Autoencoder`; any output size.
         decoder: From (batch, d); d is its input size.
-        beta: β, the weight of the KL (Higgins et al. 2017). The metric `kl` shows the
-            KL without it.
-        importance_samples: k, how often a step decodes each sample.
+        beta: β ≥ 0, the weight of the KL (Higgins et al. 2017). The metric `kl` shows
+            the KL without it.
+        importance_samples: k, the number of times a step decodes each sample.
         prior: p(z): None for N(0, I), or a layer such as `ae_zoo.layers.RealNVP`, with
             the methods `log_prob`, codes (batch, ...) to (batch,) in float32, and
             `from_normal`, draws of N(0, I) to codes of the same shape.
-        **kwargs: `reconstruction_loss`, `seed`, `name`, `dtype`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
+            `Autoencoder`.
 
     Raises:
         TypeError: The prior is no such layer.
-        ValueError: β < 0, k no integer ≥ 1, a prior that was built for codes of another
-            shape, or a tied decoder, which has no place for the heads.
+        ValueError: β < 0, k is not a positive integer, a prior that was built for codes
+            of another shape, or a tied decoder, which has no place for the heads.
 
     Example:
 
@@ -55,24 +80,33 @@ class VariationalAutoencoder(Autoencoder):
     """
 
     penalty_name = "kl"
+    penalty_weight_argument = "beta"
+    score_includes_penalty = True  # the ELBO does
 
     def __init__(
-        self, encoder, decoder, beta=1.0, importance_samples=1, prior=None, **kwargs
-    ):
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        *,
+        beta: float = 1.0,
+        importance_samples: int = 1,
+        prior: keras.layers.Layer | None = None,
+        **kwargs: Unpack[SharedArguments],
+    ) -> None:
         check_at_least("beta", beta, 0)
         check_count("importance_samples", importance_samples)
-        if decoder == "tied":
+        if isinstance(decoder, str) and decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
                 "so decoder='tied' has no meaning here. Pass a decoder model."
             )
-        _check_prior(prior)
+        gaussian.check_prior(prior)
         self.prior = prior  # before Keras builds the model and takes no more layers
         super().__init__(encoder, decoder, **kwargs)
         self.beta = beta
         self.importance_samples = importance_samples
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self._mean_head = keras.layers.Dense(
             self.latent_shape[-1], name="mean", dtype=self.dtype_policy
         )
@@ -80,65 +114,49 @@ class VariationalAutoencoder(Autoencoder):
             self.latent_shape[-1], name="log_var", dtype=self.dtype_policy
         )
         if self.prior is not None:
-            _build_prior(self.prior, self.latent_shape)
+            gaussian.build_prior(self.prior, self.latent_shape)
         super().build(input_shape)
 
-    def _check_code(self, code_shape):
+    def _check_code(self, code_shape: tuple[int | None, ...]) -> None:
         self._mean_head.build((None, *code_shape))
         self._log_var_head.build((None, *code_shape))
         super()._check_code((*code_shape[:-1], self.latent_shape[-1]))
 
-    @property
-    def penalty_weight(self):
-        return self.beta
+    # The objective.
 
-    def compile(self, optimizer="adam", loss=None, **kwargs):
-        self.check_bound(self.importance_samples, loss)
-        super().compile(optimizer, loss, **kwargs)
-
-    def check_bound(self, importance_samples, loss):
-        """Refuses a loss of which no bound of so many samples can be made."""
-        is_own = loss is None or type(loss) is type(self.reconstruction_loss)
-        if importance_samples > 1 and not is_own:
-            raise ValueError(
-                "The importance-weighted bound is made of the model's own likelihood. "
-                "Compile without a loss, or set importance_samples=1."
-            )
-
-    def bottleneck(self, code, training=False):
-        return self._mean_head(code)
-
-    def posterior(self, x, training=False):
+    def encoding(self, x: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
         code = self.encoder(x, training=training)
         mean, log_var = self._mean_head(code), self._log_var_head(code)
         return ops.cast(mean, "float32"), ops.cast(log_var, "float32")
 
-    def forward(self, x, y, sample_weight, training):
-        mean, log_var = self.posterior(x, training)
+    def draws(self, training: bool) -> Mapping[str, Draw]:
         k = self.annealed("importance_samples", training)
-        seed = self.next_seed(training, shared=True)
-        noise = replicas.of_global_batch(
-            lambda mean: _standard_normal(mean, k, seed),
-            mean,
-            axis=1,
-        )
-        z = mean + ops.exp(0.5 * log_var) * noise  # (k, batch, d)
-        beta = self.annealed("penalty_weight", training)
-        kl = self.kl(mean, log_var, z)
-        if k == 1:
-            return self._decode_all(z, training), kl, beta * kl
-        bound, reconstructions = self._importance_weighted_bound(
-            y, z, noise, log_var, beta, training
-        )
-        reconstruction = reconstructions[: ops.shape(mean)[0]]
-        # Keras counts ℓ of the first draw; what joins it here turns the sum into the
-        # bound, in value and in gradient.
-        first = self.reconstruction_loss.call(y, reconstruction)
-        return reconstruction, kl, bound - first
+        return {"eps": Draw(self.latent_shape, count=None if k == 1 else k)}
 
-    def kl(self, mean, log_var, z):
-        """KL(q(z|x) ‖ p(z)) of each sample; under a learned prior by draws of q.
+    def score_draws(self) -> Mapping[str, Draw]:
+        return {"eps": Draw(self.latent_shape)}
+
+    def bottleneck(
+        self,
+        code: tuple[Tensor, Tensor],
+        training: bool = False,
+        draws: Draws | None = None,
+    ) -> Tensor:
+        """z = μ + σε, with draws ε of N(0, I); without draws, μ."""
+        mean, log_var = code
+        return mean + ops.exp(0.5 * log_var) * draws["eps"] if draws else mean
+
+    def penalty(
+        self, x: Tensor, code: tuple[Tensor, Tensor], z: Tensor, **_: Any
+    ) -> Tensor:
+        mean, log_var = code
+        if len(z.shape) == len(mean.shape):  # one draw
+            z = ops.expand_dims(z, axis=0)
+        return self.kl(mean, log_var, z)
+
+    def kl(self, mean: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
+        """KL(q(z|x) ‖ p(z)) of each sample; with a learned prior, from draws of q.
 
         That is −H(q) − E log p(z), with the entropy of q in closed form.
 
@@ -152,86 +170,184 @@ class VariationalAutoencoder(Autoencoder):
         """
         if self.prior is None:
             return penalties.gaussian_kl(mean, log_var)
-        log_prior = ops.mean(_log_prior(self.prior, z), axis=0)
+        log_prior = ops.mean(gaussian.log_prior(self.prior, z), axis=0)
         return -penalties.gaussian_entropy(log_var) - log_prior
 
-    def _importance_weighted_bound(self, y, z, noise, log_var, beta, training):
+    def terms(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:
+        if len(draws["eps"].shape) == 1 + len(self.latent_shape):  # one draw
+            return super().terms(parts, batch, draws)
+        code = parts.encode(batch.x)
+        z = self.bottleneck(code, batch.training, draws)  # (k, batch, d)
+        bound, reconstructions = self._importance_weighted_bound(
+            parts, batch, code[1], z, draws["eps"]
+        )
+        first = reconstructions[: ops.shape(code[0])[0]]
+        terms = Terms(code, z, first, bound=bound)
+        return terms._replace(penalty=self._penalty(parts, batch, draws, terms))
+
+    def _importance_weighted_bound(
+        self, parts: Parts, batch: Batch, log_var: Tensor, z: Tensor, eps: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The bound, and the reconstructions of its draws, (k * batch, ...).
 
         The gradient of q is that of Tucker et al. 2019, "Doubly reparameterized
-        gradient estimators for Monte Carlo objectives": of equal mean, as a rule of
-        less variance, and at β = 1 zero where q is the true posterior. Draw i counts
-        w̃ᵢ² in place of w̃ᵢ; for any β, by the same derivation, w̃ᵢ (1 − β (1 − w̃ᵢ)).
+        gradient estimators for Monte Carlo objectives": it has the same mean, usually
+        less variance, and at β = 1 it is zero where q is the true posterior. Draw i
+        has the weight w̃ᵢ² instead of w̃ᵢ; for any β, by the same derivation,
+        w̃ᵢ (1 − β (1 − w̃ᵢ)).
         """
-        factors = []
-        z = _with_gradient_times(factors, z)
-        reconstructions = self._decode_all(z, training)  # (k * batch, ...)
-        # As the density of q sees it: the value is ε, the gradient that of z alone.
-        # A floor for σ, 5e-5, keeps that gradient finite.
+        beta = self.annealed("beta", batch.training)
+        scaled_gradient = _ScaledGradient()
+        z = scaled_gradient(z)
+        reconstructions = self._decode_all(parts, z)  # (k * batch, ...)
+        # In the density of q the value is ε, and the gradient that of z alone. A floor
+        # for σ, 5e-5, keeps that gradient finite.
         log_var = ops.stop_gradient(log_var)
         precision = ops.exp(-0.5 * ops.maximum(log_var, -20.0))
-        noise = noise + (z - ops.stop_gradient(z)) * precision
-        log_ratio = _log_prior(self.prior, z) - _log_posterior(noise, log_var)
-        loss = _per_draw(self.reconstruction_loss.call, y, reconstructions, z.shape[0])
+        eps = eps + (z - ops.stop_gradient(z)) * precision
+        log_ratio = gaussian.log_prior(self.prior, z) - gaussian.log_posterior(
+            eps, log_var
+        )
+        loss = self._loss_per_draw(batch, reconstructions, z.shape[0])
         log_weight = beta * log_ratio - loss  # (k, batch)
         share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
         factor = 1 - beta * (1 - share)
-        factors.append(ops.reshape(factor, (z.shape[0], -1, *[1] * (z.ndim - 2))))
+        scaled_gradient.factor = ops.reshape(
+            factor, (z.shape[0], -1, *[1] * (z.ndim - 2))
+        )
         bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
         return bound, reconstructions
 
-    def _decode_all(self, z, training=False):
-        return self.decoder(ops.reshape(z, (-1, *self.latent_shape)), training=training)
+    def _loss_per_draw(self, batch: Batch, reconstructions: Tensor, k: int) -> Tensor:
+        weight = batch.element_weight
+        if weight is not None:
+            weight = ops.tile(weight, [k, *[1] * (len(weight.shape) - 1)])
+        return gaussian.per_draw(
+            lambda y, y_pred: self.reconstruction_loss.per_sample(y, y_pred, weight),
+            batch.y,
+            reconstructions,
+            k,
+        )
 
-    def endpoints(self):
+    def _decode_all(self, parts: Parts, z: Tensor) -> Tensor:
+        """Decodes (k, batch, ...) codes to (k * batch, ...) reconstructions."""
+        return parts.decode(ops.reshape(z, (-1, *self.latent_shape)))
+
+    def _log_likelihood(
+        self, parts: Parts, x: Tensor, samples: Tensor, seed: Tensor
+    ) -> Tensor:
+        """log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x) of each sample, zᵢ ~ q(z|x): (batch,)."""
+        x = self.scale(x)
+        mean, log_var = parts.encode(x)
+        draw = Draw(self.latent_shape, count=_CHUNK)
+        total = tf.fill([tf.shape(x)[0]], -math.inf)
+        for first in tf.range(0, samples, _CHUNK):
+            eps = draw.sample(
+                mean, tf.random.experimental.stateless_fold_in(seed, first)
+            )
+            z = self.bottleneck((mean, log_var), draws={"eps": eps})
+            log_weight = gaussian.per_draw(
+                self.reconstruction_loss.log_prob, x, self._decode_all(parts, z), _CHUNK
+            )
+            log_weight += gaussian.log_prior(self.prior, z) - gaussian.log_posterior(
+                eps, log_var
+            )
+            is_wanted = tf.range(first, first + _CHUNK) < samples
+            log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
+            total = tf.reduce_logsumexp(
+                tf.concat([total[None], log_weight], axis=0), axis=0
+            )
+        return total - tf.math.log(tf.cast(samples, "float32"))
+
+    # Training.
+
+    @property
+    def annealable(self) -> Mapping[str, Annealable]:
+        counts = Annealable(int, is_static=True)  # the number of decodings of a graph
+        return {**super().annealable, "importance_samples": counts}
+
+    def anneal(self, name: str, value: Any) -> None:
+        if name == "importance_samples":
+            self._check_bound(value, self.loss)
+        super().anneal(name, value)
+
+    def compile(self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any) -> None:
+        self._check_bound(self.importance_samples, loss)
+        super().compile(optimizer, loss, **kwargs)
+
+    def _check_bound(self, importance_samples: int, loss: Any) -> None:
+        """Raises ValueError if the objective has no bound of several samples."""
+        if importance_samples == 1:
+            return
+        if loss is not None and type(loss) is not type(self.reconstruction_loss):
+            raise ValueError(
+                "The importance-weighted bound is made of the model's own likelihood. "
+                "Compile without a loss, or set importance_samples=1."
+            )
+        if type(self).penalty is not VariationalAutoencoder.penalty:
+            raise ValueError(
+                "The importance-weighted bound is one of the KL to the prior, and "
+                f"{type(self).__name__} has a penalty of its own. Set "
+                "importance_samples=1."
+            )
+
+    # What users and files call.
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
+        return self.parts().encode(self.scale(x))
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        eps = tensor_spec("eps", (None, *self.latent_shape))
+        x = tensor_spec("x", self.input_shape)
         return super().endpoints() | {
-            "posterior": lambda x: self.posterior(x),
-            "sample": self._sample,
+            "posterior": Endpoint(self.posterior, {"x": x}, ("mean", "log_var")),
+            "sample": Endpoint(self._sample, {"eps": eps}, ("reconstruction",)),
         }
 
-    def random_endpoints(self):
-        def sample(n, seed):
+    def random_endpoints(self) -> dict[str, Endpoint]:
+        def sample(n: Tensor, seed: Tensor) -> Tensor:
             shape = [n, *self.latent_shape]
             return self._sample(tf.random.stateless_normal(shape, tf.stack([seed, 0])))
 
-        def log_likelihood(x, samples, seed):
+        def log_likelihood(x: Tensor, samples: Tensor, seed: Tensor) -> Tensor:
             estimate = tf.function(self._log_likelihood)
-            return estimate(x, samples, tf.stack([seed, 0]))
+            return estimate(self.parts(), x, samples, tf.stack([seed, 0]))
 
-        return {"sample": sample, "log_likelihood": log_likelihood}
+        x = tensor_spec("x", self.input_shape)
+        n, samples, seed = (
+            tensor_spec(name, (), "int32") for name in ("n", "samples", "seed")
+        )
+        return {
+            "sample": Endpoint(sample, {"n": n, "seed": seed}, ("reconstruction",)),
+            "log_likelihood": Endpoint(
+                log_likelihood,
+                {"x": x, "samples": samples, "seed": seed},
+                ("log_likelihood",),
+            ),
+        }
 
-    def _sample(self, eps):
+    def spec(self) -> ModelSpec:
+        spec = super().spec()
+        if self.prior is None:
+            terms = spec.score_terms and (*spec.score_terms, "gaussian_kl")
+            return spec._replace(prior="N(0, I)", score_terms=terms)
+        return spec._replace(
+            parts={**spec.parts, "prior": self.prior},
+            prior=type(self.prior).__name__,
+            score_terms=None,
+        )
+
+    def _sample(self, eps: Tensor) -> Tensor:
         z = eps if self.prior is None else self.prior.from_normal(eps)
-        return self.decoder(z, training=False)
+        return self._decode(z)
 
-    def _score(self, x, eps):  # the negative ELBO
-        mean, log_var = self.posterior(x)
-        z = mean + ops.exp(0.5 * log_var) * eps
-        kl = self.kl(mean, log_var, ops.expand_dims(z, axis=0))
-        return kl + self.reconstruction_loss.call(x, self.decoder(z))
-
-    def score(self, x, batch_size=256, seed=0):
-        """The negative ELBO of each sample at β = 1, from one draw of z.
-
-        Args:
-            x: (batch, ...).
-            batch_size: How many samples to work on at once.
-            seed: Integer seed of the draws; equal seeds give equal scores.
-
-        Returns:
-            (batch,), in nats (Gaussian: ½‖x − x̂‖² plus the KL).
-        """
-        self._check_self_target()
-        self._check_input(x, is_target=True)
-        eps = tf.random.stateless_normal((len(x), *self.latent_shape), (seed, 0))
-        return self._run("score", (x, eps), batch_size)
-
-    def sample(self, n, seed=None):
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Draws x̂ from the prior: the decoder's mean for n latent codes z ~ p(z).
 
         Args:
-            n: How many.
-            seed: Integer; equal seeds give equal samples. None draws anew.
+            n: Number of samples.
+            seed: Integer; equal seeds give equal samples. None draws new ones.
 
         Returns:
             (n, ...).
@@ -240,13 +356,13 @@ class VariationalAutoencoder(Autoencoder):
         eps = keras.random.normal((n, *self.latent_shape), seed=seed)
         return self._run("sample", (eps,), batch_size=256)
 
-    def interpolate(self, a, b, steps=10):
+    def interpolate(self, a: Any, b: Any, steps: int = 10) -> Tensor:
         """Decodes the straight line between the codes of two inputs.
 
         Args:
-            a: One input, shape of a sample.
+            a: One input, with the shape of a sample.
             b: Another.
-            steps: How many points, the two ends included.
+            steps: Number of points, including the two ends.
 
         Returns:
             (steps, ...), from the reconstruction of a to that of b.
@@ -256,122 +372,71 @@ class VariationalAutoencoder(Autoencoder):
         weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
         return self.decode((1 - weight) * start + weight * end)
 
-    def log_likelihood(self, x, samples=5000, seed=0, batch_size=64):
+    def log_likelihood(
+        self,
+        x: Any,
+        samples: int = 5000,
+        seed: int = 0,
+        batch_size: int = 64,
+        parts: Parts | None = None,
+    ) -> Tensor:
         """Importance-sampled estimate of log p(x), a lower bound in expectation.
 
         log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x), zᵢ ~ q(z|x) (Burda et al. 2016, equation 8).
-        A probability only for data the likelihood is defined on: binarize images for
-        the Bernoulli.
+        It is a probability only for data on which the likelihood is defined: binarize
+        images for the Bernoulli.
 
         Args:
             x: (batch, ...).
             samples: k; published figures use 5000.
             seed: Integer seed of the draws.
-            batch_size: Samples of x to work on at once; memory grows with it alone.
+            batch_size: Number of rows of x that are computed at once; memory grows
+                with it alone.
+            parts: Functions that encode and decode, such as those of an exported file;
+                None takes the model's own.
 
         Returns:
             (batch,), in nats.
         """
         check_count("samples", samples)
         self._check_input(x, is_target=True)
+        estimate = functools.partial(self._log_likelihood, parts)
+        if parts is None:
+            estimate = self._compiled_log_likelihood()
+        x = tf.convert_to_tensor(x, dtype="float32")
+        estimates = [
+            estimate(
+                x[start : start + batch_size],
+                tf.constant(samples),
+                tf.constant([seed, start]),
+            )
+            for start in range(0, x.shape[0], batch_size)
+        ]
+        return tf.concat(estimates, axis=0)
+
+    def _compiled_log_likelihood(self) -> Callable[..., Tensor]:
         if "log_likelihood" not in self._endpoints:
             self._endpoints["log_likelihood"] = tf.function(
-                self._log_likelihood, reduce_retracing=True
+                lambda x, samples, seed: self._log_likelihood(
+                    self.parts(), x, samples, seed
+                ),
+                reduce_retracing=True,
             )
-        x = tf.convert_to_tensor(x, dtype="float32")
-        return tf.concat(
-            [
-                self._endpoints["log_likelihood"](
-                    x[start : start + batch_size],
-                    tf.constant(samples),
-                    tf.constant([seed, start]),
-                )
-                for start in range(0, x.shape[0], batch_size)
-            ],
-            axis=0,
-        )
-
-    def _log_likelihood(self, x, samples, seed, chunk=50):
-        mean, log_var = self.posterior(x)
-        total = tf.fill([tf.shape(x)[0]], -math.inf)
-        for first in tf.range(0, samples, chunk):
-            chunk_seed = tf.random.experimental.stateless_fold_in(seed, first)
-            noise = _standard_normal(mean, chunk, chunk_seed)
-            z = mean + ops.exp(0.5 * log_var) * noise
-            log_weight = _per_draw(
-                self.reconstruction_loss.log_prob, x, self._decode_all(z), chunk
-            )
-            log_weight += _log_prior(self.prior, z) - _log_posterior(noise, log_var)
-            is_wanted = tf.range(first, first + chunk) < samples
-            log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
-            total = tf.reduce_logsumexp(
-                tf.concat([total[None], log_weight], axis=0), axis=0
-            )
-        return total - tf.math.log(tf.cast(samples, "float32"))
+        return self._endpoints["log_likelihood"]
 
 
-def _standard_normal(mean, k, seed):
-    """k draws of N(0, I) for each row of `mean`: (k, batch, d)."""
-    shape = tf.concat([[k], tf.shape(mean)], axis=0)
-    noise = tf.random.stateless_normal(shape, seed, dtype=mean.dtype)
-    return tf.ensure_shape(noise, (k, *mean.shape))
+class _ScaledGradient:
+    """An identity whose gradient is multiplied by a factor that is set afterwards.
 
-
-def _with_gradient_times(factors, z):
-    """The same z, whose gradient is multiplied by what `factors` then holds."""
-
-    @tf.custom_gradient
-    def identity(z):
-        return tf.identity(z), lambda gradient: gradient * factors[0]
-
-    return identity(z)
-
-
-def _log_prior(prior, z):
-    """log p(z): (k, batch, ...) to (k, batch)."""
-    z = ops.cast(z, "float32")
-    if prior is None:
-        return -0.5 * _sum_over_units(ops.square(z) + math.log(2 * math.pi))
-    log_prob = prior.log_prob(ops.reshape(z, (-1, *z.shape[2:])))
-    return ops.reshape(log_prob, (z.shape[0], -1))
-
-
-def _log_posterior(noise, log_var):
-    """log q(z|x) of z = μ + σε: (k, batch, ...) to (k, batch).
-
-    A density of ε and not of (z − μ)/σ, which for a small σ is 0/0.
+    The factor depends on what is computed from the output of the identity, so it is
+    known only after the forward pass; the gradient reads it after that.
     """
-    noise, log_var = ops.cast(noise, "float32"), ops.cast(log_var, "float32")
-    return -0.5 * _sum_over_units(ops.square(noise) + log_var + math.log(2 * math.pi))
 
+    factor: Tensor
 
-def _sum_over_units(values):
-    return ops.sum(values, axis=tuple(range(2, len(values.shape))))
+    def __call__(self, z: Tensor) -> Tensor:
+        @tf.custom_gradient
+        def identity(z: Tensor) -> tuple[Tensor, Any]:
+            return tf.identity(z), lambda gradient: gradient * self.factor
 
-
-def _per_draw(loss, x, reconstructions, k):
-    """Applies a per-sample loss to (k * batch, ...) reconstructions: (k, batch)."""
-    repeats = [k, *[1] * (len(x.shape) - 1)]
-    return ops.reshape(loss(ops.tile(x, repeats), reconstructions), (k, -1))
-
-
-def _check_prior(prior):
-    is_layer = isinstance(prior, keras.layers.Layer)
-    needed = ("log_prob", "from_normal")
-    if prior is not None and not (is_layer and all(hasattr(prior, n) for n in needed)):
-        raise TypeError(
-            "`prior` must be None, for N(0, I), or a Keras layer with `log_prob` and "
-            "`from_normal`, such as ae_zoo.layers.RealNVP(). Received: "
-            f"{type(prior).__name__}"
-        )
-
-
-def _build_prior(prior, latent_shape):
-    if not prior.built:
-        prior.build((None, *latent_shape))
-    shape = (prior.get_build_config() or {}).get("input_shape", (None, *latent_shape))
-    if tuple(shape[1:]) != tuple(latent_shape):
-        raise ValueError(
-            f"The prior was built for codes of shape {tuple(shape[1:])}, and those of "
-            f"this model are {tuple(latent_shape)}. Give it a new layer."
-        )
+        return identity(z)

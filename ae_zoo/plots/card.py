@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ae_zoo import networks
-from ae_zoo.models import ContractiveAutoencoder, SparseAutoencoder
 from ae_zoo.plots.codes import code_histogram
 from ae_zoo.plots.curves import scores, series
 from ae_zoo.plots.images import manifold, reconstructions
@@ -67,13 +66,13 @@ def card_figures(
         rows = {name: samples[:6] for name, samples in groups.items()}
         series(model, rows, folder / "picture.png")
     if len(model.input_shape) == 4:
-        if hasattr(model, "sample"):
+        if "sample" in model.endpoints():
             manifold(model, x, folder / "manifold.png")
         if _has_filters(model):
             filters(model, folder / "filters.png")
         inputs, target = (x[:12], None) if pair is None else pair(x[:12])
         reconstructions(model, inputs, folder / "picture.png", target=target)
-    if isinstance(model, SparseAutoencoder | ContractiveAutoencoder):
+    if model.spec().shows_code:
         inputs = x if pair is None else pair(x)[0]
         code_histogram(model, inputs, folder / "code_histogram.png")
 

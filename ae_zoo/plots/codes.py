@@ -41,8 +41,9 @@ def code_histogram(model: Autoencoder, x: ArrayLike, path: _canvas.PathLike) -> 
     )
     _draw_values(left, codes, is_sigmoid)
     _draw_use(right, codes, is_sigmoid)
-    if getattr(model, "sparsity", None) == "kl":
-        _draw_target(right, model.rho)
+    target = model.spec().target_activation
+    if target is not None:
+        _draw_target(right, target)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     _canvas.save(figure, path)

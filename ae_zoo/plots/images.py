@@ -93,14 +93,15 @@ def reconstructions(
         ImportError: If matplotlib is not installed.
     """
     rows = {"input": x}
-    if hasattr(model, "corruption"):
-        noisy = np.asarray(model.corruption(np.asarray(x), seed=corruption_seed))
+    corruption = model.spec().corruption
+    if corruption is not None:
+        noisy = np.asarray(corruption(np.asarray(x), seed=corruption_seed))
         rows |= {"corrupted": noisy, "denoised": model.reconstruct(noisy)}
     else:
         rows["reconstruction"] = model.reconstruct(x)
     if target is not None:
         rows["target"] = target
-    if hasattr(model, "sample"):
+    if "sample" in model.endpoints():
         rows["sample"] = model.sample(len(np.asarray(x)), seed=0)
     image_rows(rows, path)
 
@@ -133,7 +134,7 @@ def manifold(
         quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
         eps = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
         eps = eps.reshape(-1, 2).astype("float32")
-        images = np.asarray(model.endpoints()["sample"](eps))
+        images = np.asarray(model.endpoints()["sample"].function(eps))
         rows = list(images.reshape(steps, steps, *images.shape[1:]))
     else:
         ends = x[np.linspace(0, len(x) - 1, 9).astype(int)]

@@ -4,12 +4,12 @@ import dataclasses
 import pathlib
 import tempfile
 
+import numpy as np
 import tensorflow as tf
 
 from ae_zoo import data, evaluation, lite
-from ae_zoo._batches import slices
 from ae_zoo.data import source
-from ae_zoo.models import VariationalAutoencoder
+from ae_zoo.models.objective import Parts
 from ae_zoo.studies import latency
 
 CALIBRATION_SAMPLES = 500
@@ -76,68 +76,52 @@ def calibration_data(model, recipe, data_dir=None, samples=CALIBRATION_SAMPLES):
     x = next(iter(dataset))
     if isinstance(x, tuple):
         return x[0].numpy()
-    corruption = getattr(model, "corruption", None)
+    corruption = model.spec().corruption
     return (x if corruption is None else corruption(x, (recipe.seed, 0))).numpy()
 
 
-class LiteRTModel:
-    """A `.tflite` file with the methods that the protocols of `evaluation` call.
+class FileModel:
+    """A `.tflite` file with the methods of a model that protocols call.
+
+    What it computes beyond the signatures of the file comes from the model's own terms,
+    with the functions of the file in the place of encoder and decoder.
 
     Args:
         filepath: The file.
-        model: The model it was exported from, for shapes and loss.
+        model: The model it was exported from.
     """
 
     def __init__(self, filepath, model):
-        self._file = lite.load(filepath)
-        self.latent_dim = model.latent_dim
-        self.latent_shape = model.latent_shape
+        self._file, self._model = lite.load(filepath), model
+        self.latent_dim, self.latent_shape = model.latent_dim, model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
-        self.prior = getattr(model, "prior", None)
-        self.kl = getattr(model, "kl", None)
+        self.spec = model.spec
 
     def reconstruct(self, x):
-        return self._run("reconstruct", x=x)["reconstruction"]
+        return tf.constant(self._file.reconstruct(np.asarray(x)))
 
     def encode(self, x):
-        return self._run("encode", x=x)["z"]
+        return tf.constant(self._file.encode(np.asarray(x)))
 
     def decode(self, z):
-        return self._run("decode", z=z)["reconstruction"]
+        return tf.constant(self._file.decode(np.asarray(z)))
+
+    def score(self, x, seed=0):
+        draws = self._model.drawn_for_score(x, seed)
+        if not draws:
+            return tf.constant(self._file.score(np.asarray(x)))
+        return self._model.score_of(self._parts(), tf.constant(x), draws)
+
+    def _parts(self):
+        return Parts(self.posterior, self.decode)
 
     def posterior(self, x):
-        outputs = self._run("posterior", x=x)
-        return outputs["mean"], outputs["log_var"]
+        outputs = self._file.run("posterior", x=np.asarray(x))
+        return tf.constant(outputs["mean"]), tf.constant(outputs["log_var"])
 
     def log_likelihood(self, x, samples, seed=0):
         """As `VariationalAutoencoder.log_likelihood`, with the same draws."""
-        estimates = [
-            VariationalAutoencoder._log_likelihood(
-                self,
-                tf.constant(x[rows]),
-                tf.constant(samples),
-                tf.constant([seed, rows.start]),
-            )
-            for rows in slices(len(x), _BATCH)
-        ]
-        return tf.concat(estimates, axis=0)
-
-    def score(self, x, seed=0):
-        """As the models' own, from the parts that a file of int8 has too."""
-        if "posterior" not in self._file.signatures:
-            return self.reconstruction_loss.call(x, self.reconstruct(x))
-        mean, log_var = self.posterior(x)
-        eps = tf.random.stateless_normal(mean.shape, (seed, 0))
-        z = mean + tf.exp(0.5 * log_var) * eps
-        kl = self.kl(mean, log_var, z[tf.newaxis])
-        return kl + self.reconstruction_loss.call(x, self.decode(z))
-
-    def _decode_all(self, z):
-        return self.decode(tf.reshape(z, (-1, *self.latent_shape)))
-
-    def _run(self, name, **inputs):
-        outputs = self._file.run(name, **inputs)
-        return {key: tf.constant(value) for key, value in outputs.items()}
+        return self._model.log_likelihood(x, samples, seed, parts=self._parts())
 
 
 def measure(model, recipe, quantization, calibration, data_dir=None, samples=None):
@@ -168,7 +152,7 @@ def measure(model, recipe, quantization, calibration, data_dir=None, samples=Non
                 quantization=quantization,
                 calibration=calibration,
             )
-        exported = LiteRTModel(paths[_BATCH], model)
+        exported = FileModel(paths[_BATCH], model)
         return FileReport(
             quantization=quantization,
             bytes=paths[1].stat().st_size,

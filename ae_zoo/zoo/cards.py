@@ -194,23 +194,22 @@ def _captions(card: Card) -> dict[str, str]:
 
 
 def _architecture(model: Autoencoder) -> dict[str, str]:
-    parts = {
-        part: " → ".join(
-            f"{type(layer).__name__} {_width(layer)}".strip()
-            for layer in getattr(network, "layers", [network])
+    return {role: _described(part) for role, part in model.spec().parts.items()}
+
+
+def _described(part: Any) -> str:
+    """Layers of a network with their sizes, or another layer with its arguments."""
+    if hasattr(part, "layers"):
+        return " → ".join(
+            f"{type(layer).__name__} {_width(layer)}".strip() for layer in part.layers
         )
-        for part, network in (("encoder", model.encoder), ("decoder", model.decoder))
-    }
-    prior = getattr(model, "prior", None)
-    if prior is not None:
-        of_any_layer = ("name", "trainable", "dtype")
-        own = ", ".join(
-            f"{name} {value}"
-            for name, value in prior.get_config().items()
-            if name not in of_any_layer
-        )
-        parts["prior"] = f"{type(prior).__name__} ({own})"
-    return parts
+    of_any_layer = ("name", "trainable", "dtype")
+    own = ", ".join(
+        f"{name} {value}"
+        for name, value in part.get_config().items()
+        if name not in of_any_layer
+    )
+    return f"{type(part).__name__} ({own})"
 
 
 def _width(layer: object) -> str:

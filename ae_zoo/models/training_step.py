@@ -1,0 +1,181 @@
+"""The one training step and test step of all variants, on any number of replicas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from ae_zoo.distribution import replicas
+from ae_zoo.models.checked import CheckedModel
+from ae_zoo.models.objective import Batch, Draws, Tensor, Terms, weighted_mean
+
+if TYPE_CHECKING:
+    from ae_zoo.losses import ReconstructionLoss
+
+
+class TrainingStep(CheckedModel):
+    """Combines the terms of a variant to the loss that a step minimizes.
+
+    The loss is the mean over samples of the reconstruction loss plus the weighted
+    penalty, which enters through `add_loss`; or of the bound that replaces both.
+    """
+
+    reconstruction_loss: ReconstructionLoss
+    _penalty_tracker: keras.metrics.Metric | None
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        data, size = replicas.without_empty(data)
+        with replicas.sharing(size) as rows:
+            with tf.GradientTape() as tape:
+                loss, batch, terms = self._loss_of_rows(data, size, training=True)
+                loss = loss if rows is None else loss * rows.weight
+                loss = self.optimizer.scale_loss(loss)
+            gradients = tape.gradient(loss, self.trainable_weights)
+            gradients, logs = self.shared_over_replicas(
+                gradients, self._metrics_of(data, batch, terms, size)
+            )
+            if gradients:  # none where everything is frozen
+                self.optimizer.apply_gradients(
+                    zip(gradients, self.trainable_weights, strict=True)
+                )
+            self.after_step(batch, terms)
+        return logs
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        data, size = replicas.without_empty(data)
+        with replicas.sharing(size):
+            _, batch, terms = self._loss_of_rows(data, size, training=False)
+        logs = self._metrics_of(data, batch, terms, size)
+        return self.shared_over_replicas([], logs)[1]
+
+    def predict_step(self, data: Any) -> Tensor:
+        data, size = replicas.without_empty(data)
+        return super().predict_step(data)[:size]
+
+    def _loss_of_rows(
+        self, data: Any, size: Tensor, training: bool
+    ) -> tuple[Tensor, Batch, Terms]:
+        """The loss of a batch, of which the first `size` rows are samples."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = self.scale(ops.cast(x, "float32"))
+        element_weight = None
+        if y is None:
+            y = x
+            x, element_weight = self._corrupted(x, training)
+        else:
+            y = self.scale(ops.cast(y, "float32"))
+        weight = sample_weight
+        if weight is None:  # 0 for a row that stands in for an empty batch
+            weight = tf.cast(tf.range(ops.shape(x)[0]) < size, "float32")
+        batch = Batch(x, y, weight, element_weight, training)
+        terms = self.terms(self.parts(training), batch, self._drawn(x, training))
+        # Replicas are threads that share the list of losses and take turns wherever a
+        # penalty reduces over all of them: from here on none does.
+        self._losses.clear()  # those of the step before
+        if terms.penalty is not None and self._penalty_tracker is not None:
+            self._penalty_tracker.update_state(
+                weighted_mean(terms.penalty, weight), sample_weight=size
+            )
+        added = self.added_to_reconstruction(batch, terms)
+        if added is not None:
+            self.add_loss(weighted_mean(added, weight))
+        loss = self.compute_loss(
+            x,
+            y,
+            terms.reconstruction,
+            _times(sample_weight, element_weight),
+            training=training,
+        )
+        # Inside a replica Keras divides the loss by the number of replicas.
+        unscaled = loss * tf.distribute.get_strategy().num_replicas_in_sync
+        self._loss_tracker.update_state(unscaled, sample_weight=size)
+        self._reconstruction_tracker.update_state(
+            unscaled - sum(self.losses), sample_weight=size
+        )
+        return loss, batch, terms
+
+    def added_to_reconstruction(self, batch: Batch, terms: Terms) -> Tensor | None:
+        """What joins the reconstruction loss, by the terms of a batch.
+
+        Returns:
+            (batch,) values, a scalar for the whole batch, or None.
+        """
+        if terms.bound is not None:
+            return terms.bound - self.reconstruction_loss.per_sample(
+                batch.y, terms.reconstruction, batch.element_weight
+            )
+        argument = self.penalty_weight_argument
+        if terms.penalty is None or argument is None:
+            return terms.penalty
+        return self.annealed(argument, batch.training) * terms.penalty
+
+    def _corrupted(self, x: Tensor, training: bool) -> tuple[Tensor, Tensor | None]:
+        corrupted = self.corrupt(x, training)
+        return corrupted if isinstance(corrupted, tuple) else (corrupted, None)
+
+    def _drawn(self, x: Tensor, training: bool) -> Draws:
+        return {
+            name: draw.sample_on_replica(x, self.next_seed(training, shared=True))
+            for name, draw in self.draws(training).items()
+        }
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        y = x if y is None else y
+        return super().compute_loss(x, y, y_pred, sample_weight, **kwargs)
+
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> dict[str, Tensor]:
+        y = x if y is None else y
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _metrics_of(
+        self, data: Any, batch: Batch, terms: Terms, size: Tensor
+    ) -> dict[str, Tensor]:
+        _, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        values = batch.x, batch.y, terms.reconstruction, sample_weight
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            values = [None if v is None else v[:size] for v in values]
+        return self.compute_metrics(*values)
+
+    def next_seed(self, training: bool, shared: bool = False) -> Tensor:
+        """Returns a new seed for stateless draws, of shape (2,).
+
+        Evaluation has a sequence of its own that restarts with every `evaluate`, so
+        that each epoch is validated on the same noise.
+
+        Args:
+            training: Which of the two sequences.
+            shared: Whether all replicas get the same seed, to draw for the global batch
+                with `ae_zoo.distribution.replicas.of_global_batch`; otherwise each gets
+                its own.
+        """
+        generator = self._training_seeds if training else self._evaluation_seeds
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.random.experimental.stateless_fold_in(
+            generator.next(), 0 if shared else replica
+        )
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self._evaluation_seeds.state.assign([self.seed, 0])
+
+
+def _times(sample_weight: Tensor | None, element_weight: Tensor | None) -> Tensor:
+    """One weight for the loss, from those of samples and of elements, or None."""
+    if sample_weight is None or element_weight is None:
+        return element_weight if sample_weight is None else sample_weight
+    ones = [1] * (len(element_weight.shape) - 1)
+    return element_weight * ops.reshape(
+        ops.cast(sample_weight, element_weight.dtype), (-1, *ones)
+    )
