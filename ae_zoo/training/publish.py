@@ -51,18 +51,8 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
     def draw(folder: pathlib.Path) -> None:
         plots.training_curve(job.output_dir / "training.csv", folder / "training.png")
         plots.card_figures(
-            model,
-            splits.test,
-            folder,
-            pair=recipe.pair,
-            normal_classes=recipe.classes,
+            model, splits.test, folder, pair=recipe.pair, normal_classes=recipe.classes
         )
 
-    can_draw = importlib.util.find_spec("matplotlib") is not None
-    zoo.save(
-        model,
-        job.model_folder,
-        card,
-        pictures=draw if can_draw else None,
-        overwrite=True,
-    )
+    pictures = draw if importlib.util.find_spec("matplotlib") else None
+    zoo.save(model, job.model_folder, card, pictures=pictures, overwrite=True)
