@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo.distribution.replicas import is_multi_worker, reduce_step
+from ae_zoo.distribution.replicas import is_multi_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,12 +40,8 @@ class MultiWorkerModel(keras.Model):
     same logs on all replicas.
     """
 
-    gradient_dtype = "float32"
     train_function: Callable[..., Any] | None
     test_function: Callable[..., Any] | None
-
-    def shared_over_replicas(self, gradients: Any, logs: Any) -> Any:
-        return reduce_step(gradients, logs, self.gradient_dtype)
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
@@ -255,7 +251,3 @@ def set_per_channel_dense(converter: tf.lite.TFLiteConverter, enabled: bool) -> 
     converter._experimental_disable_per_channel_quantization_for_dense_layers = (
         not enabled
     )
-
-
-AcrossWorkers = MultiWorkerModel
-leave_sums_to_the_step = disable_gradient_sum

@@ -2,6 +2,8 @@
 
 import flatbuffers
 
+from ae_zoo.distribution.keras_patches import unpack_tflite
+
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # of weights, by the schema
 
@@ -18,9 +20,7 @@ def share_vectors(content):
     Returns:
         The bytes of a file that reads the same.
     """
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = unpack_tflite(content)
     builder = _SharingBuilder(len(content))
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
     return bytes(builder.Output())

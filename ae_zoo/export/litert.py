@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ae_zoo import lite
+from ae_zoo.distribution.keras_patches import set_per_channel_dense
 from ae_zoo.export import compact, parity, saved_model, sidecar
 from ae_zoo.export.format import Format, Job, Runners
 
@@ -76,9 +77,7 @@ def convert(
     if quantization in FULL_INT8:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = feed
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
-            not per_channel
-        )
+        set_per_channel_dense(converter, per_channel)
     if quantization == "int8_io":
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:

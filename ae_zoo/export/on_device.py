@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from ae_zoo import lite
 from ae_zoo._checks import check_count
+from ae_zoo.distribution.keras_patches import clear_losses
 from ae_zoo.export import gradients
 from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Batch, Tensor, Terms
@@ -155,7 +156,7 @@ def _loss(
     model: Autoencoder, x: Any, y: Any = None, weight: Any = None, **draws: Any
 ) -> tuple[Tensor, Batch, Terms]:
     """The loss that the model's `train_step` minimizes, with its draws given."""
-    model._clear_losses()  # those of the call before
+    clear_losses(model)  # those of the call before
     x = model.scale(x)
     y = x if y is None else model.scale(y)
     batch = Batch(x, y, tf.ones(x.shape[:1]), weight, training=True)

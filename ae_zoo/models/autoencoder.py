@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ae_zoo import losses, networks
 from ae_zoo._checks import argument_names, check_count, check_integer, unknown_name
-from ae_zoo.distribution.keras_patches import leave_sums_to_the_step
+from ae_zoo.distribution.keras_patches import disable_gradient_sum
 from ae_zoo.models.arguments import (
     built_input_shape,
     check_is_mean,
@@ -347,7 +347,7 @@ class Autoencoder(Endpoints, TrainingStep):
             **kwargs,
         )
         if several:
-            leave_sums_to_the_step(self.optimizer)
+            disable_gradient_sum(self.optimizer)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))

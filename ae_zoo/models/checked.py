@@ -5,11 +5,11 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
-from ae_zoo.distribution.keras_patches import AcrossWorkers
+from ae_zoo.distribution.keras_patches import MultiWorkerModel
 from ae_zoo.distribution.replicas import check_batch_size, is_multi_worker
 
 
-class CheckedModel(AcrossWorkers):
+class CheckedModel(MultiWorkerModel):
     """A model from `_sample_shape` to `_reconstruction_shape`; its target may be x.
 
     Nothing long starts before dtype, shape, range and finiteness are known to be right:

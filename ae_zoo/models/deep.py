@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from ae_zoo.distribution.keras_patches import all_layers
 from ae_zoo.layers import TransposedDense
 from ae_zoo.models.autoencoder import Autoencoder
 
@@ -55,5 +56,5 @@ def _depth(model: keras.Model) -> int:
     """The number of layers with a kernel, shared ones included."""
     return sum(
         getattr(layer, "kernel", None) is not None or isinstance(layer, TransposedDense)
-        for layer in model._flatten_layers(include_self=False)
+        for layer in all_layers(model)
     )

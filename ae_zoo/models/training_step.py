@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from ae_zoo.distribution import replicas
+from ae_zoo.distribution.keras_patches import clear_own_losses
 from ae_zoo.models.checked import CheckedModel
 from ae_zoo.models.objective import Batch, Draws, Tensor, Terms, weighted_mean
 
@@ -24,6 +25,7 @@ class TrainingStep(CheckedModel):
     """
 
     reconstruction_loss: ReconstructionLoss
+    gradient_dtype = "float32"
     _penalty_tracker: keras.metrics.Metric | None
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
@@ -34,8 +36,10 @@ class TrainingStep(CheckedModel):
                 loss = loss if rows is None else loss * rows.weight
                 loss = self.optimizer.scale_loss(loss)
             gradients = tape.gradient(loss, self.trainable_weights)
-            gradients, logs = self.shared_over_replicas(
-                gradients, self._metrics_of(data, batch, terms, size)
+            gradients, logs = replicas.reduce_step(
+                gradients,
+                self._metrics_of(data, batch, terms, size),
+                self.gradient_dtype,
             )
             if gradients:  # none where everything is frozen
                 self.optimizer.apply_gradients(
@@ -49,7 +53,7 @@ class TrainingStep(CheckedModel):
         with replicas.sharing(size):
             _, batch, terms = self._loss_of_rows(data, size, training=False)
         logs = self._metrics_of(data, batch, terms, size)
-        return self.shared_over_replicas([], logs)[1]
+        return replicas.reduce_step([], logs)[1]
 
     def predict_step(self, data: Any) -> Tensor:
         data, size = replicas.without_empty(data)
@@ -74,7 +78,7 @@ class TrainingStep(CheckedModel):
         terms = self.terms(self.parts(training), batch, self._drawn(x, training))
         # Replicas are threads that share the list of losses and take turns wherever a
         # penalty reduces over all of them: from here on none does.
-        self._losses.clear()  # those of the step before
+        clear_own_losses(self)  # those of the step before
         if terms.penalty is not None and self._penalty_tracker is not None:
             self._penalty_tracker.update_state(
                 weighted_mean(terms.penalty, weight), sample_weight=size
@@ -91,7 +95,8 @@ class TrainingStep(CheckedModel):
         )
         # Inside a replica Keras divides the loss by the number of replicas.
         unscaled = loss * tf.distribute.get_strategy().num_replicas_in_sync
-        self._loss_tracker.update_state(unscaled, sample_weight=size)
+        loss_tracker = next(m for m in self.metrics if m.name == "loss")
+        loss_tracker.update_state(unscaled, sample_weight=size)
         self._reconstruction_tracker.update_state(
             unscaled - sum(self.losses), sample_weight=size
         )
