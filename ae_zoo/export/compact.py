@@ -1,6 +1,9 @@
-"""A smaller `.tflite` file of the same contents."""
+"""A smaller `.tflite` file with the same contents."""
+
+from __future__ import annotations
 
 import flatbuffers
+import numpy as np
 
 from ae_zoo.distribution.keras_patches import unpack_tflite
 
@@ -8,17 +11,18 @@ _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # of weights, by the schema
 
 
-def share_vectors(content):
+def share_vectors(content: bytes) -> bytes:
     """Stores equal vectors of a file once.
 
-    A converter writes the scale and zero point of every channel anew for each tensor
-    and signature. In small int8 models these outweigh the weights, and most are equal.
+    A converter writes the scale and zero point of every channel again for each tensor
+    and signature. In small int8 models these are larger than the weights, and most are
+    equal.
 
     Args:
-        content: Of a `.tflite` file, bytes.
+        content: The bytes of a `.tflite` file.
 
     Returns:
-        The bytes of a file that reads the same.
+        The bytes of a file with the same contents.
     """
     model = unpack_tflite(content)
     builder = _SharingBuilder(len(content))
@@ -27,19 +31,19 @@ def share_vectors(content):
 
 
 class _SharingBuilder(flatbuffers.Builder):
-    """Methods in the case of the class they override."""
+    """Writes each vector once; the method names are those of the base class."""
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         super().__init__(size)
-        self._offsets = {}
+        self._offsets: dict[tuple[str, bytes], int] = {}
 
-    def CreateNumpyVector(self, x):
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
         key = (x.dtype.str, x.tobytes())
         if key not in self._offsets:
             self._offsets[key] = super().CreateNumpyVector(x)
         return self._offsets[key]
 
-    def StartVector(self, elemSize, numElems, alignment):
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
         if elemSize == 1:  # bytes, which weights are stored as
             alignment = _ALIGNMENT
         return super().StartVector(elemSize, numElems, alignment)

@@ -205,7 +205,8 @@ class _Learner(tf.Module):
             loss, batch, terms = _loss(self.model, **inputs)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         weights = [variable.value for variable in self.model.weights]
-        slopes = tape.gradient(loss, weights, unconnected_gradients="zero")
+        zero = tf.UnconnectedGradients.ZERO
+        slopes = tape.gradient(loss, weights, unconnected_gradients=zero)
         self.model.after_step(batch, terms)
         return {"loss": loss, "slopes": _flatten(slopes)}
 

@@ -51,7 +51,7 @@ def probes(
         {input name: array} for each batch.
     """
     if calibration is None:
-        shape = (_SAMPLES, *model.input_shape[1:])
+        shape = (_SAMPLES, *model.sample_shape)
         calibration = np.random.default_rng(0).random(shape, dtype="float32")
     if batch_size is None:
         few = np.resize(calibration, (4, *calibration.shape[1:]))

@@ -30,7 +30,7 @@ def write(
         directory: Directory to create.
         batch_size: Static batch size, or None.
     """
-    module = tf.Module()
+    module: Any = tf.Module()
     # tf.Module does not see Keras's variables unless it is handed the values.
     module.weights = [variable.value for variable in model.variables]
     functions = {name: e.traced(batch_size) for name, e in endpoints.items()}

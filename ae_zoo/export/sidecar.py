@@ -49,7 +49,7 @@ def write(
         "name": card.get("name", model.name),
         "variant": type(model).__name__,
         "task": card.get("task"),
-        "input_shape": list(model.input_shape[1:]),
+        "input_shape": list(model.sample_shape),
         "input_range": list(model.input_range or []) or None,
         "latent_shape": list(model.latent_shape),
         "reconstruction_loss": model.reconstruction_loss.name,
@@ -78,7 +78,7 @@ def score_terms(model: Autoencoder) -> list[str] | None:
     if names is None or "score" not in endpoints:
         return None
     random = np.random.default_rng(0)
-    x = random.random((_SAMPLES, *model.input_shape[1:]), dtype="float32")
+    x = random.random((_SAMPLES, *model.sample_shape), dtype="float32")
     draws = {
         name: random.normal(size=(_SAMPLES, *draw.shape)).astype("float32")
         for name, draw in model.score_draws().items()

@@ -120,7 +120,7 @@ class LiteModel(Signatures):
         if not names or not self._can_compute(names):
             raise ValueError(self._no_score())
         support = self.metadata.get("input_range")
-        _checks.check_array(x, "x", self.input_shape[1:], support)
+        _checks.check_array(x, "x", (self.input_shape or ())[1:], support)
         x = np.asarray(x, "float32")
         draws = {}
         if self.latent_shape is not None:
@@ -155,7 +155,7 @@ class LiteModel(Signatures):
         )
 
     def _draws(self, batch_shape: tuple[int, ...], seed: int | None) -> np.ndarray:
-        shape = (*batch_shape, *self.latent_shape)
+        shape = (*batch_shape, *(self.latent_shape or ()))
         return np.random.default_rng(seed).standard_normal(shape, "float32")
 
     # Files exported with `trainable=True`.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ae_zoo import _checks
+from ae_zoo._batches import map_in_batches
 from ae_zoo.lite import tensors
 
 _METHODS = {"train": "train", "save": "save_weights", "restore": "restore_weights"}
@@ -84,19 +85,19 @@ class Signatures:
         self._check_has(signature)
         details = self._inputs[signature]
         tensors.check_names(signature, inputs, details)
-        inputs = {
+        arrays = {
             name: tensors.quantize(
                 self._checked(value, name, details[name], noisy=signature != "score"),
                 details[name],
             )
             for name, value in inputs.items()
         }
-        samples = {name: len(value) for name, value in inputs.items()}
+        samples = {name: len(value) for name, value in arrays.items()}
         if len(set(samples.values())) > 1:
             raise ValueError(
                 f"The inputs must hold equally many samples. Received: {samples}"
             )
-        outputs = self._run_in_batches(signature, inputs, max(samples.values()))
+        outputs = self._run_in_batches(signature, arrays, max(samples.values()))
         return {
             name: tensors.dequantize(value, self._outputs[signature][name])
             for name, value in outputs.items()
@@ -107,20 +108,14 @@ class Signatures:
     ) -> dict[str, np.ndarray]:
         static = tensors.shape_of(next(iter(self._inputs[signature].values())))[0]
         size = static or _OPEN_BATCH
-        batches = []
-        for start in range(0, samples, size):
-            batch = {
-                name: value[start : start + size] for name, value in inputs.items()
-            }
+
+        def run(*batch: np.ndarray) -> dict[str, np.ndarray]:
             if static:
-                batch = {
-                    name: tensors.pad(value, size) for name, value in batch.items()
-                }
-            batches.append(self._runners[signature](**batch))
-        return {
-            name: np.concatenate([batch[name] for batch in batches])[:samples]
-            for name in self._outputs[signature]
-        }
+                batch = tuple(tensors.pad(array, size) for array in batch)
+            return self._runners[signature](**dict(zip(inputs, batch, strict=True)))
+
+        outputs = map_in_batches(run, list(inputs.values()), size)
+        return {name: array[:samples] for name, array in outputs.items()}
 
     def _run_for_one(self, signature: str, **inputs: ArrayLike) -> np.ndarray:
         (output,) = self.run(signature, **inputs).values()

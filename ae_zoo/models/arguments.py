@@ -24,7 +24,7 @@ class SharedArguments(TypedDict, total=False):
     trainable: bool
 
 
-def built_input_shape(model: Any, role: str) -> tuple[int | None, ...]:
+def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
     """Returns the input shape of a built encoder or decoder.
 
     Raises:
@@ -36,7 +36,7 @@ def built_input_shape(model: Any, role: str) -> tuple[int | None, ...]:
         raise TypeError(
             f"`{role}` must be a Keras model{tied}. Received: {type(model).__name__}"
         )
-    shape = getattr(model, "input_shape", None)
+    shape: Any = getattr(model, "input_shape", None)
     if shape is None:
         # A subclassed model has no `input_shape`, but remembers what built it.
         shape = (model.get_build_config() or {}).get("input_shape")

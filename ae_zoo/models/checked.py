@@ -1,5 +1,9 @@
 """Keras's `fit`, `evaluate` and `predict`, with their inputs checked first."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,24 +11,38 @@ import tensorflow as tf
 from ae_zoo import _checks
 from ae_zoo.distribution.keras_patches import MultiWorkerModel
 from ae_zoo.distribution.replicas import check_batch_size, is_multi_worker
+from ae_zoo.losses import ReconstructionLoss
 
 
 class CheckedModel(MultiWorkerModel):
     """A model from `_sample_shape` to `_reconstruction_shape`; its target may be x.
 
-    Nothing long starts before dtype, shape, range and finiteness are known to be right:
-    of arrays the whole, of datasets the first batch.
+    Dtype, shape, range and finiteness are checked before any long work starts: of
+    arrays completely, of datasets in the first batch.
     """
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """As `keras.Model.fit`; with x alone, the target is x.
+    seed: int
+    input_range: tuple[float, float] | None
+    reconstruction_loss: ReconstructionLoss
+    _sample_shape: tuple[Any, ...]
+    _reconstruction_shape: tuple[Any, ...]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains as `keras.Model.fit` does; with x alone, the target is x.
 
         Args:
             x: (batch, ...) array of inputs, or a dataset of x, (x, y) or
                 (x, y, sample_weight) batches.
-            y: Targets, where they are not the inputs: `fit(noisy, clean)`.
+            y: Targets, if they are not the inputs: `fit(noisy, clean)`.
             batch_size: Global batch size for arrays.
-            epochs: Passes over the data.
+            epochs: Number of passes over the data.
             **kwargs: As in Keras.
 
         Raises:
@@ -47,23 +65,38 @@ class CheckedModel(MultiWorkerModel):
         try:
             return super().fit(x, y, batch_size, epochs, **kwargs)
         finally:
-            self.end_annealing()  # which callbacks cannot where an error breaks it off
+            self.end_annealing()  # callbacks cannot, if an error ends training
 
-    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
-        """As `keras.Model.evaluate`; with x alone, the target is x. Errors as `fit`."""
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Evaluates as `keras.Model.evaluate` does; with x alone, the target is x.
+
+        Raises:
+            TypeError, ValueError: As `fit`.
+        """
         x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
         _checks.check_weights_have_targets(y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`: the reconstruction of x. Errors as `fit`."""
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        """Returns the reconstruction of x, as `keras.Model.predict` does.
+
+        Raises:
+            TypeError, ValueError: As `fit`.
+        """
         x = _as_array(x)
         if isinstance(x, (np.ndarray, tf.Tensor)):
             self._check_input(x, is_target=False)
         return super().predict(x, *args, **kwargs)
 
-    def _check(self, x, y=None, batch_size=None):
+    def _check(self, x: Any, y: Any = None, batch_size: int | None = None) -> None:
         if isinstance(x, tf.data.Dataset):
             _checks.check_dataset(x, self._check_batch_of_replicas)
         elif isinstance(x, (np.ndarray, tf.Tensor)):
@@ -71,13 +104,13 @@ class CheckedModel(MultiWorkerModel):
                 check_batch_size(batch_size)
             self._check_batch((x, y))
 
-    def _check_batch_of_replicas(self, batch):
+    def _check_batch_of_replicas(self, batch: Any) -> None:
         self._check_batch(batch)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         with self.distribute_strategy.scope():
             check_batch_size(x.shape[0])
 
-    def _check_batch(self, batch):
+    def _check_batch(self, batch: Any) -> None:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         self._check_input(x, is_target=y is None)
         if y is None:
@@ -86,16 +119,12 @@ class CheckedModel(MultiWorkerModel):
             support = self.reconstruction_loss.support or self.input_range
             _checks.check_array(y, "y", self._reconstruction_shape, support)
 
-    def _check_input(self, x, is_target):
+    def _check_input(self, x: Any, is_target: bool) -> None:
         _checks.check_array(
-            x,
-            "x",
-            self._sample_shape,
-            self.input_range,
-            noisy=not is_target,
+            x, "x", self._sample_shape, self.input_range, noisy=not is_target
         )
 
-    def _check_self_target(self):
+    def _check_self_target(self) -> None:
         if not self._is_own_target:
             raise ValueError(
                 f"This model maps {self._sample_shape} to "
@@ -104,17 +133,20 @@ class CheckedModel(MultiWorkerModel):
             )
 
     @property
-    def _is_own_target(self):
+    def _is_own_target(self) -> bool:
         return self._reconstruction_shape == self._sample_shape
 
+    def end_annealing(self) -> None:
+        """Gives annealed attributes their own values again."""
 
-def _agree_on_the_order(seed):
+
+def _agree_on_the_order(seed: int) -> None:
     # Each worker shuffles all samples and takes its share of every batch.
     if tf.compat.v1.get_seed(None)[0] is None:  # the user has set none
         tf.random.set_seed(seed)
 
 
-def _as_array(values):
+def _as_array(values: Any) -> Any:
     # Keras reads a list as several inputs.
     if not isinstance(values, list):
         return values

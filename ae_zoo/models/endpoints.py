@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
-from ae_zoo.models.objective import Batch, Draw, Draws, Parts, Tensor
+from ae_zoo._batches import map_in_batches
+from ae_zoo.models.hooks import Hooks
+from ae_zoo.models.objective import Batch, Draws, Parts, Tensor
 
 
 class Endpoint(NamedTuple):
@@ -48,30 +50,32 @@ class Endpoint(NamedTuple):
         return {name: value.numpy() for name, value in outputs.items()}
 
 
-class Endpoints:
+class Endpoints(Hooks):
     """The functions of an autoencoder that its users and its exported files call.
 
     Each works through arrays of any length in batches, with a compiled function, and
     on symbolic tensors inside other graphs.
     """
 
-    def encode(self, x: Any, batch_size: int = 256) -> Tensor:
+    _endpoints: dict[str, Callable[..., Any]]
+
+    def encode(self, x: Any, batch_size: int = 256) -> tf.Tensor:
         """The latent code z, without corruption: (batch, ...) to (batch, d)."""
         self._check_eager_input(x)
         return self._run("encode", (x,), batch_size)
 
-    def decode(self, z: Any, batch_size: int = 256) -> Tensor:
+    def decode(self, z: Any, batch_size: int = 256) -> tf.Tensor:
         """The reconstruction x̂ of latent codes: (batch, d) to (batch, ...)."""
         if not _is_symbolic(z):
             _checks.check_array(z, "z", self.latent_shape)
         return self._run("decode", (z,), batch_size)
 
-    def reconstruct(self, x: Any, batch_size: int = 256) -> Tensor:
+    def reconstruct(self, x: Any, batch_size: int = 256) -> tf.Tensor:
         """`decode(encode(x))`, without corruption: (batch, ...) to (batch, ...)."""
         self._check_eager_input(x)
         return self._run("reconstruct", (x,), batch_size)
 
-    def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> Tensor:
+    def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> tf.Tensor:
         """The loss of each sample, without corruption: the anomaly score.
 
         Args:
@@ -128,14 +132,6 @@ class Endpoints:
     def _decode(self, z: Tensor) -> Tensor:
         return self.unscale(self.parts().decode(z))
 
-    # The score combines the terms of the objective, without their weights.
-
-    score_includes_penalty = False
-
-    def score_draws(self) -> Mapping[str, Draw]:
-        """The random inputs of the score, by name."""
-        return {}
-
     def score_of(self, parts: Parts, x: Tensor, draws: Draws) -> Tensor:
         """The score of each sample, with the functions of a model or of a file.
 
@@ -177,19 +173,19 @@ class Endpoints:
         if not _is_symbolic(x):
             self._check_input(x, is_target=False)
 
-    def _run(self, name: str, inputs: tuple[Any, ...], batch_size: int) -> Tensor:
+    def _run(self, name: str, inputs: Sequence[Any], batch_size: int) -> tf.Tensor:
         if any(_is_symbolic(value) for value in inputs):
             return self.endpoints()[name].function(*inputs)
         if name not in self._endpoints:
             self._endpoints[name] = tf.function(
                 self.endpoints()[name].function, autograph=False, reduce_retracing=True
             )
-        inputs = tuple(tf.cast(value, "float32") for value in inputs)
-        parts = [
-            self._endpoints[name](*(x[start : start + batch_size] for x in inputs))
-            for start in range(0, inputs[0].shape[0], batch_size)
-        ]
-        return tf.concat(parts, axis=0)
+        return map_in_batches(
+            self._endpoints[name],
+            [tf.cast(value, "float32") for value in inputs],
+            batch_size,
+            lambda parts: tf.concat(parts, axis=0),
+        )
 
 
 def tensor_spec(name: str, shape: Any, dtype: str = "float32") -> tf.TensorSpec:

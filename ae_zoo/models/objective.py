@@ -76,17 +76,17 @@ class Draw(NamedTuple):
         shape: Of the values of one sample.
         distribution: "normal", for N(0, 1), or "sign", for −1 or 1 with equal
             probability.
-        count: How many draws each sample gets, on a leading axis; None is one draw
+        draws: Number of draws for each sample, on a leading axis; None is one draw
             without that axis.
     """
 
     shape: tuple[int, ...]
     distribution: str = "normal"
-    count: int | None = None
+    draws: int | None = None
 
     def batch_shape(self, batch: Any) -> list[Any]:
-        """Shape for a batch of that size: (batch, ...) or (count, batch, ...)."""
-        leading = [batch] if self.count is None else [self.count, batch]
+        """Shape for a batch of that size: (batch, ...) or (draws, batch, ...)."""
+        leading = [batch] if self.draws is None else [self.draws, batch]
         return [*leading, *self.shape]
 
     def sample(self, x: Tensor, seed: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class Draw(NamedTuple):
             seed: A seed that all replicas share, (2,).
         """
         return replicas.of_global_batch(
-            lambda x: self.sample(x, seed), x, axis=0 if self.count is None else 1
+            lambda x: self.sample(x, seed), x, axis=0 if self.draws is None else 1
         )
 
 
@@ -142,7 +142,7 @@ class ModelSpec(NamedTuple):
     """
 
     parts: Mapping[str, keras.layers.Layer]
-    corruption: Callable[[Tensor, Any], Tensor] | None = None
+    corruption: Callable[..., Tensor] | None = None
     prior: str | None = None
     score_terms: tuple[str, ...] | None = None
     has_exact_zeros: bool = False

@@ -53,7 +53,7 @@ class SparseAutoencoder(Autoencoder):
     >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
     """
 
-    penalty_name = "sparsity"
+    penalty_name: str | None = "sparsity"
     penalty_weight_argument = "penalty_weight"
 
     def __init__(

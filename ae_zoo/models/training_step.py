@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -10,21 +10,17 @@ from keras import ops
 
 from ae_zoo.distribution import replicas
 from ae_zoo.distribution.keras_patches import clear_own_losses
-from ae_zoo.models.checked import CheckedModel
+from ae_zoo.models.hooks import Hooks
 from ae_zoo.models.objective import Batch, Draws, Tensor, Terms, weighted_mean
 
-if TYPE_CHECKING:
-    from ae_zoo.losses import ReconstructionLoss
 
-
-class TrainingStep(CheckedModel):
+class TrainingStep(Hooks):
     """Combines the terms of a variant to the loss that a step minimizes.
 
     The loss is the mean over samples of the reconstruction loss plus the weighted
     penalty, which enters through `add_loss`; or of the bound that replaces both.
     """
 
-    reconstruction_loss: ReconstructionLoss
     gradient_dtype = "float32"
     _penalty_tracker: keras.metrics.Metric | None
 
@@ -35,9 +31,9 @@ class TrainingStep(CheckedModel):
                 loss, batch, terms = self._loss_of_rows(data, size, training=True)
                 loss = loss if rows is None else loss * rows.weight
                 loss = self.optimizer.scale_loss(loss)
-            gradients = tape.gradient(loss, self.trainable_weights)
+            own: Any = tape.gradient(loss, self.trainable_weights)
             gradients, logs = replicas.reduce_step(
-                gradients,
+                own,
                 self._metrics_of(data, batch, terms, size),
                 self.gradient_dtype,
             )
@@ -148,7 +144,7 @@ class TrainingStep(CheckedModel):
         self, data: Any, batch: Batch, terms: Terms, size: Tensor
     ) -> dict[str, Tensor]:
         _, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        values = batch.x, batch.y, terms.reconstruction, sample_weight
+        values = [batch.x, batch.y, terms.reconstruction, sample_weight]
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             values = [None if v is None else v[:size] for v in values]
         return self.compute_metrics(*values)

@@ -45,7 +45,7 @@ class UndercompleteAutoencoder(Autoencoder):
         self, encoder: keras.Model, decoder: Decoder, **kwargs: Unpack[SharedArguments]
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        inputs = math.prod(self.input_shape[1:])
+        inputs = math.prod(self._sample_shape)
         if self.latent_dim >= inputs:
             raise ValueError(
                 "An undercomplete code must be smaller than the input. Received "

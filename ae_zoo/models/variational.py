@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,9 @@ import tensorflow as tf
 from keras import ops
 
 from ae_zoo import penalties
+from ae_zoo._batches import slices
 from ae_zoo._checks import check_at_least, check_count, check_integer
-from ae_zoo.models import gaussian
+from ae_zoo.models import gaussian, importance
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.endpoints import Endpoint, tensor_spec
 from ae_zoo.models.objective import (
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ae_zoo.models.arguments import SharedArguments
-
-_CHUNK = 50  # importance samples of the log-likelihood that are decoded at once
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
@@ -132,7 +130,7 @@ class VariationalAutoencoder(Autoencoder):
 
     def draws(self, training: bool) -> Mapping[str, Draw]:
         k = self.annealed("importance_samples", training)
-        return {"eps": Draw(self.latent_shape, count=None if k == 1 else k)}
+        return {"eps": Draw(self.latent_shape, draws=None if k == 1 else k)}
 
     def score_draws(self) -> Mapping[str, Draw]:
         return {"eps": Draw(self.latent_shape)}
@@ -178,86 +176,12 @@ class VariationalAutoencoder(Autoencoder):
             return super().terms(parts, batch, draws)
         code = parts.encode(batch.x)
         z = self.bottleneck(code, batch.training, draws)  # (k, batch, d)
-        bound, reconstructions = self._importance_weighted_bound(
-            parts, batch, code[1], z, draws["eps"]
+        bound, reconstructions = importance.bound(
+            self, parts, batch, code[1], z, draws["eps"]
         )
         first = reconstructions[: ops.shape(code[0])[0]]
         terms = Terms(code, z, first, bound=bound)
         return terms._replace(penalty=self._penalty(parts, batch, draws, terms))
-
-    def _importance_weighted_bound(
-        self, parts: Parts, batch: Batch, log_var: Tensor, z: Tensor, eps: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The bound, and the reconstructions of its draws, (k * batch, ...).
-
-        The gradient of q is that of Tucker et al. 2019, "Doubly reparameterized
-        gradient estimators for Monte Carlo objectives": it has the same mean, usually
-        less variance, and at β = 1 it is zero where q is the true posterior. Draw i
-        has the weight w̃ᵢ² instead of w̃ᵢ; for any β, by the same derivation,
-        w̃ᵢ (1 − β (1 − w̃ᵢ)).
-        """
-        beta = self.annealed("beta", batch.training)
-        scaled_gradient = _ScaledGradient()
-        z = scaled_gradient(z)
-        reconstructions = self._decode_all(parts, z)  # (k * batch, ...)
-        # In the density of q the value is ε, and the gradient that of z alone. A floor
-        # for σ, 5e-5, keeps that gradient finite.
-        log_var = ops.stop_gradient(log_var)
-        precision = ops.exp(-0.5 * ops.maximum(log_var, -20.0))
-        eps = eps + (z - ops.stop_gradient(z)) * precision
-        log_ratio = gaussian.log_prior(self.prior, z) - gaussian.log_posterior(
-            eps, log_var
-        )
-        loss = self._loss_per_draw(batch, reconstructions, z.shape[0])
-        log_weight = beta * log_ratio - loss  # (k, batch)
-        share = ops.stop_gradient(ops.softmax(log_weight, axis=0))
-        factor = 1 - beta * (1 - share)
-        scaled_gradient.factor = ops.reshape(
-            factor, (z.shape[0], -1, *[1] * (z.ndim - 2))
-        )
-        bound = math.log(z.shape[0]) - ops.logsumexp(log_weight, axis=0)
-        return bound, reconstructions
-
-    def _loss_per_draw(self, batch: Batch, reconstructions: Tensor, k: int) -> Tensor:
-        weight = batch.element_weight
-        if weight is not None:
-            weight = ops.tile(weight, [k, *[1] * (len(weight.shape) - 1)])
-        return gaussian.per_draw(
-            lambda y, y_pred: self.reconstruction_loss.per_sample(y, y_pred, weight),
-            batch.y,
-            reconstructions,
-            k,
-        )
-
-    def _decode_all(self, parts: Parts, z: Tensor) -> Tensor:
-        """Decodes (k, batch, ...) codes to (k * batch, ...) reconstructions."""
-        return parts.decode(ops.reshape(z, (-1, *self.latent_shape)))
-
-    def _log_likelihood(
-        self, parts: Parts, x: Tensor, samples: Tensor, seed: Tensor
-    ) -> Tensor:
-        """log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x) of each sample, zᵢ ~ q(z|x): (batch,)."""
-        x = self.scale(x)
-        mean, log_var = parts.encode(x)
-        draw = Draw(self.latent_shape, count=_CHUNK)
-        total = tf.fill([tf.shape(x)[0]], -math.inf)
-        for first in tf.range(0, samples, _CHUNK):
-            eps = draw.sample(
-                mean, tf.random.experimental.stateless_fold_in(seed, first)
-            )
-            z = self.bottleneck((mean, log_var), draws={"eps": eps})
-            log_weight = gaussian.per_draw(
-                self.reconstruction_loss.log_prob, x, self._decode_all(parts, z), _CHUNK
-            )
-            log_weight += gaussian.log_prior(self.prior, z) - gaussian.log_posterior(
-                eps, log_var
-            )
-            is_wanted = tf.range(first, first + _CHUNK) < samples
-            log_weight = tf.where(is_wanted[:, None], log_weight, -math.inf)
-            total = tf.reduce_logsumexp(
-                tf.concat([total[None], log_weight], axis=0), axis=0
-            )
-        return total - tf.math.log(tf.cast(samples, "float32"))
 
     # Training.
 
@@ -293,7 +217,7 @@ class VariationalAutoencoder(Autoencoder):
 
     # What users and files call.
 
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
         return self.parts().encode(self.scale(x))
 
@@ -342,7 +266,7 @@ class VariationalAutoencoder(Autoencoder):
         z = eps if self.prior is None else self.prior.from_normal(eps)
         return self._decode(z)
 
-    def sample(self, n: int, seed: int | None = None) -> Tensor:
+    def sample(self, n: int, seed: int | None = None) -> tf.Tensor:
         """Draws x̂ from the prior: the decoder's mean for n latent codes z ~ p(z).
 
         Args:
@@ -356,7 +280,7 @@ class VariationalAutoencoder(Autoencoder):
         eps = keras.random.normal((n, *self.latent_shape), seed=seed)
         return self._run("sample", (eps,), batch_size=256)
 
-    def interpolate(self, a: Any, b: Any, steps: int = 10) -> Tensor:
+    def interpolate(self, a: Any, b: Any, steps: int = 10) -> tf.Tensor:
         """Decodes the straight line between the codes of two inputs.
 
         Args:
@@ -368,7 +292,7 @@ class VariationalAutoencoder(Autoencoder):
             (steps, ...), from the reconstruction of a to that of b.
         """
         check_integer("steps", steps, 2)
-        start, end = tf.cast(self.encode(tf.stack([a, b])), "float32")
+        start, end = tf.unstack(tf.cast(self.encode(tf.stack([a, b])), "float32"))
         weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
         return self.decode((1 - weight) * start + weight * end)
 
@@ -379,7 +303,7 @@ class VariationalAutoencoder(Autoencoder):
         seed: int = 0,
         batch_size: int = 64,
         parts: Parts | None = None,
-    ) -> Tensor:
+    ) -> tf.Tensor:
         """Importance-sampled estimate of log p(x), a lower bound in expectation.
 
         log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x), zᵢ ~ q(z|x) (Burda et al. 2016, equation 8).
@@ -400,19 +324,20 @@ class VariationalAutoencoder(Autoencoder):
         """
         check_count("samples", samples)
         self._check_input(x, is_target=True)
-        estimate = functools.partial(self._log_likelihood, parts)
-        if parts is None:
-            estimate = self._compiled_log_likelihood()
         x = tf.convert_to_tensor(x, dtype="float32")
+        estimate = self._compiled_log_likelihood()
+        if parts is not None:
+            estimate = functools.partial(self._log_likelihood, parts)
         estimates = [
-            estimate(
-                x[start : start + batch_size],
-                tf.constant(samples),
-                tf.constant([seed, start]),
-            )
-            for start in range(0, x.shape[0], batch_size)
+            estimate(x[rows], tf.constant(samples), tf.constant([seed, rows.start]))
+            for rows in slices(x.shape[0], batch_size)
         ]
         return tf.concat(estimates, axis=0)
+
+    def _log_likelihood(
+        self, parts: Parts, x: Tensor, samples: Tensor, seed: Tensor
+    ) -> Tensor:
+        return importance.log_likelihood(self, parts, self.scale(x), samples, seed)
 
     def _compiled_log_likelihood(self) -> Callable[..., Tensor]:
         if "log_likelihood" not in self._endpoints:
@@ -423,20 +348,3 @@ class VariationalAutoencoder(Autoencoder):
                 reduce_retracing=True,
             )
         return self._endpoints["log_likelihood"]
-
-
-class _ScaledGradient:
-    """An identity whose gradient is multiplied by a factor that is set afterwards.
-
-    The factor depends on what is computed from the output of the identity, so it is
-    known only after the forward pass; the gradient reads it after that.
-    """
-
-    factor: Tensor
-
-    def __call__(self, z: Tensor) -> Tensor:
-        @tf.custom_gradient
-        def identity(z: Tensor) -> tuple[Tensor, Any]:
-            return tf.identity(z), lambda gradient: gradient * self.factor
-
-        return identity(z)

@@ -57,7 +57,7 @@ def filters(model: Autoencoder, path: _canvas.PathLike, most: int = 100) -> None
 
 def _unit_weights(model: Autoencoder) -> np.ndarray:
     """The weights of each unit as an image, (units, height, width)."""
-    height, width, *channels = (*model.input_shape[1:], 0)[:4]
+    height, width, *channels = (*model.sample_shape, 0)[:4]
     encoder = networks.dense_chain(model.encoder)
     dictionary = networks.dictionary(model.decoder)
     if channels[:1] != [1] or not (encoder or dictionary):
