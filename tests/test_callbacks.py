@@ -99,6 +99,7 @@ def test_annealing_ends_with_an_interrupted_fit(images):
     assert model.annealed("k", training=True) == 4
 
 
+@pytest.mark.slow
 def test_importance_samples_rise_to_the_value_of_the_model(images):
     """Each epoch has the loss of a model with that number of samples."""
     encoder = networks.dense_encoder(SHAPE, [16], "relu", "relu")

@@ -31,6 +31,7 @@ def test_evaluate_reproduces_the_card(capsys):
     assert tables.number(value) in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_a_folder(tmp_path, capsys):
     run = str(tmp_path / "run")
     assert cli.main(["train", NAME, "--epochs", "1", "--output-dir", run]) == 0
@@ -48,6 +49,7 @@ def test_export_writes_the_format_of_the_path(tmp_path, path, capsys):
     assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_export_reports_what_quantization_costs(tmp_path, capsys):
     path = str(tmp_path / "m.tflite")
     arguments = ["--quantization", "int8", "--report", "--samples", "50"]

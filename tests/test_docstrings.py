@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import pkgutil
 import re
 from pathlib import Path
 
@@ -15,12 +14,18 @@ import ae_zoo
 from ae_zoo import data, evaluation, models, plots
 from ae_zoo.data import mnist_style
 
-MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(ae_zoo.__path__, "ae_zoo.")
-    if not module.name.startswith(("ae_zoo.recipes", "ae_zoo.saved_models"))
-    and not module.name.endswith("__main__")
-]
+PACKAGE = Path(ae_zoo.__file__).parent
+# Their examples export or train.
+SLOW = ("ae_zoo.export", "ae_zoo.studies")
+
+
+def modules_with_examples():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if ">>> " in path.read_text("utf-8"):
+            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+            name = ".".join(parts).removesuffix(".__init__")
+            marks = [pytest.mark.slow] if name.startswith(SLOW) else []
+            yield pytest.param(name, marks=marks)
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def names(tmp_path, monkeypatch):
     }
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", list(modules_with_examples()))
 def test_examples(name, names, capsys):
     module = importlib.import_module(name)
     own = {key: getattr(module, key) for key in vars(module) if key[0] != "_"}
@@ -56,6 +61,7 @@ def python_blocks(page):
     return re.findall("```python\n(.*?)```", text, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_guide(tmp_path, monkeypatch):
     """Every Python block of the guide runs, in order."""
     monkeypatch.chdir(tmp_path)

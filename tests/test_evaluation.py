@@ -417,6 +417,7 @@ def test_contraction_and_its_twin():
     assert norm.baseline is None
 
 
+@pytest.mark.slow
 def test_contraction_beside_a_twin_without_the_penalty():
     x = ae_zoo.data.arrays("digits", "train")[:300]
     encoder = networks.dense_encoder((8, 8, 1), [30], latent_activation="sigmoid")
@@ -608,6 +609,7 @@ def test_fine_tuning_starts_from_the_weights_of_the_model(two_classes):
     np.testing.assert_allclose(classifier(x), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_fine_tuning_with_dropout_and_augmentation(two_classes):
     """Both sides are augmented, the metric says so, and its seed repeats it."""
     model = ae_zoo.UndercompleteAutoencoder(

@@ -101,6 +101,7 @@ np.savez(sys.argv[3], z=z, sample=sample["reconstruction"])
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_runs_without_the_library(model, saved, x, tmp_path):
     np.save(tmp_path / "x.npy", x)
     names = [str(saved), str(tmp_path / "x.npy"), str(tmp_path / "out.npz")]
@@ -110,6 +111,7 @@ def test_a_saved_model_runs_without_the_library(model, saved, x, tmp_path):
         np.testing.assert_allclose(out["sample"], model.sample(2, seed=1), **SAME)
 
 
+@pytest.mark.slow
 def test_saved_model_cli_runs_it(saved, tmp_path):
     command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
     command += ["--dir", str(saved), "--tag_set", "serve", "--signature_def", "sample"]
