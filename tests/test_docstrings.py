@@ -36,6 +36,7 @@ def names(tmp_path, monkeypatch):
     return {
         "ae_zoo": ae_zoo,
         "data": data,
+        "evaluation": evaluation,
         "keras": keras,
         "load": data.load,
         "model": ae_zoo.load("denoising_mnist"),

@@ -97,6 +97,7 @@ def test_light_commands_load_nothing_heavy(code):
     assert not loaded_by(code) & set(HEAVY)
 
 
+@pytest.mark.slow
 def test_load_needs_neither_training_nor_data():
     loaded = loaded_by("import ae_zoo; ae_zoo.load('undercomplete_digits')")
     assert "ae_zoo.models" in loaded

@@ -163,9 +163,14 @@ def operators(filepath):
 @pytest.mark.parametrize(
     "name, optimizer",
     [
-        *((name, "adam") for name in MODELS),
-        *((name, "sgd") for name in ("tied_deep", "denoising", "variational")),
-        *((name, "momentum") for name in ("dense", "convolutional")),
+        ("dense", "momentum"),
+        ("variational", "sgd"),
+        *(pytest.param(name, "adam", marks=pytest.mark.slow) for name in MODELS),
+        *(
+            pytest.param(name, "sgd", marks=pytest.mark.slow)
+            for name in ("tied_deep", "denoising")
+        ),
+        pytest.param("convolutional", "momentum", marks=pytest.mark.slow),
     ],
 )
 def test_steps_equal_keras(name, optimizer, tmp_path, monkeypatch):
@@ -187,6 +192,7 @@ def test_steps_equal_keras(name, optimizer, tmp_path, monkeypatch):
     assert not any(name.startswith("Flex") for name in operators(path))
 
 
+@pytest.mark.slow
 def test_what_train_takes(tmp_path):
     expected = {
         "dense": {"x"},

@@ -24,6 +24,7 @@ def roc_auc(scores, labels, normal):
     return sklearn.metrics.roc_auc_score(labels != normal, scores)
 
 
+@pytest.mark.slow
 def test_each_class_is_told_from_all_others(tmp_path):
     protocol = evaluation.AnomalyDetection(
         normal=(0,), first="ROC-AUC", published=0.9, source="a paper"
@@ -66,6 +67,7 @@ def test_a_class_is_learned_from_fresh_weights(tmp_path):
     assert np.abs(model.get_weights()[0] - known.get_weights()[0]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_resumes(tmp_path, capsys):
     run = ["one-class", NAME, "--epochs", "1", "--output-dir", str(tmp_path)]
     assert main([*run, "--classes", "0"]) == 0

@@ -52,6 +52,7 @@ def packaged(tmp_path_factory):
     return folder, lines
 
 
+@pytest.mark.slow
 def test_the_folder_holds_the_files(packaged):
     folder, lines = packaged
     for name in (*package.FILES, "model.json", "model_int8.json"):
@@ -75,6 +76,7 @@ def test_the_card_tells_their_figures(packaged):
     assert "## Deployment" in page and f"{rows[3]['bytes']:,}" in page
 
 
+@pytest.mark.slow
 def test_activations_stay_in_float_where_int8_loses_too_much(
     packaged, tmp_path, monkeypatch
 ):
@@ -90,6 +92,7 @@ def test_activations_stay_in_float_where_int8_loses_too_much(
     )
 
 
+@pytest.mark.slow
 def test_packaging_again_replaces(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     package.package(folder, samples=20, report=lambda line: None)
@@ -97,6 +100,7 @@ def test_packaging_again_replaces(packaged, tmp_path):
     checksums.verify_checksums(folder)
 
 
+@pytest.mark.slow
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     before = (folder / checksums.CHECKSUMS).read_bytes()
@@ -114,6 +118,7 @@ def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     assert [path.name for path in folder.parent.iterdir()] == [DIGITS]
 
 
+@pytest.mark.slow
 def test_files_of_ones_own_stay(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     (folder / "extra").mkdir()
@@ -218,6 +223,7 @@ assert "ae_zoo" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_saved_models_run_without_this_library(tmp_path):
     jobs = []
     for name in SHIPPED:

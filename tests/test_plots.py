@@ -223,6 +223,7 @@ def figures_of(model, folder, samples=20, labels=None, **options):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_figures_of_a_card_suit_the_model(tmp_path):
     shape = (4, 4, 1)
     variational = ae_zoo.VariationalAutoencoder(

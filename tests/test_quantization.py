@@ -172,6 +172,7 @@ def test_calibration_data_is_what_training_sees():
     assert 0.1 < np.abs(noisy - clean).mean() < 0.5
 
 
+@pytest.mark.slow
 def test_report(tmp_path):
     name = "undercomplete_digits"
     model, (_, recipe) = ae_zoo.load(name), load_recipe(name)

@@ -241,6 +241,7 @@ def assert_same_fit(got, expected):
     )
 
 
+@pytest.mark.slow
 def test_callbacks_keep_their_state(straight, tmp_path):
     interrupted(tmp_path, after=13)
     assert Checkpoints(tmp_path).steps_done == 10

@@ -141,7 +141,9 @@ def gather(values: tf.Tensor, axis: int = 0) -> tf.Tensor:
 
     Example:
 
-    >>> z = replicas.gather(z)  # (rows of this replica, d) -> (all rows, d)
+    >>> z = tf.ones((3, 2))  # (rows of this replica, d)
+    >>> gather(z).shape  # (rows of all replicas, d)
+    TensorShape([3, 2])
     """
     rows = getattr(_step, "rows", None)
     if rows is None:

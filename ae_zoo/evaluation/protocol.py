@@ -120,7 +120,8 @@ def evaluate(
     Example:
 
     >>> x = data.arrays("digits", "test")
-    >>> splits = Splits(Split(x), Split(x), Split(x))
+    >>> split = evaluation.Split(x)
+    >>> splits = evaluation.Splits(split, split, split)
     >>> model = ae_zoo.load("undercomplete_digits")
     >>> evaluate(model, [ae_zoo.evaluation.SquaredError()], splits)[0].metric
     'squared error'
