@@ -32,7 +32,7 @@ def code_histogram(model: Autoencoder, x: ArrayLike, path: _canvas.PathLike) -> 
     Raises:
         ImportError: If matplotlib is not installed.
     """
-    codes = np.asarray(model.encode(np.asarray(x)))
+    codes = np.asarray(model.encode(x))
     codes = codes.reshape(len(codes), -1)  # (batch, d)
     chain = networks.dense_chain(model.encoder)
     is_sigmoid = bool(chain) and chain[-1].activation is keras.activations.sigmoid

@@ -95,10 +95,10 @@ def reconstructions(
     rows = {"input": x}
     corruption = model.spec().corruption
     if corruption is not None:
-        noisy = np.asarray(corruption(np.asarray(x), corruption_seed))
+        noisy = np.asarray(corruption(np.asarray(x), seed=corruption_seed))
         rows |= {"corrupted": noisy, "denoised": model.reconstruct(noisy)}
     else:
-        rows["reconstruction"] = model.reconstruct(np.asarray(x))
+        rows["reconstruction"] = model.reconstruct(x)
     if target is not None:
         rows["target"] = target
     if "sample" in model.endpoints():

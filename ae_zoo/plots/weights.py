@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -68,8 +68,7 @@ def _unit_weights(model: Autoencoder) -> np.ndarray:
             f"the encoder {model.encoder.name!r}."
         )
     weights = encoder[0].kernel.numpy().T if dictionary is None else dictionary.kernel
-    shape: tuple[Any, ...] = (-1, height, width)
-    return np.asarray(weights).reshape(shape)
+    return np.asarray(weights).reshape(-1, height, width)
 
 
 def _draw_signed(figure: Figure, axes: Axes, image: np.ndarray, limit: float) -> None:
