@@ -388,6 +388,21 @@ def test_tflite_agrees(trained, images, tmp_path):
     further = {"posterior", "sample"} if is_variational else set()
     assert set(runners) == {"reconstruct", "encode", "decode", "score"} | further
     assert_runs_alike(runners, expected_outputs(trained, images[:1], draws(trained, 1)))
+    assert_terms_add_up_to_the_score(trained, tmp_path / "m.tflite", images[:4])
+
+
+def assert_terms_add_up_to_the_score(trained, path, x):
+    """What the sidecar says of the score, computed in NumPy from the other outputs."""
+    file = ae_zoo.lite.load(path)
+    names = file.metadata["score_terms"]
+    if getattr(trained, "prior", None) is not None:
+        assert names is None  # the KL to a learned prior has no closed form
+        return
+    eps = draws(trained, len(x))
+    own = [eps] if trained.score_draws() else []
+    expected = trained.endpoints()["score"].function(tf.constant(x), *own)
+    received = ae_zoo.lite.terms.score(names, file.run, x, {"eps": eps})
+    np.testing.assert_allclose(received, expected, rtol=1e-4)
 
 
 WITHOUT_LIBRARY = """

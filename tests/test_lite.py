@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -197,6 +198,39 @@ def test_score_of_a_variational_model_in_full_int8(models, folder, variational_i
     exact = lite.load(folder / f"{VARIATIONAL}.tflite").score(x, seed=3)
     np.testing.assert_allclose(score, exact, rtol=0.05)
     np.testing.assert_allclose(score.mean(), exact.mean(), rtol=0.002)
+
+
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class SameObjective(ae_zoo.VariationalAutoencoder):
+    """A subclass that changes nothing of the score."""
+
+
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class HalfOfTheKL(ae_zoo.VariationalAutoencoder):
+    """A subclass with a score that no sidecar can name."""
+
+    def penalty(self, x, code, z, **step):
+        return 0.5 * super().penalty(x, code, z, **step)
+
+
+def test_the_int8_score_of_a_subclass(models, tmp_path):
+    """It has the KL of its base class, or there is none, but never a wrong one."""
+    original = models[VARIATIONAL]
+    x = ae_zoo.data.arrays("digits", "test")[:20]
+    scores = []
+    for variant in (ae_zoo.VariationalAutoencoder, SameObjective, HalfOfTheKL):
+        model = variant.from_config(original.get_config())
+        model.set_weights(original.get_weights())
+        path = tmp_path / f"{variant.__name__}.tflite"
+        options = {"quantization": "int8", "calibration": x}
+        model.export(path, format="litert", **options)
+        light = lite.load(path)
+        if variant is HalfOfTheKL:
+            with pytest.raises(ValueError, match="no signature 'score'"):
+                light.score(x)
+        else:
+            scores.append(light.score(x, seed=3))
+    np.testing.assert_array_equal(*scores)
 
 
 def test_a_variational_score_needs_the_sidecar(variational_int8, tmp_path, x):

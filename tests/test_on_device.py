@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from builders import ENTRIES
 
 import ae_zoo
 from ae_zoo import layers, models, networks
@@ -62,6 +63,14 @@ def contractive():
     return models.ContractiveAutoencoder(encoder, "tied", penalty_weight=2.0)
 
 
+def projection():
+    encoder = networks.dense_encoder(IMAGE, [9, 5], "tanh", "tanh")
+    decoder = networks.dense_decoder(5, [], IMAGE)
+    return models.ContractiveAutoencoder(
+        encoder, decoder, penalty_weight=2.0, jacobian="projection", projections=2
+    )
+
+
 def geometry():
     """Strides without padding, dilation, and kernels smaller than the stride."""
     encoder = keras.Sequential(
@@ -114,6 +123,9 @@ MODELS = {
     "sparse_kl": lambda: sparse("kl"),
     "sparse_k": lambda: sparse("k"),
     "contractive": contractive,
+    "projection": projection,
+    "masked": lambda: ENTRIES["masked"](noise=True),
+    "vector_quantized": lambda: ENTRIES["vector_quantized"](noise=True),
     "geometry": geometry,
 }
 OPTIMIZERS = {
@@ -134,19 +146,23 @@ def batches(runner, count=STEPS):
     shapes = {k: v["shape"] for k, v in runner.get_input_details().items()}
     for _ in range(count):
         batch = {k: random.random(shape, "float32") for k, shape in shapes.items()}
-        if "eps" in batch:
-            batch["eps"] = random.normal(size=shapes["eps"]).astype("float32")
+        for name in {"eps", "signs"} & set(batch):
+            batch[name] = random.normal(size=shapes[name]).astype("float32")
+        if "signs" in batch:
+            batch["signs"] = np.sign(batch["signs"])
         yield batch
 
 
 def keras_step(model, monkeypatch, batch):
-    """The loss of Keras's own `train_on_batch`, the noise of a VAE set to `eps`."""
-    if "eps" in batch:
-        eps = tf.constant(batch["eps"])
-        monkeypatch.setattr(model, "_drawn", lambda *_: {"eps": eps})
+    """The loss of Keras's own `train_on_batch`, with the draws of the batch."""
+    draws = {k: tf.constant(v) for k, v in batch.items() if k in ("eps", "signs")}
+    if draws:
+        monkeypatch.setattr(model, "_drawn", lambda *_: draws)
     # Keras gives the mean since the last reset.
     model.reset_metrics()
-    metrics = model.train_on_batch(batch["x"], batch.get("y"), return_dict=True)
+    metrics = model.train_on_batch(
+        batch["x"], batch.get("y"), batch.get("weight"), return_dict=True
+    )
     return float(metrics["loss"])
 
 
@@ -178,8 +194,9 @@ def test_steps_equal_keras(name, optimizer, tmp_path, monkeypatch):
     path = tmp_path / "personal.tflite"
     on_device.write_trainable(model, path, OPTIMIZERS[optimizer](), batch_size=BATCH)
     device = runners(path)
-    # A VAE's step reads the patched noise, so it must not be traced once for all.
-    model.compile(OPTIMIZERS[optimizer](), run_eagerly=hasattr(model, "posterior"))
+    # A step with draws reads the patched ones, so it must not be traced once for all.
+    has_draws = bool(model.draws(training=True))
+    model.compile(OPTIMIZERS[optimizer](), run_eagerly=has_draws)
     for batch in batches(device["train"]):
         expected = keras_step(model, monkeypatch, batch)
         assert device["train"](**batch)["loss"] == pytest.approx(
@@ -198,6 +215,8 @@ def test_what_train_takes(tmp_path):
         "dense": {"x"},
         "denoising": {"x", "y"},
         "variational": {"x", "eps"},
+        "projection": {"x", "signs"},
+        "masked": {"x", "y", "weight"},
     }
     for name, inputs in expected.items():
         path = tmp_path / f"{name}.tflite"

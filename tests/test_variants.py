@@ -12,6 +12,39 @@ from sklearn.decomposition import PCA
 import ae_zoo
 from ae_zoo import layers, networks
 
+# The slot for a model that owns its scaling.
+
+
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class InTenths(ae_zoo.UndercompleteAutoencoder):
+    """Takes and gives tens of what its encoder and decoder see."""
+
+    def scale(self, x):
+        return x / 10
+
+    def unscale(self, x):
+        return 10 * x
+
+
+def test_scaling_stands_before_the_objective():
+    """Losses and scores are those of the scaled values; reconstructions are not."""
+    x = normal(12, 6)
+    encoder, decoder = networks.dense_encoder((6,), [3]), "tied"
+    options = {"reconstruction_loss": "gaussian"}
+    plain = ae_zoo.UndercompleteAutoencoder(encoder, decoder, **options)
+    scaled = InTenths(encoder, plain.decoder, **options)
+    for model in (plain, scaled):
+        model.compile()
+    expected = plain.evaluate(x, verbose=0)
+    assert scaled.evaluate(10 * x, verbose=0) == pytest.approx(expected, rel=1e-5)
+    same = {"rtol": 1e-5, "atol": 1e-5}
+    np.testing.assert_allclose(scaled.score(10 * x), plain.score(x), **same)
+    np.testing.assert_allclose(scaled.encode(10 * x), plain.encode(x), **same)
+    received = scaled.predict(10 * x, verbose=0)
+    np.testing.assert_allclose(received, 10 * plain.predict(x, verbose=0), **same)
+    np.testing.assert_allclose(scaled.decode(scaled.encode(10 * x)), received, **same)
+
+
 # Undercomplete.
 
 
