@@ -20,8 +20,8 @@ import candidates
 import numpy as np
 
 import ae_zoo
+from ae_zoo._machine import hardware
 from ae_zoo.export import parity
-from ae_zoo.zoo import provenance
 from ae_zoo.zoo.tables import text_table
 
 DEFAULT_NAMES = ["deep_mnist", "denoising_mnist"]  # dense and convolutional
@@ -86,7 +86,7 @@ quantized, RMS error ≤ {tolerances["float16"]:g} (float16), {tolerances["int8"
 
 def versions():
     """Versions of Python, the processor and the installed packages."""
-    texts = [f"Python {platform.python_version()}", provenance.hardware()]
+    texts = [f"Python {platform.python_version()}", hardware()]
     for package in PACKAGES:
         try:
             texts.append(f"{package} {importlib.metadata.version(package)}")

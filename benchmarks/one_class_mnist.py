@@ -64,7 +64,7 @@ recipe = Recipe(
     metrics=(
         evaluation.AnomalyDetection(
             normal=(0,),
-            first="ROC-AUC",
+            headline_metric="ROC-AUC",
             published=0.948,
             source="Deep SVDD, Ruff et al. 2018",
         ),

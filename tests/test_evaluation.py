@@ -22,7 +22,7 @@ from ae_zoo.evaluation.protocol import _without_repeats
 
 
 class Stub:
-    """A model that shrinks its input by a factor and codes it as the first pixels."""
+    """A model that shrinks its input by a factor and encodes it as its first pixels."""
 
     latent_dim = 2
     reconstruction_loss = losses.Gaussian()
@@ -51,8 +51,8 @@ class _Tensor(np.ndarray):
         return np.asarray(self)
 
 
-class GreyToColour(Stub):
-    """Gives each of three channels the grey image times a factor."""
+class GrayToColor(Stub):
+    """Returns the gray image times a factor in each of three channels."""
 
     def reconstruct(self, x):
         return _Tensor(np.repeat(self.factor * np.asarray(x), 3, axis=-1))
@@ -73,7 +73,7 @@ def images():
 
 @pytest.fixture
 def photographs():
-    """Ten smooth colour images, large enough for structural similarity."""
+    """Ten smooth color images, large enough for structural similarity."""
     random = np.random.default_rng(1)
     coarse = random.random((10, 2, 2, 3), dtype="float32")
     return np.repeat(np.repeat(coarse, 8, axis=1), 6, axis=2)
@@ -164,16 +164,16 @@ def test_structural_similarity_needs_eleven_pixels(images):
 
 
 def test_image_quality_beside_pca(photographs, images):
-    greys = photographs[..., :1]
-    rows = evaluation.ImageQuality()(Stub(0.9), split(greys, greys))
+    grays = photographs[..., :1]
+    rows = evaluation.ImageQuality()(Stub(0.9), split(grays, grays))
     assert [row.metric for row in rows] == [
         "PSNR, dB",
         "mean PSNR of each image, dB",
         "SSIM",
     ]
-    assert rows[0].value == pytest.approx(evaluation.peak_snr(greys, 0.9 * greys))
-    back = evaluation.pca(greys, greys, 2)
-    assert rows[0].baseline == pytest.approx(evaluation.peak_snr(greys, back))
+    assert rows[0].value == pytest.approx(evaluation.peak_snr(grays, 0.9 * grays))
+    back = evaluation.pca(grays, grays, 2)
+    assert rows[0].baseline == pytest.approx(evaluation.peak_snr(grays, back))
     assert rows[2].baseline < rows[2].value < 1
     assert {row.baseline_name for row in rows} == {"PCA, 2 components"}
     too_small = evaluation.ImageQuality()(Stub(), split(images, images))
@@ -223,10 +223,10 @@ def test_principal_angles_are_of_linear_decoders():
         evaluation.PrincipalAngles()(model, split(x, x))
 
 
-def test_noise_is_the_same_every_time_and_as_strong_as_stated():
-    grey = np.full((2000, 5, 5, 1), 0.5, "float32")
-    noisy = evaluation.add_noise(grey, 0.05)
-    np.testing.assert_array_equal(noisy, evaluation.add_noise(grey, 0.05))
+def test_noise_is_the_same_every_time_and_of_the_given_strength():
+    gray = np.full((2000, 5, 5, 1), 0.5, "float32")
+    noisy = evaluation.add_noise(gray, 0.05)
+    np.testing.assert_array_equal(noisy, evaluation.add_noise(gray, 0.05))
     # 50,000 draws that clipping never touches: standard error 0.05 / √100,000.
     assert noisy.std() == pytest.approx(0.05, abs=4 * 0.05 / math.sqrt(100_000))
     first, second = noisy[:1000], noisy[1000:]
@@ -247,7 +247,7 @@ def test_clipped_moments_by_integration():
 
 
 def test_linear_denoiser_is_least_squares(images):
-    """What regression on many draws of noise tends to."""
+    """The limit of a regression on many draws of noise."""
     train, test = images[:200], images[200:]
     repeated = np.tile(train, (500, 1, 1, 1))
     random = np.random.default_rng(0)
@@ -308,7 +308,7 @@ def test_denoising_stands_beside_the_best_baseline(photographs):
     bce, psnr, *_ = protocol(Stub(1.0), split(train, test))
     noisy = evaluation.add_noise(test, 0.1)
     denoised = evaluation.non_local_means(train, noisy, 0.1)
-    # Flat patches many times over: what non-local means was made for.
+    # Non-local means is made for repeated flat patches.
     assert psnr.baseline_name == "non-local means"
     assert psnr.baseline == pytest.approx(evaluation.peak_snr(test, denoised))
     assert psnr.baseline > psnr.value + 3
@@ -319,24 +319,24 @@ def test_denoising_names_its_baselines():
         evaluation.Denoising(baselines=("bm3d",))
 
 
-def test_colorizing_beside_grey(photographs):
+def test_colorizing_and_its_gray_baseline(photographs):
     test = np.ones_like(photographs) * [1.0, 0.5, 0.0]
-    grey = 0.2989 * 1.0 + 0.587 * 0.5  # the weights of ITU-R BT.601
+    gray = 0.2989 * 1.0 + 0.587 * 0.5  # the weights of ITU-R BT.601
     protocol = evaluation.Colorizing(published=0.0464, source="paper")
     error, psnr, mean_psnr, ssim = protocol(
-        GreyToColour(0.5), split(photographs, test.astype("float32"))
+        GrayToColor(0.5), split(photographs, test.astype("float32"))
     )
-    expected = np.abs([1 - grey / 2, 0.5 - grey / 2, grey / 2]).mean()
+    expected = np.abs([1 - gray / 2, 0.5 - gray / 2, gray / 2]).mean()
     # TensorFlow's weights have four digits.
     assert error.value == pytest.approx(expected, abs=1e-4)
-    copied = np.array([1 - grey, 0.5 - grey, grey])
+    copied = np.array([1 - gray, 0.5 - gray, gray])
     assert error.baseline == pytest.approx(np.abs(copied).mean(), abs=1e-4)
     expected = -10 * math.log10(np.square(copied).mean())
     # All images are equal, so the two definitions agree.
     assert psnr.baseline == pytest.approx(expected, abs=1e-3)
     assert mean_psnr.baseline == pytest.approx(psnr.baseline)
     assert error.published == 0.0464 and psnr.published is None
-    assert {row.baseline_name for row in (error, psnr, ssim)} == {"grey copied"}
+    assert {row.baseline_name for row in (error, psnr, ssim)} == {"gray copied"}
 
 
 def test_sparsity_counts_active_and_dead_units():
@@ -370,7 +370,7 @@ def test_active_units_vary_with_the_input(images):
 
 
 def test_active_units_are_counted_under_the_standard_normal_alone(images):
-    """A learned prior leaves the scale of a code open, and so a threshold's sense."""
+    """With a learned prior, the scale of a code, and so a threshold, means nothing."""
     for prior, names in (
         (None, ["NLL (5 samples), nats", "negative ELBO, nats", "active units"]),
         (layers.RealNVP(1, 4), ["NLL (5 samples), nats", "negative ELBO, nats"]),
@@ -468,7 +468,7 @@ def test_frechet_distance_of_constant_samples(images):
 
 @pytest.fixture
 def two_classes():
-    """Points (batch, 4), the first value telling the class, the last drowning it."""
+    """Points (batch, 4), the first value carries the class and the others are noise."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 300)
     x = random.normal(size=(300, 4)) * [0.5, 1, 1, 1]
@@ -518,7 +518,7 @@ def test_linear_probe_chooses_on_validation(two_classes):
 
 
 def test_linear_probe_of_codes_that_are_mostly_zero():
-    """Stored without their zeros, they give the regression that they give with them."""
+    """A sparse matrix of the codes gives the same regression."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 400)
     x = random.normal(size=(400, 20)) + np.eye(3, 20)[labels]
@@ -559,7 +559,7 @@ def test_linear_probe_of_more_units_needs_a_k_sparse_model(two_classes):
         models.ContractiveAutoencoder(encoder, "tied"),
     ):
         with pytest.raises(
-            ValueError, match="leave k out. Received: a .* of sparsity="
+            ValueError, match="leave k out. Received: a .* that keeps all its units"
         ):
             protocol(model, two_classes)
     model = models.SparseAutoencoder(encoder, "tied", sparsity="k", k=1)
@@ -568,7 +568,7 @@ def test_linear_probe_of_more_units_needs_a_k_sparse_model(two_classes):
 
 
 def test_linear_probe_may_stop_early(two_classes):
-    """Without a warning, which would be an error here, at another solution."""
+    """It gives another solution and no warning, which would be an error here."""
     settings = {"inverse_regularizations": (10.0,)}
     values = [
         evaluation.LinearProbe(iterations=i, **settings)(Stub(), two_classes)[0]
@@ -583,7 +583,7 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(two_classes):
         networks.dense_decoder(3, [], (4,), output="linear"),
         reconstruction_loss="gaussian",
     )
-    # It sees what does not tell the classes: only training on can mend it.
+    # The encoder drops the input that carries the class, so it must be trained.
     kernel = np.eye(4, 3, k=-1, dtype="float32")
     model.encoder.set_weights([kernel, np.zeros(3)])
     before = [weight.copy() for weight in model.get_weights()]
@@ -596,7 +596,7 @@ def test_fine_tuning_learns_and_leaves_the_model_alone(two_classes):
 
 
 def test_fine_tuning_starts_from_the_weights_of_the_model(two_classes):
-    """Steps too small to move anything leave the difference of the encoders."""
+    """The classifier starts with the encoder's weights."""
     model = ae_zoo.SparseAutoencoder(
         networks.dense_encoder((4,), [4]), "tied", sparsity="k", k=1
     )
@@ -611,7 +611,7 @@ def test_fine_tuning_starts_from_the_weights_of_the_model(two_classes):
 
 @pytest.mark.slow
 def test_fine_tuning_with_dropout_and_augmentation(two_classes):
-    """Both sides are augmented, the metric says so, and its seed repeats it."""
+    """Model and baseline are augmented, the metric says so, and the seed repeats it."""
     model = ae_zoo.UndercompleteAutoencoder(
         networks.dense_encoder((4,), [3]),
         networks.dense_decoder(3, [], (4,), output="linear"),
@@ -620,7 +620,7 @@ def test_fine_tuning_with_dropout_and_augmentation(two_classes):
     shapes = []
 
     def swap(x, seed):
-        """Puts each class where the other one is."""
+        """Swaps the two classes."""
         shapes.append((tuple(x.shape[1:]), tuple(seed.shape)))
         return 1 - x
 
@@ -644,7 +644,7 @@ def test_fine_tuning_with_dropout_and_augmentation(two_classes):
     assert rates == [0.1, 0.3]
 
 
-def test_fine_tuning_draws_augmentation_anew(two_classes):
+def test_fine_tuning_draws_new_augmentation_for_each_batch(two_classes):
     """Each batch of each epoch has a seed of its own, the same in each run."""
 
     def seeds_of_a_run():
@@ -670,7 +670,7 @@ def test_quick_evaluation_leaves_out_what_trains_networks():
     assert [row.metric for row in whole] == ["squared error", "fine-tuned error, %"]
 
 
-def test_what_two_protocols_measure_is_without_repeats():
+def test_what_two_protocols_measure_is_listed_once():
     model = ae_zoo.load("denoising_digits")
     splits = evaluation.read_splits(source("digits"))
     denoising = evaluation.Denoising(stddev=0.5, published=0.3, source="a paper")
@@ -683,7 +683,7 @@ def test_what_two_protocols_measure_is_without_repeats():
     best = dataclasses.replace(rows[0], metric="PSNR", published=None)
     weaker = dataclasses.replace(best, baseline=0.0)
     assert _without_repeats([best, weaker]) == [best]
-    other = evaluation.AnomalyDetection(normal=(1,), first="ROC-AUC")
+    other = evaluation.AnomalyDetection(normal=(1,), headline_metric="ROC-AUC")
     again = dataclasses.replace(other, normal=(2,))
     with pytest.raises(ValueError, match="Two protocols .* 'ROC-AUC'"):
         evaluation.evaluate(model, [other, again], splits)
@@ -699,7 +699,8 @@ def test_splits_of_a_source_with_labels_and_of_one_without():
     class Unlabeled:
         label = None
 
-        def arrays(self, split):
+        def arrays(self, split, labels):
+            assert not labels
             return np.full((3, 2), len(split), "float32")
 
     splits = evaluation.read_splits(Unlabeled(), samples=2)
@@ -769,7 +770,7 @@ def test_anomaly_detection_puts_first_what_the_paper_measured():
     labels = np.array([0, 0, 1, 0])
     splits = split((x, labels), (x, labels))
     protocol = evaluation.AnomalyDetection(
-        normal=(0,), first="ROC-AUC", published=0.9, source="a paper"
+        normal=(0,), headline_metric="ROC-AUC", published=0.9, source="a paper"
     )
     stub = Stub()
     stub.latent_dim = 1
@@ -783,7 +784,7 @@ def test_anomaly_detection_puts_first_what_the_paper_measured():
     assert (rows[0].metric, rows[0].value) == ("ROC-AUC", pytest.approx(2 / 3))
     assert [row.published for row in rows] == [0.9, None, None, None, None]
     with pytest.raises(ValueError, match="'PR-AUC'.*Received: 'AUC'"):
-        evaluation.AnomalyDetection(normal=(0,), first="AUC")
+        evaluation.AnomalyDetection(normal=(0,), headline_metric="AUC")
 
 
 class PerLength(losses.Gaussian):
@@ -796,14 +797,14 @@ class PerLength(losses.Gaussian):
     [(losses.Gaussian(), False), (PerLength(), True), (losses.Bernoulli(), False)],
 )
 def test_pca_is_scored_as_the_model_where_it_can_be(loss, is_relative):
-    """Not by a loss of probabilities, which PCA's reconstructions are not."""
+    """PCA's reconstructions are no probabilities, so not by a loss of those."""
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1], 100)
     x = random.random((200, 5)) * np.where(labels == 0, 1, 0.5)[:, None]
     x = x.astype("float32")
     stub = Stub()
     stub.reconstruction_loss = loss
-    protocol = evaluation.AnomalyDetection(normal=(0,), first="ROC-AUC")
+    protocol = evaluation.AnomalyDetection(normal=(0,), headline_metric="ROC-AUC")
     roc, *_ = protocol(stub, split((x, labels), (x, labels)))
     pca = PCA(2).fit(x[:100])
     error = np.square(x - pca.inverse_transform(pca.transform(x))).sum(axis=1)

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 ROOMS = [
     "_checks",
     "_batches",
+    "_machine",
     "_resources",
     "lite",
     "distribution",

@@ -1,4 +1,4 @@
-"""One-class evaluation: a model for each class, and what they reach together."""
+"""One-class evaluation: one model for each class, and the results of all."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ def roc_auc(scores, labels, normal):
 
 
 @pytest.mark.slow
-def test_each_class_is_told_from_all_others(tmp_path):
+def test_each_class_is_distinguished_from_all_others(tmp_path):
     protocol = evaluation.AnomalyDetection(
-        normal=(0,), first="ROC-AUC", published=0.9, source="a paper"
+        normal=(0,), headline_metric="ROC-AUC", published=0.9, source="a paper"
     )
     report = one_class(
         digits_recipe(metrics=(protocol,)),
@@ -44,21 +44,21 @@ def test_each_class_is_told_from_all_others(tmp_path):
         model = ae_zoo.load(tmp_path / str(label) / "model")
         expected = roc_auc(model.score(x).numpy(), labels, label)
         assert report.values()[row] == pytest.approx(expected)
-        # It has seen its own class alone, and finds the others better than by chance.
+        # Trained on its own class only, it detects the others better than chance.
         assert model.card["dataset"]["classes"] == [label]
         assert expected > 0.7
         own = train[train_labels == label].reshape(-1, 64)
         pca = PCA(LATENT_DIM).fit(own)
         error = flat - pca.inverse_transform(pca.transform(flat))
         expected = roc_auc(np.square(error).sum(axis=1), labels, label)
-        assert report.values(baseline=True)[row] == pytest.approx(expected, abs=1e-3)
-        # A mean over the classes stands beside no single one.
+        assert report.baselines()[row] == pytest.approx(expected, abs=1e-3)
+        # The published mean belongs to no single class.
         assert model.card["metrics"][0]["published"] is None
     assert (report.published, report.source) == (0.9, "a paper")
 
 
 def test_a_class_is_learned_from_fresh_weights(tmp_path):
-    """Weights of the zoo have seen the other classes."""
+    """The zoo's weights were trained on the other classes too."""
     still = digits_recipe(
         initial_weights=NAME, optimizer=lambda steps: keras.optimizers.SGD(0.0)
     )
@@ -122,7 +122,7 @@ def test_the_table_ends_with_mean_and_paper():
 def test_without_a_baseline():
     row = evaluation.Measurement("ROC-AUC", 0.9)
     overcomplete = OneClassReport({0: {"ROC-AUC": row, "PR-AUC": row}})
-    assert overcomplete.mean(baseline=True) is None
+    assert overcomplete.baselines() == [None]
     header, _, first, *_ = overcomplete.markdown().split("\n")
     assert (header, first) == (
         "| class | ROC-AUC | PR-AUC |",
@@ -131,7 +131,7 @@ def test_without_a_baseline():
 
 
 @pytest.mark.parametrize("classes", [[10], [], [0, 0.5]])
-def test_classes_there_are_not(classes, tmp_path):
+def test_unknown_classes(classes, tmp_path):
     with pytest.raises(ValueError, match="labels of 'digits', which are .0, 1"):
         one_class(NAME, classes, output_dir=tmp_path, verbose=0)
     assert not list(tmp_path.iterdir())

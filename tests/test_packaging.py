@@ -1,4 +1,4 @@
-"""Files for deployment: how they join a folder, and that the shipped ones run alone."""
+"""Files for deployment: `ae-zoo package` adds them, and the shipped ones run alone."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from ae_zoo.studies import package
 from ae_zoo.zoo import checksums
 
 DIGITS = "undercomplete_digits"
-# Bytes of a graph and of scales do not shrink with the weights.
+# Parameters up to which the bytes of graph and scales, which stay, matter.
 SMALL = 50_000
 SHIPPED = [name for name in ae_zoo.list_models() if "deployment" in ae_zoo.info(name)]
 
@@ -27,7 +27,7 @@ def inputs(name):
 
 
 def typical(name):
-    """Inputs like those that eight bits were calibrated for."""
+    """Inputs like those that the int8 file was calibrated for."""
     digits = data.arrays("digits", "test")[:3]
     card = ae_zoo.info(name)
     if card["dataset"]["name"] == "digits":
@@ -42,7 +42,7 @@ def typical(name):
 
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory):
-    """A copy of a small entry, packaged, and the lines of its progress."""
+    """A packaged copy of a small entry, and the lines of progress."""
     folder = tmp_path_factory.mktemp("entry") / DIGITS
     unwanted = shutil.ignore_patterns("saved_model", "*.tflite", "model*.json")
     shutil.copytree(zoo.entry._find(DIGITS), folder, ignore=unwanted)
@@ -119,7 +119,7 @@ def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_files_of_ones_own_stay(packaged, tmp_path):
+def test_the_users_own_files_stay(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     (folder / "extra").mkdir()
     own = [folder / "personal.tflite", folder / "extra" / "model.tflite"]
@@ -191,7 +191,7 @@ def test_figures_of_an_entry(name):
     assert small["loss"] <= package.MOST_LOST == 0.03
     share = small["bytes"] / rows[None]["bytes"]
     assert share <= (0.30 if card["parameters"] > SMALL else 0.40)
-    # A tied kernel stands in the file twice, once transposed; the rest is the graph.
+    # A tied kernel is in the file twice, once transposed; the rest is the graph.
     assert rows[None]["bytes"] < 2 * 4 * card["parameters"] + 20_000
 
 
@@ -205,7 +205,7 @@ def test_lite_files_compute_what_keras_does(name):
     x = typical(name)
     expected = model.predict(x, verbose=0)
     received = lite.load(zoo.entry._find(name) / "model_int8.tflite").reconstruct(x)
-    # This tells a wrong file; the figures on the card tell a bad one.
+    # Detects a wrong file. The figures on the card show how good a file is.
     assert np.abs(received - expected).mean() < 0.05 * max(1, np.abs(expected).max())
 
 

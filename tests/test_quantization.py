@@ -1,4 +1,4 @@
-"""Quantized files: what they hold, what they cost, and how the cost is measured."""
+"""Quantized files: their contents, their cost, and how the cost is measured."""
 
 import json
 
@@ -51,8 +51,8 @@ def files(model, x, tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_quantized_file_is_smaller_and_close(kind, model, files, x):
-    # Weights of 2 and 1 bytes for 4; the rest is graphs and scales, which weigh more
-    # in a model this small.
+    # Weights take 2 bytes or 1 instead of 4. The rest is graphs and scales, whose
+    # share is large in a model this small.
     share = {"float16": 0.6}.get(kind, 0.5)
     sizes = {name: path.stat().st_size for name, path in files.items()}
     assert sizes[kind] < share * sizes[None]
@@ -127,7 +127,7 @@ def test_a_file_beyond_the_tolerance_is_not_kept(model, x, monkeypatch, tmp_path
 
 
 def test_files_of_two_batch_sizes_compute_the_same(model, x, tmp_path):
-    """What is measured on the one holds for the other."""
+    """Measurements of one file are valid for the other."""
     outputs = []
     for batch_size in (1, 8):
         path = tmp_path / f"{batch_size}.tflite"
@@ -162,7 +162,9 @@ def test_protocols_run_on_a_file(tmp_path, prior):
 
 def test_calibration_data_is_what_training_sees():
     noisy, binary = (
-        file_cost.calibration_data(ae_zoo.load(name), load_recipe(name)[1])
+        file_cost.calibration_data(
+            ae_zoo.load(name), load_recipe(name)[1], source("digits")
+        )
         for name in ("denoising_digits", NAME)
     )
     assert noisy.shape == binary.shape == (500, *SHAPE)
@@ -176,35 +178,45 @@ def test_calibration_data_is_what_training_sees():
 def test_report(tmp_path):
     name = "undercomplete_digits"
     model, (_, recipe) = ae_zoo.load(name), load_recipe(name)
-    calibration = file_cost.calibration_data(model, recipe)
+    calibration = file_cost.calibration_data(model, recipe, source("digits"))
+    splits = evaluation.read_splits(source("digits"))
     before, after = (
-        file_cost.measure(model, recipe, kind, calibration) for kind in (None, "int8")
+        file_cost.measure(model, recipe.metrics, splits, kind, calibration)
+        for kind in (None, "int8")
     )
     card = ae_zoo.info(name)["metrics"][0]
     assert before.headline.metric == card["metric"]
     assert before.headline.value == pytest.approx(card["value"], rel=1e-4)
     assert after.bytes < before.bytes
-    assert 0 < abs(after.loss(before)) < 0.03
+    assert 0 < abs(after.relative_loss(before)) < 0.03
     assert (before.single["batch"], before.batch["batch"]) == (1, 64)
     for timing in (after.single, after.batch):
         assert 0 < timing["median"] <= timing["p90"]
-    header, rows = tables.deployment_rows([x.row(before) for x in (before, after)])
+    header, rows = tables.deployment_rows([x.card_row(before) for x in (before, after)])
     assert header[2] == "squared error"
     assert [row[0] for row in rows] == ["float32", "int8"]
     assert rows[0][3] == "+0.00 %"
 
 
 def test_a_loss_is_a_loss_whichever_way_is_up():
-    def report(value, higher_is_better):
+    def cost(value, higher_is_better):
         row = evaluation.Measurement("m", value, higher_is_better=higher_is_better)
-        return file_cost.FileReport(None, 1, row, {}, {})
+        return file_cost.FileCost(None, 1, row, {}, {})
 
-    assert report(11, False).loss(report(10, False)) == pytest.approx(0.1)
-    assert report(11, True).loss(report(10, True)) == pytest.approx(-0.1)
-    assert report(-9, False).loss(report(-10, False)) == pytest.approx(0.1)
+    assert cost(11, False).relative_loss(cost(10, False)) == pytest.approx(0.1)
+    assert cost(11, True).relative_loss(cost(10, True)) == pytest.approx(-0.1)
+    assert cost(-9, False).relative_loss(cost(-10, False)) == pytest.approx(0.1)
 
 
-def test_timing_a_file_that_is_none(tmp_path):
+def test_the_timed_function_is_that_of_the_file(model, files, x):
+    exported = lite.load(files[None])
+    (received,) = exported.runner("reconstruct")(x=x[:1]).values()
+    np.testing.assert_array_equal(received, exported.reconstruct(x[:1]))
+    with pytest.raises(ValueError, match="no signature 'train'"):
+        exported.runner("train")
+
+
+def test_timing_a_file_that_is_not_a_model(tmp_path):
     (tmp_path / "m.tflite").write_text("no model")
     with pytest.raises(RuntimeError, match="m.tflite"):
         latency.measure(tmp_path / "m.tflite")

@@ -1,4 +1,4 @@
-"""What pretraining is worth on other data: measured, and put on the card."""
+"""Transfer: what pretraining is worth on other data, and how a card shows it."""
 
 import shutil
 
@@ -31,13 +31,13 @@ def test_on_its_own_data_a_model_is_what_its_card_says():
     assert row["metric"] == headline["metric"]
     assert as_it_is == pytest.approx(headline["value"], rel=1e-3)
     assert row["baseline"] == pytest.approx(headline["baseline"], rel=1e-3)
-    # Two steps neither spoil what was learned nor make up for it.
+    # Two steps change pretrained weights little, and are too few for fresh ones.
     assert fine_tuned < 2 * as_it_is < from_scratch
     assert row["samples"] == 100 and row["fine_tuned"]["seconds"] > 0
 
 
 def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
-    """As many steps each, over the first samples, the model itself untouched."""
+    """Both train for the same number of steps, on the first samples."""
     from ae_zoo.studies import transfer as module
 
     recipes = []
@@ -106,7 +106,7 @@ def test_transfer_refuses_what_cannot_be(capsys):
     for wrong in ({"epochs": 0}, {"samples": 0}):
         with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
             transfer(NAME, "digits", **wrong)
-    with pytest.raises(ValueError, match="one the model was trained by"):
+    with pytest.raises(ValueError, match="one the model was trained with"):
         transfer(NAME, "digits", recipe="deep_digits")
     with pytest.raises(ValueError, match=r"of the classes \[1\] alone"):
         transfer("anomaly_ecg5000", "ecg5000")

@@ -1,4 +1,4 @@
-"""Whether a card that holds is told from one that does not."""
+"""Verification accepts a card that holds, and rejects one that does not."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ import ae_zoo
 from ae_zoo import evaluation, zoo
 from ae_zoo.cli import main
 from ae_zoo.studies import verify
+from ae_zoo.studies.spread import add_spread
 from ae_zoo.training.recipe import load_recipe
 from ae_zoo.zoo import tables
 
@@ -18,14 +19,14 @@ NAME = "undercomplete_digits"
 
 @pytest.fixture
 def folder(tmp_path):
-    """A copy of a small entry that a test may change, of a single seed."""
+    """A copy of a small entry, of a single seed, that a test may change."""
     entry = shutil.copytree(zoo.entry._find(NAME), tmp_path / "entry")
     alter(entry, mean=None, spread=None, seeds=1)
     return entry
 
 
 def alter(folder, **fields):
-    """Changes the headline of a card, and nothing else."""
+    """Changes only the headline of a card."""
     card = zoo.info(folder)
     card["metrics"][0] |= fields
     zoo.amend(folder, card)
@@ -131,7 +132,10 @@ def test_evaluate_writes_the_table(folder, capsys):
     assert main(["evaluate", str(folder), "--write"]) == 0
     row = zoo.info(folder)["metrics"][0]
     assert row["value"] == pytest.approx(value, rel=verify.TOLERANCE)
-    assert (row["mean"], row["seeds"]) == (None, 1)  # of other weights
+    assert (row["mean"], row["seeds"]) == (
+        None,
+        1,
+    )  # for other weights
     alter(folder, mean=1.0, spread=1e-6, seeds=3)
     assert main(["evaluate", str(folder), "--write"]) == 0
     assert zoo.info(folder)["metrics"][0]["mean"] == 1.0
@@ -141,7 +145,7 @@ def test_evaluate_writes_the_table(folder, capsys):
 
 @pytest.fixture
 def runs(folder, tmp_path):
-    """Three run folders of one entry, as if of three seeds."""
+    """Three run folders of one entry, as if trained with three seeds."""
     paths = []
     for seed, value in enumerate([1.0, 2.0, 6.0]):
         paths.append(tmp_path / f"run{seed}")
@@ -167,12 +171,12 @@ def test_spread_refuses_runs_that_do_not_compare(folder, runs, capsys):
     assert main(["spread", str(folder), str(runs[0]), str(runs[0])]) == 1
     assert "[0, 0]" in capsys.readouterr().err
     with pytest.raises(ValueError, match="at least two runs"):
-        verify.add_spread(folder, runs[:1])
+        add_spread(folder, runs[:1])
     card = zoo.info(runs[1] / "model")
     card["training"]["epochs"] += 1
     zoo.amend(runs[1] / "model", card)
     with pytest.raises(ValueError, match="epochs"):
-        verify.add_spread(folder, runs)
+        add_spread(folder, runs)
 
 
 def test_training_of_another_seed(tmp_path):

@@ -1,7 +1,6 @@
 """The zoo: every entry loads, does what its card says, and refuses what it should."""
 
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -14,7 +13,7 @@ import ae_zoo
 from ae_zoo import data, evaluation, zoo
 from ae_zoo.data import source
 from ae_zoo.training.recipe import list_recipes, load_recipe
-from ae_zoo.zoo import cards, checksums, provenance
+from ae_zoo.zoo import cards, checksums
 
 DIGITS = "undercomplete_digits"
 
@@ -178,13 +177,6 @@ def test_interrupted_save_leaves_the_old_folder(folder):
     assert json.loads((folder / "card.json").read_text())["task"] != "another"
     assert [path.name for path in folder.parent.iterdir()] == ["entry"]
     ae_zoo.load(folder)
-
-
-def test_a_card_counts_the_cores_that_may_be_used(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
-    assert provenance.hardware().startswith("1 core of ")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
-    assert provenance.hardware().startswith("2 cores of ")
 
 
 def test_old_cards_say_licence(folder):

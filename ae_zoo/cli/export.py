@@ -17,6 +17,7 @@ from ae_zoo.cli.options import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from ae_zoo.data import Source
     from ae_zoo.models import Autoencoder
     from ae_zoo.training.recipe import Recipe
 
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ae_zoo import zoo
+    from ae_zoo import data, zoo
     from ae_zoo.studies import file_cost
     from ae_zoo.training.loading import load_with_recipe
 
@@ -77,10 +78,11 @@ def run(options: argparse.Namespace) -> None:
         )
     if options.report or (options.quantization or "").startswith("int8"):
         model, recipe = load_with_recipe(options.model, options.recipe)
-        calibration = file_cost.calibration_data(model, recipe, options.data_dir)
+        source = data.source(recipe.dataset, options.data_dir)
+        calibration = file_cost.calibration_data(model, recipe, source)
         _write(options, format, model, calibration)
         if options.report:
-            _report(options, model, recipe, calibration)
+            _report(options, model, recipe, source, calibration)
     elif options.recipe:  # its file defines classes of the model
         _write(options, format, load_with_recipe(options.model, options.recipe)[0])
     else:
@@ -109,19 +111,20 @@ def _report(
     options: argparse.Namespace,
     model: Autoencoder,
     recipe: Recipe,
+    source: Source,
     calibration: np.ndarray,
 ) -> None:
+    from ae_zoo import evaluation
     from ae_zoo.studies import file_cost
     from ae_zoo.zoo import tables
 
     kinds = dict.fromkeys([None, options.quantization])
-    reports = [
-        file_cost.measure(
-            model, recipe, kind, calibration, options.data_dir, options.samples
-        )
+    splits = evaluation.read_splits(source, options.samples)
+    costs = [
+        file_cost.measure(model, recipe.metrics, splits, kind, calibration)
         for kind in kinds
     ]
-    rows = [report.row(reports[0]) for report in reports]
+    rows = [cost.card_row(costs[0]) for cost in costs]
     print(tables.text_table(*tables.deployment_rows(rows)))
 
 

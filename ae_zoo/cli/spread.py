@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ae_zoo.studies import verify
+    from ae_zoo.studies.spread import add_spread
     from ae_zoo.zoo import tables
 
-    card = verify.add_spread(options.model, options.runs)
+    card = add_spread(options.model, options.runs)
     print(tables.metrics_table(card["metrics"]))

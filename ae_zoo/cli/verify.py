@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from ae_zoo import zoo
     from ae_zoo.studies import verify
-    from ae_zoo.zoo import tables
 
     names = options.models or zoo.list_models()
     failed = []
@@ -43,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"ae-zoo: {error}", file=sys.stderr)
             failed.append(name)
             continue
-        print(tables.checks_text(checks), end="\n\n", flush=True)
+        print(verify.checks_table(checks), end="\n\n", flush=True)
         if not all(check.holds for check in checks):
             failed.append(name)
     if failed:

@@ -1,17 +1,27 @@
-"""Protocols that measure a model on the test split, beside a trivial baseline.
+"""Protocols that measure a model on the test split and compare it with a baseline.
 
-A protocol is a small object that a recipe lists; called with a model and the splits of
-a data set, it returns its measurements. The functions they are made of are here too.
+A protocol is a small object that a recipe lists. It is called with a model and the
+splits of a data set, and returns measurements. The functions that protocols are made of
+are available too.
 
 | protocol | what it measures |
 |---|---|
 | `SquaredError`, `CrossEntropy`, `ImageQuality` | reconstruction of clean inputs |
-| `PrincipalAngles` | distance of a linear model from the PCA subspace |
-| `Denoising`, `NoiseLevels`, `Colorizing` | what is restored of a damaged image |
-| `Likelihood`, `FrechetDistance` | a variational model's density, and its samples |
+| `PrincipalAngles` | angle between a linear decoder's range and the PCA subspace |
+| `Denoising`, `NoiseLevels`, `Colorizing` | restoration of damaged images |
+| `Likelihood`, `FrechetDistance` | density and samples of a variational model |
 | `Sparsity`, `Contraction` | properties of the code |
-| `LinearProbe`, `FineTuning` | what the code knows of the labels |
-| `AnomalyDetection` | anomalies told from normal samples |
+| `LinearProbe`, `FineTuning` | how well the code predicts labels |
+| `AnomalyDetection` | detection of anomalies by the score |
+
+Example:
+
+>>> from ae_zoo import data, evaluation
+>>> splits = evaluation.read_splits(data.source("digits"))
+>>> model = ae_zoo.load("undercomplete_digits")
+>>> (row,) = evaluation.evaluate(model, [evaluation.SquaredError()], splits)
+>>> row.metric, row.baseline_name
+('squared error', 'PCA, 8 components')
 """
 
 from ae_zoo.evaluation.anomalies import AnomalyDetection
@@ -35,6 +45,7 @@ from ae_zoo.evaluation.measures import (
     structural_similarity,
 )
 from ae_zoo.evaluation.protocol import (
+    AnyProtocol,
     Measurement,
     Protocol,
     evaluate,
@@ -47,10 +58,11 @@ from ae_zoo.evaluation.reconstruction import (
     SquaredError,
 )
 from ae_zoo.evaluation.restoration import Colorizing, Denoising, NoiseLevels
-from ae_zoo.evaluation.splits import Split, Splits, read_splits
+from ae_zoo.evaluation.splits import Split, Splits, read_split, read_splits
 
 __all__ = [
     "AnomalyDetection",
+    "AnyProtocol",
     "Colorizing",
     "Contraction",
     "CrossEntropy",
@@ -81,6 +93,7 @@ __all__ = [
     "normalized_squared_error",
     "pca",
     "peak_snr",
+    "read_split",
     "read_splits",
     "structural_similarity",
 ]

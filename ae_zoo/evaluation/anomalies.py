@@ -1,96 +1,86 @@
-"""The protocol of anomaly detection."""
+"""Protocol of anomaly detection."""
+
+from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
 
-from ae_zoo.evaluation.baselines import pca
+from ae_zoo.evaluation.baselines import has_pca, pca
 from ae_zoo.evaluation.measures import squared_error
 from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.splits import Splits
+from ae_zoo.models import Autoencoder
 
-_MEASURES = ("F1", "precision", "recall", "ROC-AUC", "PR-AUC")
+_METRICS = ("F1", "precision", "recall", "ROC-AUC", "PR-AUC")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnomalyDetection(Protocol):
-    """Anomalies of the test split told by their score; anomalies are the positives.
+    """Detection of anomalies in the test split by the model's score.
 
-    Samples above the threshold are called anomalous. It is a quantile of the scores of
-    normal training samples: no anomaly is needed to set it. The baseline is PCA, fitted
-    on the same samples, with as many components as the model has latent units; its
-    score is the model's loss too where that takes any number for a reconstruction, and
-    the squared error where it takes probabilities.
+    Anomalies are the positive class. A sample counts as anomalous if its score is above
+    a threshold: a quantile of the scores of normal training samples, so that setting it
+    needs no anomalies. ROC-AUC and PR-AUC do not depend on the threshold.
+
+    The baseline is PCA, fitted to the same normal samples, with as many components as
+    the model has latent units. Its score is the model's reconstruction loss or, if that
+    takes only probabilities, the squared error.
 
     Attributes:
         normal: Labels of the normal samples.
-        quantile: Of the scores of normal training samples, the threshold.
-        anomalous: Labels that count as anomalies; None for all the others.
-        first: The measure that heads the table, beside the published number: "F1",
+        quantile: Quantile of the scores of normal training samples that is the
+            threshold.
+        anomalous: Labels of the anomalies; None means all other labels.
+        headline_metric: Metric of the first row, which `published` belongs to: "F1",
             "precision", "recall", "ROC-AUC" or "PR-AUC".
     """
 
-    normal: tuple
+    normal: tuple[int, ...]
     quantile: float = 0.99
-    anomalous: tuple | None = None
-    first: str = "F1"
+    anomalous: tuple[int, ...] | None = None
+    headline_metric: str = "F1"
 
     @property
     def needs_every_class(self) -> bool:
         return True
 
-    def __post_init__(self):
-        if self.first not in _MEASURES:
+    def __post_init__(self) -> None:
+        if self.headline_metric not in _METRICS:
             raise ValueError(
-                f"AnomalyDetection.first must be one of {list(_MEASURES)}. Received: "
-                f"{self.first!r}"
+                f"AnomalyDetection.headline_metric must be one of {list(_METRICS)}. "
+                f"Received: {self.headline_metric!r}"
             )
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         train = splits.train.of_classes(self.normal).x
         known = None if self.anomalous is None else [*self.normal, *self.anomalous]
         test = splits.test.of_classes(known)
-        is_anomaly = ~np.isin(test.labels, self.normal)
+        labels = test.known_labels()
+        is_anomaly = ~np.isin(labels, self.normal)
         if is_anomaly.all() or not is_anomaly.any():
             raise ValueError(
                 "AnomalyDetection needs normal and anomalous test samples. Received "
-                f"{len(test.x)} samples with labels {sorted(set(test.labels))} where "
-                f"{list(self.normal)} are normal. Use more test samples."
+                f"{len(test.x)} samples with labels {np.unique(labels).tolist()}, of "
+                f"which {list(self.normal)} are normal. Use more test samples."
             )
-        model_row = self._measure(
+        values = self._measure(
             is_anomaly, model.score(test.x).numpy(), model.score(train).numpy()
         )
         k = model.latent_dim
-        baseline = dict.fromkeys(model_row)
-        name = ""
-        if k < min(train[0].size, len(train)):
-            errors = [self._error(model, x, pca(train, x, k)) for x in (test.x, train)]
+        baseline, name = dict[str, float](), ""
+        if has_pca(train, k):
+            errors = [_error(model, x, pca(train, x, k)) for x in (test.x, train)]
             baseline, name = self._measure(is_anomaly, *errors), f"PCA, {k} components"
-        threshold = f"threshold: {100 * self.quantile:g} % of normal training scores"
-        names = {"F1": f"F1 ({threshold})"}
-        rows = [
-            Measurement(
-                names.get(measure, measure),
-                model_row[measure],
-                baseline[measure],
-                name,
-                higher_is_better=True,
-            )
-            for measure in sorted(_MEASURES, key=lambda measure: measure != self.first)
-        ]
-        facts = {"published": self.published, "source": self.source}
-        return [dataclasses.replace(rows[0], **facts), *rows[1:]]
+        return self._rows(values, baseline, name)
 
-    @staticmethod
-    def _error(model, x, reconstruction):
-        if model.reconstruction_loss.support is None:
-            return model.reconstruction_loss.call(x, reconstruction).numpy()
-        return squared_error(x, reconstruction)
-
-    def _measure(self, is_anomaly, scores, normal_scores):
+    def _measure(
+        self, is_anomaly: np.ndarray, scores: np.ndarray, normal_scores: np.ndarray
+    ) -> dict[str, float]:
         from sklearn import metrics
 
         predicted = scores > np.quantile(normal_scores, self.quantile)
-        # Nothing called anomalous has neither precision nor recall: 0, not a warning.
+        # Without a predicted anomaly both are 0 / 0: report 0 instead of a warning.
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(
             is_anomaly, predicted, average="binary", zero_division=0
         )
@@ -101,3 +91,29 @@ class AnomalyDetection(Protocol):
             "ROC-AUC": metrics.roc_auc_score(is_anomaly, scores),
             "PR-AUC": metrics.average_precision_score(is_anomaly, scores),
         }
+
+    def _rows(
+        self, values: dict[str, float], baseline: dict[str, float], name: str
+    ) -> list[Measurement]:
+        threshold = f"threshold: {100 * self.quantile:g} % of normal training scores"
+        names = {"F1": f"F1 ({threshold})"}
+        first, *others = (
+            Measurement(
+                names.get(metric, metric),
+                values[metric],
+                baseline.get(metric),
+                name,
+                higher_is_better=True,
+            )
+            for metric in sorted(_METRICS, key=lambda m: m != self.headline_metric)
+        )
+        first = dataclasses.replace(first, published=self.published, source=self.source)
+        return [first, *others]
+
+
+def _error(model: Autoencoder, x: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+    """Compute the reconstruction error of a baseline, (batch,)."""
+    loss = model.reconstruction_loss
+    if loss.support is None:
+        return np.asarray(loss.call(x, reconstruction))
+    return squared_error(x, reconstruction)

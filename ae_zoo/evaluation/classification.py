@@ -1,42 +1,50 @@
-"""Protocols of what a code knows of labels that training never saw."""
+"""Protocols of how well a code predicts labels that its training did not use."""
+
+from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ae_zoo.evaluation.measures import flat
-from ae_zoo.evaluation.protocol import Protocol
+from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.splits import Split, Splits
+from ae_zoo.models import Autoencoder
 
-# Test samples that may change sides on other hardware, of ten thousand.
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+# Of 10,000 test samples, the number whose prediction may differ on other hardware.
 _UNDECIDED = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LinearProbe(Protocol):
-    """Test error of a logistic regression on the frozen codes, in %.
+    """Test error in % of a logistic regression on the frozen codes.
 
-    Fitted to the training split by scikit-learn, its inverse regularization C chosen on
-    the validation split. The baseline is the same on the inputs themselves.
+    scikit-learn fits it to the training split. The inverse regularization C is chosen
+    on the validation split. The baseline is the same regression on the inputs.
 
     Attributes:
-        inverse_regularizations: The C to choose among, for codes scaled to a mean
+        inverse_regularizations: Values of C to choose from, for codes scaled to a mean
             square of 1.
-        iterations: At most so many of L-BFGS; the last ones change little but the
-            duration, most of all on raw inputs.
-        k: Units that the codes of a k-sparse model keep, in place of the model's own
-            number; more tell more (Makhzani & Frey 2013, section 2.1, keep αk). None
-            leaves the codes alone.
+        iterations: Maximum number of L-BFGS iterations. The last ones take long, above
+            all on raw inputs, and change little.
+        k: Number of units that a k-sparse model keeps in the codes, instead of its own
+            number. More units hold more information about the label (Makhzani & Frey
+            2013, section 2.1, keep αk). None leaves the model unchanged.
     """
 
-    inverse_regularizations: tuple = (0.01, 0.1, 1.0, 10.0)
+    inverse_regularizations: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
     iterations: int = 2000
     k: int | None = None
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         name = "linear-probe error, %"
         if self.k is not None:
             name = f"linear-probe error, {self.k} units kept, %"
@@ -52,21 +60,25 @@ class LinearProbe(Protocol):
             )
         ]
 
-    def _keeping_k(self, model):
+    def _keeping_k(self, model: Autoencoder) -> Autoencoder:
+        """Copy the model with another number of active units."""
         argument = model.spec().units_kept
         if argument is None:
             raise ValueError(
-                "LinearProbe(k=...) is for a SparseAutoencoder of sparsity='k'; leave "
-                f"k out. Received: a {type(model).__name__} that keeps all its units"
+                "LinearProbe(k=...) needs a SparseAutoencoder with sparsity='k'; "
+                "for other models leave k out. Received: a "
+                f"{type(model).__name__} that keeps all its units"
             )
         copy = type(model).from_config(model.get_config() | {argument: self.k})
         copy.set_weights(model.get_weights())
         return copy
 
-    def _error(self, features, splits):
+    def _error(self, features: Sequence[np.ndarray], splits: Splits) -> float:
+        """Fit to features of the three splits, choose C, and return the error in %."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
+        labels = [split.known_labels() for split in splits]
         scale = np.sqrt(np.square(features[0]).mean(dtype="float64"))
         train, validation, test = (
             _compact(x / np.float32(scale or 1)) for x in features
@@ -74,18 +86,19 @@ class LinearProbe(Protocol):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fits = [
-                LogisticRegression(C=c, max_iter=self.iterations).fit(
-                    train, splits.train.labels
-                )
+                LogisticRegression(C=c, max_iter=self.iterations).fit(train, labels[0])
                 for c in self.inverse_regularizations
             ]
-        accuracies = [fit.score(validation, splits.validation.labels) for fit in fits]
+        accuracies = [fit.score(validation, labels[1]) for fit in fits]
         best = fits[int(np.argmax(accuracies))]
-        return 100 * (1 - best.score(test, splits.test.labels))
+        return 100 * (1 - best.score(test, labels[2]))
 
 
-def _compact(x):
-    """Without the zeros where most are: the same regression, ten times as fast."""
+def _compact(x: np.ndarray) -> np.ndarray | csr_matrix:
+    """Convert to a sparse matrix if most values are zero, which fits ten times faster.
+
+    The regression is the same.
+    """
     from scipy.sparse import csr_matrix
 
     return csr_matrix(x) if np.count_nonzero(x) < 0.25 * x.size else x
@@ -93,36 +106,37 @@ def _compact(x):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FineTuning(Protocol):
-    """Test error of the encoder trained further with labels, under a softmax, in %.
+    """Test error in % of the encoder fine-tuned with labels under a softmax layer.
 
-    Adam with a learning rate that falls to zero; the epoch of the least validation
-    loss is kept. The baseline is the same network trained from fresh weights in the
-    same way. The model itself is left as it was.
+    Training uses Adam with a cosine decay of the learning rate to zero, and keeps the
+    epoch with the lowest validation loss. The baseline is the same network trained in
+    the same way from fresh weights. The model itself is not changed.
 
     Attributes:
-        epochs: At most so many; a small data set needs more than MNIST.
-        batch_size: Of the training.
-        learning_rate: At the start.
-        patience: Epochs without a better validation loss before it stops.
-        dropout: Rates of the inputs and of the code.
-        augment: A function of a batch of training inputs and a seed, such as
-            `ae_zoo.data.random_affine()`; the metric's name then says so.
-        seed: Of the head, the fresh weights, the order, dropout and augmentation.
+        epochs: Maximum number of epochs; a small data set needs more than MNIST.
+        batch_size: Batch size of the training.
+        learning_rate: Initial learning rate.
+        patience: Epochs without a lower validation loss after which training stops.
+        dropout: Dropout rates of the inputs and of the code.
+        augment: Function of a batch of training inputs and a seed, such as
+            `ae_zoo.data.random_affine()`. The name of the metric then says "augmented".
+        seed: Seed of the softmax layer, fresh weights, order, dropout and
+            augmentation.
     """
 
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 1e-3
     patience: int = 5
-    dropout: tuple = (0.0, 0.0)
-    augment: Callable | None = None
+    dropout: tuple[float, float] = (0.0, 0.0)
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     seed: int = 0
 
     @property
     def is_slow(self) -> bool:
         return True
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         errors = [
             self._error(model, splits, weights)
             for weights in (model.get_weights(), None)
@@ -133,25 +147,28 @@ class FineTuning(Protocol):
                 errors[0],
                 baseline=errors[1],
                 baseline_name="trained from scratch",
-                # Another order of float32 sums leads training elsewhere.
+                # Training amplifies differences in the rounding of float32 sums.
                 tolerance=max(0.1, 0.1 * errors[0]),
             )
         ]
 
-    def _error(self, model, splits, weights):
+    def _error(
+        self, model: Autoencoder, splits: Splits, weights: list[np.ndarray] | None
+    ) -> float:
         keras.utils.set_random_seed(self.seed)
-        classes = 1 + int(splits.train.labels.max())
+        train, validation, test = splits
+        classes = 1 + int(train.known_labels().max())
         classifier = _classifier(model, weights, classes, self.dropout)
-        steps = -(-len(splits.train.x) // self.batch_size) * self.epochs
+        steps = -(-len(train.x) // self.batch_size) * self.epochs
         schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         classifier.compile(
             keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy"
         )
         classifier.fit(
-            self._batches(splits.train),
-            shuffle=False,  # done
+            self._batches(train),
+            shuffle=False,  # the batches are shuffled
             epochs=self.epochs,
-            validation_data=tuple(splits.validation),
+            validation_data=tuple(validation),
             callbacks=[
                 keras.callbacks.EarlyStopping(
                     patience=self.patience, restore_best_weights=True
@@ -159,27 +176,40 @@ class FineTuning(Protocol):
             ],
             verbose=0,
         )
-        predicted = classifier.predict(splits.test.x, verbose=0).argmax(axis=1)
-        return 100 * float((predicted != splits.test.labels).mean())
+        predicted = classifier.predict(test.x, verbose=0).argmax(axis=1)
+        return 100 * float((predicted != test.labels).mean())
 
-    def _batches(self, split):
-        """Shuffled anew in each epoch, and augmented anew where they are."""
+    def _batches(self, split: Split) -> tf.data.Dataset:
+        """Batches with a new order, and new augmentation, in each epoch."""
         batches = (
-            tf.data.Dataset.from_tensor_slices(tuple(split))
+            tf.data.Dataset.from_tensor_slices((split.x, split.known_labels()))
             .shuffle(len(split.x), seed=self.seed)
             .batch(self.batch_size)
         )
-        if self.augment is not None:
+        augment = self.augment
+        if augment is not None:
             seeds = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
             batches = tf.data.Dataset.zip(batches, seeds.batch(2, True)).map(
-                lambda batch, seed: (self.augment(batch[0], seed), batch[1]),
+                lambda batch, seed: (augment(batch[0], seed), batch[1]),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
         return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _classifier(model, weights, classes, dropout=(0.0, 0.0)):
-    """A copy of the model's encoder under a softmax, with fresh weights for None."""
+def _classifier(
+    model: Autoencoder,
+    weights: list[np.ndarray] | None,
+    classes: int,
+    dropout: tuple[float, float] = (0.0, 0.0),
+) -> keras.Model:
+    """Build a copy of the model's encoder under a softmax layer.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`.
+        weights: Weights of the copy; None leaves fresh ones.
+        classes: Number of outputs.
+        dropout: Dropout rates of the inputs and of the code.
+    """
     copy = type(model).from_config(model.get_config())
     if weights is not None:
         copy.set_weights(weights)

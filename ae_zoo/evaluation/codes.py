@@ -1,4 +1,6 @@
-"""Protocols of the code itself: how sparse it is, how still it stands."""
+"""Protocols of the latent code: its sparsity and its sensitivity to the input."""
+
+from __future__ import annotations
 
 import dataclasses
 
@@ -7,46 +9,54 @@ import numpy as np
 
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.splits import Splits
+from ae_zoo.models import Autoencoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sparsity(Protocol):
-    """How sparse the codes of the test split are: L0, dead units, what they explain.
+    """Active units per sample (L0), dead units, and relative reconstruction error.
+
+    A unit is dead if it is not active for any test sample.
 
     Attributes:
-        threshold: |z| above which a unit counts as active.
+        threshold: A unit counts as active if |z| is larger.
     """
 
     threshold: float = 1e-6
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
         active = np.abs(measures.flat(model.encode(test).numpy())) > self.threshold
         dead = 100 * (1 - active.any(axis=0).mean())
-        neutral = {"higher_is_better": None}
-        units = {"baseline": model.latent_dim, "baseline_name": "code size", **neutral}
         error = measures.normalized_squared_error(test, model.reconstruct(test))
-        unit = 100 / model.latent_dim
+        one_unit = 100 / model.latent_dim
         return [
-            Measurement("active units per sample", active.sum(1).mean(), **units),
-            Measurement("dead units, %", dead, tolerance=unit),
+            Measurement(
+                "active units per sample",
+                active.sum(1).mean(),
+                baseline=model.latent_dim,
+                baseline_name="code size",
+                higher_is_better=None,
+            ),
+            Measurement("dead units, %", dead, tolerance=one_unit),
             Measurement("squared error / squared norm", error, 1.0, "zeros"),
         ]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contraction(Protocol):
-    """The encoder's mean Jacobian norm ‖J_f‖_F and the share of saturated units.
+    """Mean Jacobian norm ‖J_f‖_F of the encoder, and share of saturated units.
 
-    A sigmoid unit counts as saturated below 0.05 or above 0.95. The baseline is a twin
-    without the penalty, which the protocol trains: from fresh weights, by Adam with a
-    learning rate that falls to zero.
+    A sigmoid unit counts as saturated below 0.05 and above 0.95. The baseline is the
+    same model without the penalty, which the protocol trains from fresh weights, by
+    Adam with a cosine decay of the learning rate to zero.
 
     Attributes:
-        twin_epochs: Of the twin; None leaves it out.
-        batch_size: Of the twin.
-        learning_rate: Of the twin, at the start.
-        seed: Of the twin's weights and order.
+        twin_epochs: Epochs of training the baseline; None leaves it out.
+        batch_size: Batch size of that training.
+        learning_rate: Its initial learning rate.
+        seed: Seed of its weights and of the order of its samples.
     """
 
     twin_epochs: int | None = None
@@ -55,34 +65,42 @@ class Contraction(Protocol):
     seed: int = 0
 
     @property
-    def is_slow(self):
+    def is_slow(self) -> bool:
         return self.twin_epochs is not None
 
-    def __call__(self, model, splits):
-        values = _contraction(model, splits.test.x)
-        twin, name = [None, None], ""
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
+        norm, saturated = _contraction(model, splits.test.x)
+        twin_norm = twin_saturated = None
+        name = ""
         if self.twin_epochs is not None:
-            twin = _contraction(self._twin(model, splits.train.x), splits.test.x)
+            twin = self._twin(model, splits.train.x, self.twin_epochs)
+            twin_norm, twin_saturated = _contraction(twin, splits.test.x)
             name = "no penalty"
         return [
             Measurement(metric, value, baseline, name, higher_is_better=None)
-            for metric, value, baseline in zip(
-                ("Jacobian norm ‖J‖", "saturated units, %"), values, twin, strict=True
+            for metric, value, baseline in (
+                ("Jacobian norm ‖J‖", norm, twin_norm),
+                ("saturated units, %", saturated, twin_saturated),
             )
         ]
 
-    def _twin(self, model, x):
+    def _twin(self, model: Autoencoder, x: np.ndarray, epochs: int) -> Autoencoder:
+        argument = model.penalty_weight_argument
+        if argument is None:
+            raise ValueError(
+                "Contraction(twin_epochs=...) trains a twin without the penalty, so it "
+                f"needs a model with one. Received: a {type(model).__name__}"
+            )
         keras.utils.set_random_seed(self.seed)
-        without = {model.penalty_weight_argument: 0.0}
-        twin = type(model).from_config(model.get_config() | without)
-        steps = -(-len(x) // self.batch_size) * self.twin_epochs
+        twin = type(model).from_config(model.get_config() | {argument: 0.0})
+        steps = -(-len(x) // self.batch_size) * epochs
         schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         twin.compile(keras.optimizers.Adam(schedule))
-        twin.fit(x, batch_size=self.batch_size, epochs=self.twin_epochs, verbose=0)
+        twin.fit(x, batch_size=self.batch_size, epochs=epochs, verbose=0)
         return twin
 
 
-def _contraction(model, x):
+def _contraction(model: Autoencoder, x: np.ndarray) -> tuple[float, float]:
     codes = model.encode(x).numpy()
     saturated = 100 * ((codes < 0.05) | (codes > 0.95)).mean()
     return measures.jacobian_norm(model, x).mean(), saturated

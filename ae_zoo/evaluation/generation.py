@@ -1,4 +1,6 @@
-"""Protocols of generative models: likelihood of data, likeness of samples."""
+"""Protocols of generative models: likelihood of the data, quality of samples."""
+
+from __future__ import annotations
 
 import dataclasses
 
@@ -7,15 +9,18 @@ import numpy as np
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.baselines import SEED, fit_pca
 from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.splits import Splits
+from ae_zoo.models import Autoencoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Likelihood(Protocol):
-    """Importance-sampled negative log-likelihood on binarized test images, in nats.
+    """Importance-sampled negative log-likelihood of binarized test images, in nats.
 
-    Each pixel is drawn from Bernoulli(x) once, by a fixed seed; the baseline models
-    pixels as independent with the means of the training split. Active units are counted
-    under the prior N(0, I) alone.
+    Every pixel is drawn once from Bernoulli(x), with a fixed seed. The baseline models
+    the pixels as independent, with the means of the training split. Active units are
+    reported only if the prior is N(0, I): with a learned prior the scale of a unit, and
+    so the threshold, means nothing.
 
     Attributes:
         samples: Importance samples; published figures use 5000.
@@ -23,7 +28,7 @@ class Likelihood(Protocol):
 
     samples: int = 5000
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         train, test = splits.train.x, splits.test.x
         binary = (np.random.default_rng((SEED, 1)).random(test.shape) < test).astype(
             "float32"
@@ -31,43 +36,49 @@ class Likelihood(Protocol):
         nll = -model.log_likelihood(binary, samples=self.samples).numpy().mean()
         elbo = model.score(binary).numpy().mean()
         mean = np.clip(train.mean(axis=0), 1e-4, 1 - 1e-4)
-        independent = test[0].size * measures.binary_cross_entropy(
+        cross_entropy = measures.binary_cross_entropy(
             binary, np.broadcast_to(mean, binary.shape)
         )
-        independent = {"baseline": independent, "baseline_name": "independent pixels"}
+        independent = test[0].size * cross_entropy
+        name = "independent pixels"
         likelihoods = [
-            self.headline(f"NLL ({self.samples} samples), nats", nll, **independent),
-            Measurement("negative ELBO, nats", elbo, **independent),
+            self.headline(
+                f"NLL ({self.samples} samples), nats",
+                nll,
+                baseline=independent,
+                baseline_name=name,
+            ),
+            Measurement("negative ELBO, nats", elbo, independent, name),
         ]
         if model.spec().prior != "N(0, I)":
-            return likelihoods  # a learned prior leaves the scale of units open
+            return likelihoods
         active = Measurement(
             "active units",
             measures.active_units(model, binary),
             baseline=model.latent_dim,
             baseline_name="latent size",
             higher_is_better=True,
-            tolerance=1,  # a unit at the threshold may fall on either side
+            tolerance=1,  # rounding may move one unit across the threshold
         )
         return [*likelihoods, active]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FrechetDistance(Protocol):
-    """Fréchet distance of as many samples from the model as there are test images.
+    """Fréchet distance between samples of the model and the test images.
 
-    The features are principal components of the training split, so that the number
-    needs no network of others; it is not comparable with an FID, whose features are
-    Inception's. The baseline is what real images reach: training images in place of
-    samples.
+    As many samples are drawn as there are test images. The features are principal
+    components of the training split instead of a network's, so the number cannot be
+    compared with an FID, whose features are Inception's. The baseline is the distance
+    of training images from the test images.
 
     Attributes:
-        components: How many principal components.
+        components: Number of principal components.
     """
 
     components: int = 50
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         train, test = splits.train.x, splits.test.x
         fitted = fit_pca(train, self.components)
         rows = np.random.default_rng(SEED).permutation(len(train))[: len(test)]

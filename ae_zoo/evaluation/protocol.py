@@ -87,7 +87,7 @@ class Protocol:
         )
 
     def headline(self, metric: str, value: float, **fields: Any) -> Measurement:
-        """Returns the measurement that the published number belongs to."""
+        """Return the measurement that the published number belongs to."""
         return Measurement(
             metric, value, published=self.published, source=self.source, **fields
         )
@@ -102,7 +102,7 @@ def evaluate(
     splits: Splits,
     quick: bool = False,
 ) -> list[Measurement]:
-    """Measures a model by several protocols.
+    """Measure a model by several protocols.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
@@ -119,9 +119,7 @@ def evaluate(
 
     Example:
 
-    >>> x = data.arrays("digits", "test")
-    >>> split = evaluation.Split(x)
-    >>> splits = evaluation.Splits(split, split, split)
+    >>> splits = ae_zoo.evaluation.read_splits(data.source("digits"))
     >>> model = ae_zoo.load("undercomplete_digits")
     >>> evaluate(model, [ae_zoo.evaluation.SquaredError()], splits)[0].metric
     'squared error'
@@ -140,7 +138,7 @@ def measure_subset(
     splits: Splits,
     samples: int | None = None,
 ) -> dict[str, Any]:
-    """Measures the headline on the first test samples, to check a card quickly.
+    """Measure the headline on the first test samples, to check a card quickly.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
@@ -161,7 +159,7 @@ def measure_subset(
 
 
 def _without_repeats(measurements: Iterable[Measurement]) -> list[Measurement]:
-    """Keeps one row of each metric: the first with a published number, or the first."""
+    """Keep one row of each metric: the first with a published number, or the first."""
     rows: dict[str, Measurement] = {}
     for row in measurements:
         known = rows.setdefault(row.metric, row)

@@ -1,53 +1,58 @@
-"""Protocols of damaged images that a model restores: noise, lost colour."""
+"""Protocols of the restoration of damaged images: noise, missing color."""
+
+from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.baselines import add_noise, linear_denoiser, non_local_means
-from ae_zoo.evaluation.protocol import Protocol
-from ae_zoo.evaluation.reconstruction import beside_best, image_rows
+from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.reconstruction import image_rows, with_best_baseline
+from ae_zoo.evaluation.splits import Splits
+from ae_zoo.models import Autoencoder
 
 _DENOISERS = {"linear denoiser": linear_denoiser, "non-local means": non_local_means}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Denoising(Protocol):
-    """Gaussian noise, clipped to [0, 1], removed from the test split.
+    """Removal of Gaussian noise, clipped to [0, 1], from the test split.
 
-    Gives the binary cross-entropy per pixel, the PSNR of the mean squared error, the
-    mean PSNR of the images and SSIM, each beside the best baseline.
+    Reports the binary cross-entropy per pixel, the PSNR of the mean squared error, the
+    mean PSNR of the images, and SSIM, each with the best baseline.
 
     Attributes:
-        stddev: Of the noise.
-        published_metric: Which of "bce" and "psnr" `published` belongs to.
-        headline_metric: Which of the two stands first.
-        baselines: Any of "linear denoiser", least squares from noisy to clean pixels
-            fitted on the training split; and "non-local means", which needs
+        stddev: Standard deviation of the noise.
+        published_metric: The metric that `published` belongs to, "bce" or "psnr".
+        headline_metric: The metric of the first row, "bce" or "psnr".
+        baselines: Any of "linear denoiser", the least-squares map from noisy to clean
+            pixels, fitted to the training split; and "non-local means", which needs
             scikit-image.
     """
 
     stddev: float = 0.5
     published_metric: str = "bce"
     headline_metric: str = "bce"
-    baselines: tuple = ("linear denoiser",)
+    baselines: tuple[str, ...] = ("linear denoiser",)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         unknown = set(self.baselines) - set(_DENOISERS)
         metrics = {self.published_metric, self.headline_metric}
         if unknown or metrics - {"bce", "psnr"}:
             raise ValueError(
-                f"Denoising takes `baselines` among {list(_DENOISERS)} and metrics "
-                f"among ['bce', 'psnr']. Received: {self}"
+                f"Denoising.baselines must be among {list(_DENOISERS)}, and its "
+                f"metrics among ['bce', 'psnr']. Received: {self}"
             )
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
         outputs = _denoised(model, splits, self.stddev, self.baselines)
         at = _at(self.stddev)
-        bce = beside_best(
+        bce = with_best_baseline(
             f"binary cross-entropy per pixel{at}",
             measures.binary_cross_entropy,
             test,
@@ -68,26 +73,26 @@ class Denoising(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoiseLevels(Protocol):
-    """The PSNR of `Denoising` at several noise levels, by one model.
+    """PSNR of `Denoising` at several noise levels.
 
-    Each stands beside the linear denoiser made for that level alone.
+    The baseline is a linear denoiser fitted for each level.
 
     Attributes:
-        stddevs: Of the noise, a row each.
+        stddevs: Standard deviations of the noise, one for each row.
     """
 
-    stddevs: tuple = (0.1, 0.25, 1.0)
+    stddevs: tuple[float, ...] = (0.1, 0.25, 1.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.stddevs, tuple | list) or not self.stddevs:
             raise ValueError(
-                "NoiseLevels takes a tuple of standard deviations, `stddevs`. "
-                f"Received: {self.stddevs!r}"
+                "NoiseLevels.stddevs must be a tuple of standard deviations. Received: "
+                f"{self.stddevs!r}"
             )
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         return [
-            beside_best(
+            with_best_baseline(
                 f"PSNR{_at(stddev)}, dB",
                 measures.peak_snr,
                 splits.test.x,
@@ -100,21 +105,21 @@ class NoiseLevels(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Colorizing(Protocol):
-    """Colours predicted from the grey test images, beside copying the grey.
+    """Prediction of the colors of the test images from their gray versions.
 
-    Gives the mean absolute error, the PSNR of the mean squared error, both over all
-    pixels and channels, the mean PSNR of the images and SSIM; predictions are clipped
-    to [0, 1].
+    Reports the mean absolute error and the PSNR of the mean squared error, both over
+    all pixels and channels, the mean PSNR of the images, and SSIM. Predictions are
+    clipped to [0, 1]. The baseline copies the gray image to all channels.
     """
 
-    def __call__(self, model, splits):
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
-        grey = tf.image.rgb_to_grayscale(test).numpy()
+        gray = tf.image.rgb_to_grayscale(test).numpy()
         outputs = {
-            "model": np.clip(model.reconstruct(grey).numpy(), 0, 1),
-            "grey copied": np.broadcast_to(grey, test.shape),
+            "model": np.clip(model.reconstruct(gray).numpy(), 0, 1),
+            "gray copied": np.broadcast_to(gray, test.shape),
         }
-        error = beside_best(
+        error = with_best_baseline(
             "mean absolute error",
             lambda target, image: float(np.abs(target - image).mean(dtype="float64")),
             test,
@@ -125,12 +130,14 @@ class Colorizing(Protocol):
         return [error, *image_rows(test, outputs)]
 
 
-def _at(stddev):
+def _at(stddev: float) -> str:
     return f" at noise {stddev:g}"
 
 
-def _denoised(model, splits, stddev, baselines):
-    """The noisy test images as the model and each baseline restore them, by name."""
+def _denoised(
+    model: Autoencoder, splits: Splits, stddev: float, baselines: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Denoise the test images by the model and by each baseline: {name: images}."""
     noisy = add_noise(splits.test.x, stddev)
     return {"model": np.clip(model.reconstruct(noisy).numpy(), 0, 1)} | {
         name: _DENOISERS[name](splits.train.x, noisy, stddev) for name in baselines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from ae_zoo import data
+    from ae_zoo.data import Source
 
 
 class Split(NamedTuple):
@@ -23,19 +23,28 @@ class Split(NamedTuple):
     labels: np.ndarray | None = None
 
     def of_classes(self, classes: Sequence[int] | None) -> Split:
-        """Keeps the samples whose label is in `classes`; None keeps all of them."""
+        """Keep the samples whose label is in `classes`; None keeps all of them."""
         if classes is None:
             return self
+        labels = self.known_labels()
+        rows = np.isin(labels, classes)
+        return Split(self.x[rows], labels[rows])
+
+    def known_labels(self) -> np.ndarray:
+        """Return the labels.
+
+        Raises:
+            ValueError: The data set has none.
+        """
         if self.labels is None:
             raise ValueError(
-                "A data set without labels cannot be restricted to classes. Received: "
-                f"classes={list(classes)}"
+                "Choosing classes and predicting labels need a data set with labels. "
+                "Received one without labels."
             )
-        rows = np.isin(self.labels, classes)
-        return Split(self.x[rows], self.labels[rows])
+        return self.labels
 
     def first(self, samples: int | None) -> Split:
-        """Keeps the first `samples` samples; None keeps all of them."""
+        """Keep the first `samples` samples; None keeps all of them."""
         labels = None if self.labels is None else self.labels[:samples]
         return Split(self.x[:samples], labels)
 
@@ -48,8 +57,8 @@ class Splits(NamedTuple):
     test: Split
 
 
-def read_splits(source: data.Source, samples: int | None = None) -> Splits:
-    """Reads the three splits of a data source into memory.
+def read_splits(source: Source, samples: int | None = None) -> Splits:
+    """Read the three splits of a data source into memory.
 
     Args:
         source: An `ae_zoo.data.Source`, such as `ae_zoo.data.source("digits")`.
@@ -63,15 +72,22 @@ def read_splits(source: data.Source, samples: int | None = None) -> Splits:
 
     Example:
 
-    >>> splits = read_splits(data.source("digits"), samples=100)  # doctest: +SKIP
+    >>> splits = read_splits(data.source("digits"), samples=100)
+    >>> splits.test.x.shape
+    (100, 8, 8, 1)
     """
     train, validation, test = (
-        _read(source, name) for name in ("train", "validation", "test")
+        read_split(source, name) for name in ("train", "validation", "test")
     )
     return Splits(train, validation, test.first(samples))
 
 
-def _read(source: data.Source, name: str) -> Split:
-    if source.label is None:
-        return Split(source.arrays(name))
-    return Split(*source.arrays(name, labels=True))
+def read_split(source: Source, name: str) -> Split:
+    """Read one split of a data source into memory, with labels if it has them.
+
+    Args:
+        source: An `ae_zoo.data.Source`.
+        name: "train", "validation" or "test".
+    """
+    arrays = source.arrays(name, labels=source.label is not None)
+    return Split(*arrays) if isinstance(arrays, tuple) else Split(arrays)

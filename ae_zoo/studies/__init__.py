@@ -1,1 +1,1 @@
-"""Measurements of whole models: whether cards hold, and what a model is worth."""
+"""Studies of whole models: whether cards hold, transfer, cost of exported files."""

@@ -1,77 +1,94 @@
-"""What quantization costs: size, quality, speed and memory of LiteRT files."""
+"""Cost of LiteRT files: size, quality, speed and memory for each quantization."""
+
+from __future__ import annotations
 
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from ae_zoo import data, evaluation, lite
-from ae_zoo.data import source
+from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Parts
 from ae_zoo.studies import latency
+from ae_zoo.training.recipe import Recipe
 
 CALIBRATION_SAMPLES = 500
 _BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class FileReport:
-    """What was measured of one kind of file.
+class FileCost:
+    """What was measured of one LiteRT file.
 
     Attributes:
         quantization: As in `export`; None is float32.
-        bytes: Of the file.
-        headline: The `evaluation.Measurement` that the card names first.
-        single: What `latency.measure` returns for one image a call.
-        batch: The same for 64 images a call.
+        bytes: Size of the file.
+        headline: The first `evaluation.Measurement` of the card, measured on the file.
+        single: Timing of one image per call, as returned by `latency.measure`.
+        batch: Timing of 64 images per call.
     """
 
     quantization: str | None
     bytes: int
     headline: evaluation.Measurement
-    single: dict
-    batch: dict
+    single: dict[str, Any]
+    batch: dict[str, Any]
 
-    def loss(self, before):
-        """How much worse the headline is than that of `before`, relative to it."""
+    def relative_loss(self, before: FileCost) -> float:
+        """Return how much worse the headline is than that of `before`, relative to it.
+
+        Negative values are improvements, whether or not higher is better.
+        """
         change = self.headline.value - before.headline.value
         sign = -1 if self.headline.higher_is_better else 1
         return sign * change / abs(before.headline.value)
 
-    def row(self, before):
-        """What a card holds of it; see `ae_zoo.zoo.tables.deployment_rows`."""
+    def card_row(self, before: FileCost) -> dict[str, Any]:
+        """Return the row of the card; see `ae_zoo.zoo.tables.deployment_rows`.
+
+        Args:
+            before: The cost in float32, which the loss is relative to.
+        """
         return {
             "quantization": self.quantization,
             "bytes": self.bytes,
             "metric": self.headline.metric,
             "value": self.headline.value,
-            "loss": self.loss(before),
+            "loss": self.relative_loss(before),
             "single": self.single,
             "batch": self.batch,
         }
 
 
-def calibration_data(model, recipe, data_dir=None, samples=CALIBRATION_SAMPLES):
-    """Inputs as the model meets them in training, for `export(calibration=...)`.
+def calibration_data(
+    model: Autoencoder,
+    recipe: Recipe,
+    source: data.Source,
+    samples: int = CALIBRATION_SAMPLES,
+) -> np.ndarray:
+    """Load inputs as the model sees them in training, for `export(calibration=...)`.
 
     Args:
-        model: An `ae_zoo.models.Autoencoder`; one that denoises corrupts them.
-        recipe: Its `Recipe`; what it binarizes or pairs is binarized and paired.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        samples: The first so many of the training split.
+        model: An `ae_zoo.models.Autoencoder`; a denoising model corrupts the inputs.
+        recipe: Its `Recipe`, which may binarize the samples or make pairs of them.
+        source: The data source.
+        samples: Number of samples, from the beginning of the training split.
 
     Returns:
         (samples, ...) float32.
     """
-    dataset = data.load(
-        recipe.dataset,
+    dataset = source.load(
+        "train",
         batch_size=samples,
-        binarize=recipe.binarize and "fixed",
+        binarize="fixed" if recipe.binarize else None,
         pair=recipe.pair,
         classes=recipe.classes,
-        data_dir=data_dir,
     )
     x = next(iter(dataset))
     if isinstance(x, tuple):
@@ -84,64 +101,68 @@ class FileModel:
     """A `.tflite` file with the methods of a model that protocols call.
 
     What it computes beyond the signatures of the file comes from the model's own terms,
-    with the functions of the file in the place of encoder and decoder.
+    with the functions of the file instead of encoder and decoder.
 
     Args:
         filepath: The file.
         model: The model it was exported from.
     """
 
-    def __init__(self, filepath, model):
+    def __init__(self, filepath: pathlib.Path, model: Autoencoder) -> None:
         self._file, self._model = lite.load(filepath), model
         self.latent_dim, self.latent_shape = model.latent_dim, model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
         self.spec = model.spec
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: ArrayLike) -> tf.Tensor:
         return tf.constant(self._file.reconstruct(np.asarray(x)))
 
-    def encode(self, x):
+    def encode(self, x: ArrayLike) -> tf.Tensor:
         return tf.constant(self._file.encode(np.asarray(x)))
 
-    def decode(self, z):
+    def decode(self, z: ArrayLike) -> tf.Tensor:
         return tf.constant(self._file.decode(np.asarray(z)))
 
-    def score(self, x, seed=0):
+    def score(self, x: np.ndarray, seed: int = 0) -> tf.Tensor:
         draws = self._model.drawn_for_score(x, seed)
         if not draws:
             return tf.constant(self._file.score(np.asarray(x)))
         return self._model.score_of(self._parts(), tf.constant(x), draws)
 
-    def _parts(self):
+    def _parts(self) -> Parts:
         return Parts(self.posterior, self.decode)
 
-    def posterior(self, x):
+    def posterior(self, x: ArrayLike) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = self._file.run("posterior", x=np.asarray(x))
         return tf.constant(outputs["mean"]), tf.constant(outputs["log_var"])
 
-    def log_likelihood(self, x, samples, seed=0):
+    def log_likelihood(self, x: np.ndarray, samples: int, seed: int = 0) -> tf.Tensor:
         """As `VariationalAutoencoder.log_likelihood`, with the same draws."""
         return self._model.log_likelihood(x, samples, seed, parts=self._parts())
 
 
-def measure(model, recipe, quantization, calibration, data_dir=None, samples=None):
-    """Exports a model and measures the file.
+def measure(
+    model: Autoencoder,
+    protocols: Sequence[evaluation.AnyProtocol],
+    splits: evaluation.Splits,
+    quantization: str | None,
+    calibration: np.ndarray,
+) -> FileCost:
+    """Export a model and measure the file.
 
-    The headline and the time of 64 images are those of a second file, which differs in
-    its batch size alone.
+    The headline and the time of 64 images are measured on a second file, which differs
+    only in its batch size.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
-        recipe: Its `Recipe`, whose first protocol gives the headline.
-        quantization: As in `export`.
-        calibration: As in `export`.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        samples: Use only the first so many test samples.
+        protocols: Protocols of which the first gives the headline.
+        splits: Arrays to measure on; see `evaluation.read_splits`.
+        quantization: As in `export`; None is float32.
+        calibration: As in `export`; see `calibration_data`.
 
     Returns:
-        A `FileReport`.
+        A `FileCost`.
     """
-    splits = evaluation.read_splits(source(recipe.dataset, data_dir), samples)
     with tempfile.TemporaryDirectory() as folder:
         paths = {n: pathlib.Path(folder) / f"{n}.tflite" for n in (1, _BATCH)}
         for batch_size, path in paths.items():
@@ -152,11 +173,11 @@ def measure(model, recipe, quantization, calibration, data_dir=None, samples=Non
                 quantization=quantization,
                 calibration=calibration,
             )
-        exported = FileModel(paths[_BATCH], model)
-        return FileReport(
+        exported: Any = FileModel(paths[_BATCH], model)
+        return FileCost(
             quantization=quantization,
             bytes=paths[1].stat().st_size,
-            headline=evaluation.evaluate(exported, recipe.metrics[:1], splits)[0],
+            headline=evaluation.evaluate(exported, protocols[:1], splits)[0],
             single=latency.measure(paths[1]),
             batch=latency.measure(paths[_BATCH]),
         )

@@ -1,33 +1,40 @@
-"""How long a `.tflite` file takes and how much memory, on one thread.
+"""Time and memory that a `.tflite` file takes on one thread.
 
-Run as a program in a process of its own, which holds nothing but the file and its
-interpreter: `python -m ae_zoo.studies.latency m.tflite`. It prints JSON.
+Run as a program, `python -m ae_zoo.studies.latency m.tflite`, it measures a file in a
+process that holds nothing else, and prints JSON.
 """
 
+from __future__ import annotations
+
+import importlib
 import json
-import pathlib
+import os
 import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
+
+from ae_zoo import lite
+from ae_zoo._machine import memory
 
 CALLS = 200
 _WARM_UP = 20
 
 
-def measure(filepath, calls=CALLS):
-    """Runs `reconstruct` in a fresh process.
+def measure(filepath: str | os.PathLike, calls: int = CALLS) -> dict[str, Any]:
+    """Time the signature `reconstruct` of a file in a new process.
 
     Args:
-        filepath: A `.tflite` file of static shapes.
-        calls: How many to time, after a few to warm up.
+        filepath: A `.tflite` file with a fixed batch size.
+        calls: Number of timed calls, after 20 that are not timed.
 
     Returns:
-        {"batch", "median", "p90", "memory"}: the file's batch size, milliseconds of a
-        call, and the bytes by which loading and running the file raised the peak, or
-        None where the system does not tell.
+        {"batch", "median", "p90", "memory"}: the batch size of the file, the
+        milliseconds of a call, and the bytes that loading and running the file added
+        to the peak memory of the process (None except on Linux).
 
     Raises:
         RuntimeError: The process failed.
@@ -50,36 +57,26 @@ def measure(filepath, calls=CALLS):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _measure_here(filepath, calls):
-    from ai_edge_litert.interpreter import Interpreter
-
-    before = _memory("VmRSS")
-    interpreter = Interpreter(str(filepath), num_threads=1)
-    reconstruct = interpreter.get_signature_runner("reconstruct")
-    ((name, details),) = reconstruct.get_input_details().items()
-    x = np.zeros(details["shape"], details["dtype"])
+def _measure_here(filepath: str, calls: int) -> dict[str, Any]:
+    importlib.import_module("ai_edge_litert.interpreter")  # not part of the memory
+    before = memory()
+    model = lite.load(filepath, num_threads=1)
+    reconstruct = model.runner("reconstruct")
+    ((name, tensor),) = model.signatures["reconstruct"]["inputs"].items()
+    x = np.zeros([size or 1 for size in tensor["shape"]], tensor["dtype"])
     durations = []
     for _ in range(_WARM_UP + calls):
         started = time.perf_counter()
         reconstruct(**{name: x})
         durations.append(1000 * (time.perf_counter() - started))
     durations = durations[_WARM_UP:]
+    peak = memory(peak=True)
     return {
-        "batch": int(details["shape"][0]),
+        "batch": len(x),
         "median": statistics.median(durations),
         "p90": statistics.quantiles(durations, n=10)[-1],
-        "memory": None if before is None else _memory("VmHWM") - before,
+        "memory": None if before is None or peak is None else peak - before,
     }
-
-
-def _memory(field):
-    """A line of Linux's account of this process, in bytes."""
-    try:
-        lines = pathlib.Path("/proc/self/status").read_text("utf-8").splitlines()
-    except OSError:
-        return None
-    # The peak that `getrusage` tells is inherited from the parent process.
-    return 1024 * int(next(x for x in lines if x.startswith(field)).split()[1])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""One-class evaluation: a recipe trained on each class alone, told from the others.
+"""One-class evaluation: train on each class alone, detect all others as anomalies.
 
-The protocol of Ruff et al. 2018, "Deep one-class classification": for every class of a
-labelled data set a model is trained on its samples alone and scores the whole test
-split, where all other classes are anomalies; what is reported is the mean ROC-AUC.
+The protocol of Ruff et al. 2018, "Deep one-class classification": for each class of a
+labeled data set, a model is trained on the samples of that class only. It scores the
+whole test split, in which all other classes are anomalies. The result is the mean
+ROC-AUC over the classes.
 """
 
+from __future__ import annotations
+
 import dataclasses
+import os
 import pathlib
 import statistics
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,41 +26,44 @@ METRICS = ("ROC-AUC", "PR-AUC")
 
 @dataclasses.dataclass(frozen=True)
 class OneClassReport:
-    """What the models of all classes reached.
+    """Results of the models of all classes.
 
     Attributes:
         classes: {label: {metric: `evaluation.Measurement`}}, on the test split.
-        published: The mean ROC-AUC of a paper, or None.
-        source: Where it was published.
+        published: The mean ROC-AUC in a paper, or None.
+        source: The paper.
     """
 
-    classes: dict
+    classes: Mapping[int, Mapping[str, evaluation.Measurement]]
     published: float | None = None
     source: str = ""
 
-    def values(self, metric="ROC-AUC", baseline=False):
-        """A metric of each class, of the models or of their baseline; None: no such."""
-        rows = [measured[metric] for measured in self.classes.values()]
-        return [row.baseline if baseline else row.value for row in rows]
+    def values(self, metric: str = "ROC-AUC") -> list[float]:
+        """Return a metric of the model of each class."""
+        return [rows[metric].value for rows in self.classes.values()]
 
-    def mean(self, metric="ROC-AUC", baseline=False):
-        """The mean of `values` over the classes, or None."""
-        values = self.values(metric, baseline)
-        return None if None in values else statistics.fmean(values)
+    def baselines(self, metric: str = "ROC-AUC") -> list[float | None]:
+        """Return a metric of the baseline of each class; None without a baseline."""
+        return [rows[metric].baseline for rows in self.classes.values()]
 
-    def markdown(self):
-        """A Markdown table: a row for each class, their mean, the published number."""
-        first, *_ = self.classes.values()
-        baseline = first["ROC-AUC"].baseline_name or "baseline"
-        kinds = (False,) if first["ROC-AUC"].baseline is None else (False, True)
-        columns = [(metric, kind) for metric in METRICS for kind in kinds]
-        values = [self.values(*column) for column in columns]
-        header = ["class"]
-        for metric, is_baseline in columns:
-            header.append(f"{metric} of {baseline}" if is_baseline else metric)
-        cells = [map(_number, column) for column in values]
-        rows = list(zip(map(str, self.classes), *cells, strict=True))
-        rows.append(["mean ± standard deviation", *map(_mean_and_spread, values)])
+    def mean(self, metric: str = "ROC-AUC") -> float:
+        """Return the mean of a metric over the classes."""
+        return statistics.fmean(self.values(metric))
+
+    def markdown(self) -> str:
+        """Return a table with each class, the mean, and the published mean."""
+        first = next(iter(self.classes.values()))["ROC-AUC"]
+        baseline = first.baseline_name or "baseline"
+        header, columns = ["class"], []
+        for metric in METRICS:
+            header.append(metric)
+            columns.append(list[float | None](self.values(metric)))
+            if first.baseline is not None:
+                header.append(f"{metric} of {baseline}")
+                columns.append(self.baselines(metric))
+        cells = [map(_number, column) for column in columns]
+        rows = [list(row) for row in zip(map(str, self.classes), *cells, strict=True)]
+        rows.append(["mean ± standard deviation", *map(_mean_and_spread, columns)])
         if self.published is not None:
             paper = _number(self.published)
             rows.append([f"mean of {self.source}", paper, *["–"] * (len(columns) - 1)])
@@ -63,33 +71,33 @@ class OneClassReport:
 
 
 def one_class(
-    recipe,
-    classes=None,
+    recipe: str | os.PathLike[str] | Recipe,
+    classes: Sequence[int] | None = None,
     *,
-    epochs=None,
-    seed=None,
-    output_dir=None,
-    resume=False,
-    data_dir=None,
-    verbose="auto",
-):
-    """Trains a recipe on each class alone; all other classes of the test split are
-    anomalies, told by the model's score.
+    epochs: int | None = None,
+    seed: int | None = None,
+    output_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+    verbose: int | str = "auto",
+) -> OneClassReport:
+    """Train a recipe on each class alone, and detect all other classes as anomalies.
 
-    An `evaluation.AnomalyDetection` among the recipe's metrics that puts "ROC-AUC"
-    first gives the published mean; the recipe's own `classes` are replaced, and
-    training begins with fresh weights.
+    The recipe's own `classes` are replaced, and training starts from fresh weights. If
+    the recipe's metrics include an `evaluation.AnomalyDetection` with the headline
+    "ROC-AUC", its published number is the published mean.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`.
-        classes: Labels of the classes to go through; None takes all there are.
-        epochs: In place of the recipe's.
-        seed: In place of the recipe's.
-        output_dir: Where each class has the folder of its run, as `ae_zoo.train` writes
-            it. Default `runs/<name>-one-class`, with the seed where one is given.
-        resume: Go on with what `output_dir` holds: finished classes are only read, and
-            an interrupted one goes on from its checkpoint.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        classes: Labels of the classes to train on; None uses all of them.
+        epochs: Replaces the recipe's number of epochs.
+        seed: Replaces the recipe's seed.
+        output_dir: Folder that receives one folder per class, as written by
+            `ae_zoo.train`. The default is `runs/<name>-one-class`, or
+            `runs/<name>-one-class-seed<seed>` if a seed is given.
+        resume: Continue the runs in `output_dir`: results of finished classes are
+            read, and an interrupted class continues from its checkpoint.
+        data_dir: Folder of prepared data; see `ae_zoo.data.load`.
         verbose: As in `fit`; 0 prints nothing.
 
     Returns:
@@ -97,9 +105,8 @@ def one_class(
 
     Raises:
         FileExistsError: `output_dir` holds a run already and `resume` is False.
-        ValueError: No such recipe or class; finished runs of other settings; a data set
-            without labels; a recipe whose batches are its own, or whose target is not
-            the input.
+        ValueError: The recipe or a class is unknown, finished runs have other settings,
+            the data set has no labels, or the recipe has `batches` or `pair`.
 
     Example:
 
@@ -111,77 +118,83 @@ def one_class(
     if not isinstance(recipe, Recipe):
         name, recipe = load_recipe(recipe)
     run = f"{name}-one-class" + ("" if seed is None else f"-seed{seed}")
-    output_dir = pathlib.Path(output_dir or pathlib.Path("runs") / run)
-    labels = _checked_classes(recipe, classes, data_dir)
-    if not resume and any((output_dir / str(label)).exists() for label in labels):
+    folder = pathlib.Path(output_dir or pathlib.Path("runs") / run)
+    labels = _check_classes(recipe, classes, data.source(recipe.dataset, data_dir))
+    if not resume and any((folder / str(label)).exists() for label in labels):
         raise FileExistsError(
-            f"'{output_dir}' holds runs already. Resume them (--resume), or choose "
-            "another output directory (--output-dir)."
+            f"'{folder}' holds runs already. Resume them (--resume), or choose another "
+            "output directory (--output-dir)."
         )
     protocol = _protocol(recipe)
     measured = {}
     for number, label in enumerate(labels, 1):
         if verbose != 0:
             print(f"[{number}/{len(labels)}] class {label} …", flush=True)
-        folder = output_dir / str(label)
         train(
             _of_class(recipe, protocol, label),
             epochs=epochs,
             seed=seed,
-            output_dir=folder,
+            output_dir=folder / str(label),
             resume=resume,
             data_dir=data_dir,
             verbose=verbose,
         )
-        rows = zoo.info(folder / "model")["metrics"]
+        rows = zoo.info(folder / str(label) / "model")["metrics"]
         measured[label] = {row["metric"]: evaluation.Measurement(**row) for row in rows}
     return OneClassReport(measured, protocol.published, protocol.source)
 
 
-def _checked_classes(recipe, classes, data_dir):
+def _check_classes(
+    recipe: Recipe, classes: Sequence[int] | None, source: data.Source
+) -> list[int]:
+    """Return the labels to train on, without duplicates."""
     if recipe.batches is not None or recipe.pair is not None:
         raise ValueError(
-            "One-class evaluation takes classes of a recipe's data set and scores each "
-            "input by its own reconstruction. Received a recipe with `batches` or "
-            "`pair`; leave them out."
+            "One-class evaluation selects classes of the recipe's data set and scores "
+            "each input by its own reconstruction. Received a recipe with `batches` or "
+            "`pair`. Remove them."
         )
-    _, labels = data.arrays(recipe.dataset, "train", labels=True, data_dir=data_dir)
+    _, labels = source.arrays("train", labels=True)
     known = np.unique(labels).tolist()
     chosen = known if classes is None else list(dict.fromkeys(classes))
     if not chosen or not set(chosen) <= set(known):
         raise ValueError(
-            f"`classes` must be labels of {recipe.dataset!r}, which are {known}. "
+            f"`classes` must be labels of {source.name!r}, which are {known}. "
             f"Received: {chosen}"
         )
     return chosen
 
 
-def _protocol(recipe):
-    """The recipe's protocol of anomalies, with nothing published unless of ROC-AUC."""
+def _protocol(recipe: Recipe) -> evaluation.AnomalyDetection:
+    """Return the recipe's protocol whose headline is ROC-AUC, or a new one."""
     for protocol in recipe.metrics:
         if isinstance(protocol, evaluation.AnomalyDetection):
-            if protocol.first == "ROC-AUC":
+            if protocol.headline_metric == "ROC-AUC":
                 return protocol
-    return evaluation.AnomalyDetection(normal=(), first="ROC-AUC")
+    return evaluation.AnomalyDetection(normal=(), headline_metric="ROC-AUC")
 
 
-def _of_class(recipe, protocol, label):
-    # The published mean is of all classes and stands beside no single one.
+def _of_class(
+    recipe: Recipe, protocol: evaluation.AnomalyDetection, label: int
+) -> Recipe:
+    """Restrict a recipe to one class."""
+    # The published number is a mean over all classes, so no single class states it.
     protocol = dataclasses.replace(
         protocol, normal=(label,), anomalous=None, published=None, source=""
     )
-    # Nor may a model of one class begin with weights that have seen the others.
+    # Initial weights may have been trained on the other classes.
     return dataclasses.replace(
         recipe, classes=(label,), metrics=(protocol,), initial_weights=None
     )
 
 
-def _number(value):
+def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _mean_and_spread(values):
-    if None in values:
+def _mean_and_spread(column: Sequence[float | None]) -> str:
+    values = [value for value in column if value is not None]
+    if len(values) < len(column):
         return "–"
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"**{statistics.fmean(values):.4f}** ± {spread:.4f}"

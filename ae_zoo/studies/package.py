@@ -1,39 +1,59 @@
-"""A model folder with its files for deployment, measured for the card."""
+"""`ae-zoo package`: add files for deployment to a model folder, with their cost."""
 
-from ae_zoo import zoo
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ae_zoo import data, evaluation, zoo
 from ae_zoo._checks import check_count
+from ae_zoo._machine import hardware
+from ae_zoo.models import Autoencoder
 from ae_zoo.studies import file_cost
 from ae_zoo.training.loading import load_with_recipe
-from ae_zoo.zoo import checksums, provenance
+from ae_zoo.training.recipe import Recipe
+from ae_zoo.zoo import checksums
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
-_DESCRIPTIONS = ("model.json", "model_int8.json")
+_SIDECARS = ("model.json", "model_int8.json")
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
-# What full int8 may lose of the headline; beyond it activations stay in float.
+# Relative loss of the headline above which int8 is replaced by "dynamic", which keeps
+# activations in float.
 MOST_LOST = 0.03
 
+Report = Callable[[str], object]
 
-def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=print):
-    """Adds the files for deployment to a model folder, and their figures to its card.
 
-    The folder gets `saved_model/`, `model.tflite` and `model_int8.tflite` (older ones
-    are replaced). The last is in full int8, or "dynamic", with activations in float,
-    where that loses more than `MOST_LOST` of the headline metric. The card gets, for
-    every quantization, the bytes of the file, the headline metric and what it loses,
-    and the latency and peak memory on this machine.
+def package(
+    name_or_folder: str | os.PathLike[str],
+    recipe: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    samples: int | None = None,
+    report: Report = print,
+) -> None:
+    """Add files for deployment to a model folder, and their cost to its card.
+
+    The folder gets `saved_model/`, `model.tflite` and `model_int8.tflite`, which
+    replace older ones. `model_int8.tflite` is in full int8 or, if that loses more than
+    3 % of the headline, in "dynamic". The card gets, for every quantization, the bytes
+    of the file, the headline and its loss, and latency and peak memory on this machine.
 
     Args:
-        name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
-        recipe: Name or file of its recipe; the default is that of the model's name.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
-        samples: Measure on the first so many test samples; None means all.
-        report: Called with a line of progress.
+        name_or_folder: A name from `ae_zoo.list_models()`, or the path of a model
+            folder.
+        recipe: Name or file of the model's recipe. The default is the recipe with the
+            model's name.
+        data_dir: Folder of prepared data; see `ae_zoo.data.load`.
+        samples: Measure on the first `samples` test samples; None uses all of them.
+        report: Function that is called with each line of progress.
 
     Raises:
-        FileNotFoundError, ValueError: As `ae_zoo.load`; no such recipe, or that of
-            another model; or `samples` < 1.
+        FileNotFoundError, ValueError: As `ae_zoo.load`; or there is no such recipe, it
+            belongs to another model, or `samples` is less than 1.
         ImportError: The package that runs LiteRT files is not installed.
-        RuntimeError: The model cannot be exported; the folder stays as it was.
+        RuntimeError: The model cannot be exported. The folder is not changed.
 
     Example:
 
@@ -42,24 +62,14 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
     """
     if samples is not None:
         check_count("samples", samples)
-    model, recipe = load_with_recipe(name_or_folder, recipe)
-    calibration = file_cost.calibration_data(model, recipe, data_dir)
-    reports = []
-    for kind in QUANTIZATIONS:
-        report(f"{model.card['name']}: measuring {kind or 'float32'}")
-        reports.append(
-            file_cost.measure(model, recipe, kind, calibration, data_dir, samples)
-        )
-        _check_headline(model, reports[0].headline.metric)
-    rows = [file.row(reports[0]) for file in reports]
-    losses = {row["quantization"]: row["loss"] for row in rows}
-    small = "int8" if losses["int8"] <= MOST_LOST else "dynamic"
-    if small == "dynamic":
-        report(
-            f"{model.card['name']}: full int8 loses {losses['int8']:.1%}, so "
-            f"model_int8.tflite is 'dynamic', which loses {losses['dynamic']:.1%}"
-        )
-    arguments = {
+    model, used = load_with_recipe(name_or_folder, recipe)
+    source = data.source(used.dataset, data_dir)
+    splits = evaluation.read_splits(source, samples)
+    calibration = file_cost.calibration_data(model, used, source)
+    card = zoo.info(name_or_folder)
+    rows = _measure_all(model, card, used, splits, calibration, report)
+    small = _small_quantization(card["name"], rows, report)
+    arguments: dict[str, dict[str, Any]] = {
         "saved_model": {},
         "model.tflite": {"format": "litert"},
         "model_int8.tflite": {
@@ -69,31 +79,59 @@ def package(name_or_folder, recipe=None, data_dir=None, samples=None, report=pri
         },
     }
 
-    def write(folder):
+    def write(folder: pathlib.Path) -> None:
         for name in FILES:
-            report(f"{model.card['name']}: writing {name}")
+            report(f"{card['name']}: writing {name}")
             model.export(folder / name, **arguments[name])
-        # A list of its own: packages of the zoo leave this folder out.
+        # A list of its own, because the wheel does not include this folder.
         checksums.write_checksums(folder / "saved_model")
 
     deployment = {
         "samples": samples,
-        "hardware": provenance.hardware(),
+        "hardware": hardware(),
         "small": small,
         "rows": rows,
     }
-    zoo.amend(
-        name_or_folder,
-        {"deployment": deployment},
-        write,
-        replaces=(*FILES, *_DESCRIPTIONS),
-    )
+    old = (*FILES, *_SIDECARS)
+    zoo.amend(name_or_folder, {"deployment": deployment}, write, replaces=old)
 
 
-def _check_headline(model, metric):
-    expected = model.card["metrics"][0]["metric"]
+def _measure_all(
+    model: Autoencoder,
+    card: Mapping[str, Any],
+    recipe: Recipe,
+    splits: evaluation.Splits,
+    calibration: Any,
+    report: Report,
+) -> list[dict[str, Any]]:
+    """Measure a file of each quantization; return the rows of the card."""
+    costs: list[file_cost.FileCost] = []
+    for kind in QUANTIZATIONS:
+        report(f"{card['name']}: measuring {kind or 'float32'}")
+        costs.append(
+            file_cost.measure(model, recipe.metrics, splits, kind, calibration)
+        )
+        _check_headline(card, costs[0].headline.metric)
+    return [cost.card_row(costs[0]) for cost in costs]
+
+
+def _check_headline(card: Mapping[str, Any], metric: str) -> None:
+    expected = card["metrics"][0]["metric"]
     if metric != expected:
         raise ValueError(
-            f"The recipe must be the one of the model: its card begins with "
+            "The recipe must be the one of the model, whose card begins with "
             f"{expected!r}. Received a recipe that measures {metric!r}."
         )
+
+
+def _small_quantization(
+    name: str, rows: Sequence[dict[str, Any]], report: Report
+) -> str:
+    losses = {row["quantization"]: row["loss"] for row in rows}
+    if losses["int8"] <= MOST_LOST:
+        return "int8"
+    report(
+        f"{name}: full int8 loses {losses['int8']:.1%}, so model_int8.tflite is "
+        f"'dynamic', which loses {losses['dynamic']:.1%}"
+    )
+    return "dynamic"

@@ -39,15 +39,13 @@ def redraw(
     >>> redraw("sparse_digits")  # doctest: +SKIP
     """
     model, used = load_with_recipe(name_or_folder, recipe)
-    has_classes = used.classes is not None
-    arrays = data.arrays(used.dataset, "test", labels=has_classes, data_dir=data_dir)
-    test = evaluation.Split(*(arrays if has_classes else (arrays,)))
+    test = evaluation.read_split(data.source(used.dataset, data_dir), "test")
 
     def draw(folder: pathlib.Path) -> None:
         plots.card_figures(
             model, test, folder, pair=used.pair, normal_classes=used.classes
         )
 
-    old = set(model.card.get("pictures", [])) - {_TRAINING}
+    old = set(zoo.info(name_or_folder).get("pictures", [])) - {_TRAINING}
     zoo.amend(name_or_folder, {}, draw, replaces=old)
     return [name for name in zoo.info(name_or_folder)["pictures"] if name != _TRAINING]

@@ -1,55 +1,68 @@
-"""Fine-tuning shown: a model on other data as it is, fine-tuned, and from scratch."""
+"""Transfer: what pretrained weights are worth on other data."""
+
+from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import tempfile
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ae_zoo import data, evaluation, zoo
 from ae_zoo._checks import check_count
-from ae_zoo.data import source
+from ae_zoo._machine import hardware
 from ae_zoo.training.loading import load_with_recipe, own_classes
 from ae_zoo.training.model import check_same_network
+from ae_zoo.training.recipe import Recipe
 from ae_zoo.training.run import train
-from ae_zoo.zoo import provenance
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ae_zoo.training.context import RunContext
 
 
 def transfer(
-    name_or_folder,
-    dataset,
+    name_or_folder: str | os.PathLike[str],
+    dataset: str | data.Source,
     *,
-    epochs=3,
-    samples=None,
-    recipe=None,
-    write=False,
-    data_dir=None,
-    verbose="auto",
-):
-    """Measures what pretraining is worth on another data set.
+    epochs: int = 3,
+    samples: int | None = None,
+    recipe: str | os.PathLike[str] | None = None,
+    write: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+    verbose: int | str = "auto",
+) -> dict[str, Any]:
+    """Measure what pretrained weights are worth on another data set.
 
-    The headline of the model's recipe is measured on the other test split three times:
-    of the model as it is; of a copy fine-tuned on the training split; and of the same
-    network trained from fresh weights. Both are trained by `fit` with the optimizer of
-    the recipe, in float32, for as many epochs over the same batches: they differ in
-    nothing but the weights they begin with. The recipe's callbacks, made for its own
-    number of epochs, are left out. The test split is looked at in the end alone.
+    The headline of the model's recipe is measured on the other test split for three
+    models: the model as it is, a copy fine-tuned on the training split, and the same
+    network trained from fresh weights. Both are trained with the optimizer of the
+    recipe, in float32, for the same number of epochs over the same batches, so they
+    differ only in their initial weights. The recipe's callbacks, which are made for its
+    own number of epochs, are left out. The test split is used only to measure.
 
     Args:
-        name_or_folder: A name of `ae_zoo.list_models()`, or the path of a model folder.
-        dataset: A name of `ae_zoo.data.names()`, of samples of the same shape.
-        epochs: Passes over the training samples, of both runs.
-        samples: Train on the first so many samples alone; None takes all.
-        recipe: Name or file of the model's recipe; the default is that of its name.
-        write: Put the result on the model's card, in the place of an older one of the
-            same data and samples.
-        data_dir: Where the datasets are; see `ae_zoo.data.load`.
+        name_or_folder: A name from `ae_zoo.list_models()`, or the path of a model
+            folder.
+        dataset: A name from `ae_zoo.data.names()`, or an `ae_zoo.data.Source`, with
+            samples of the same shape.
+        epochs: Number of passes over the training samples, for both runs.
+        samples: Train on the first `samples` samples only; None uses all of them.
+        recipe: Name or file of the model's recipe. The default is the recipe with the
+            model's name.
+        write: Write the result to the model's card, where it replaces an older result
+            for the same data and number of samples.
+        data_dir: Folder of prepared data; see `ae_zoo.data.load`.
         verbose: As in `fit`.
 
     Returns:
-        A dict of what the card says of it; see `ae_zoo.zoo.tables.transfer_rows`.
+        The row of the card, as `ae_zoo.zoo.tables.transfer_rows` reads it.
 
     Raises:
-        ValueError: Samples of another shape, a number out of range, a recipe of
-            another network, or one of chosen classes.
+        ValueError: The samples have another shape, a number is out of range, the
+            recipe builds another network, or it trains on chosen classes.
         FileNotFoundError, ValueError: As `ae_zoo.load`; or the data are not prepared.
 
     Example:
@@ -60,38 +73,25 @@ def transfer(
     """
     check_count("epochs", epochs)
     model, own = load_with_recipe(name_or_folder, recipe)
-    if own.classes is not None:
-        raise ValueError(
-            "Transfer trains on all classes of the other data. Received a model of "
-            f"the classes {list(own.classes)} alone; `one_class` trains its network on "
-            "others."
-        )
+    _check_recipe(own)
     check_same_network(
         model,
         own.build(),
-        "The recipe must be the one the model was trained by: its network is trained "
-        "from fresh weights beside the model.",
+        "The recipe must be the one the model was trained with, because its network is "
+        "trained from fresh weights for comparison.",
     )
-    count = _check_data(own.dataset, dataset, samples)
-    there = dataclasses.replace(
-        own,
-        dataset=dataset,
-        metrics=own.metrics[:1],
-        callbacks=None,
-        patience=None,
-        initial_weights=None,
-        dtype_policy="float32",  # as the model is kept
-        **_batches(own, dataset, count, epochs, data_dir),
-    )
-    splits = evaluation.read_splits(source(dataset, data_dir))
-    (headline,) = evaluation.evaluate(model, there.metrics, splits)[:1]
-    del splits
-    own_of_recipe = own_classes(recipe or model.card["name"])
+    source = data.source(dataset, data_dir)
+    count = _check_data(data.source(own.dataset, data_dir), source, samples)
+    from_scratch = _recipe_for(own, source, count, epochs)
+    allowed_classes = own_classes(recipe or zoo.info(name_or_folder)["name"])
     fine_tuning = dataclasses.replace(
-        there, build=lambda: zoo.load(name_or_folder, own_of_recipe)
+        from_scratch, build=lambda: zoo.load(name_or_folder, allowed_classes)
     )
+    splits = evaluation.read_splits(source)
+    headline = evaluation.evaluate(model, own.metrics[:1], splits)[0]
+    del splits  # up to hundreds of megabytes, while the two runs train
     facts = {
-        "dataset": dataset,
+        "dataset": source.name,
         "samples": count,
         "epochs": epochs,
         "metric": headline.metric,
@@ -100,69 +100,94 @@ def transfer(
         "baseline_name": headline.baseline_name,
         "as_it_is": {"value": headline.value},
         "fine_tuned": _trained(fine_tuning, data_dir, verbose),
-        "from_scratch": _trained(there, data_dir, verbose),
-        "hardware": provenance.hardware(),
+        "from_scratch": _trained(from_scratch, data_dir, verbose),
+        "hardware": hardware(),
     }
     if write:
         _write(name_or_folder, facts)
     return facts
 
 
-def _check_data(own, dataset, samples):
-    """The number of training samples."""
-    expected, received = data.info(own).shape, data.info(dataset).shape
-    if expected != received:
+def _check_recipe(recipe: Recipe) -> None:
+    if recipe.classes is not None:
         raise ValueError(
-            f"The model is made for samples like those of {own!r}, of shape "
-            f"{expected}. Received {dataset!r}, of shape {received}."
+            "Transfer trains on all classes of the other data. Received a model of "
+            f"the classes {list(recipe.classes)} only. Use `one_class` to train its "
+            "network on other classes."
         )
-    there = data.info(dataset).counts["train"]
-    if samples is None:
-        return there
-    check_count("samples", samples)
-    if samples > there:
+
+
+def _check_data(own: data.Source, other: data.Source, samples: int | None) -> int:
+    """Check that the data fit the model; return the number of training samples."""
+    if own.shape != other.shape:
         raise ValueError(
-            f"{dataset!r} has {there:,} training samples. Received: {samples:,}"
+            f"The model takes samples like those of {own.name!r}, of shape "
+            f"{own.shape}. Received {other.name!r}, of shape {other.shape}."
+        )
+    available = other.counts["train"]
+    if samples is None:
+        return available
+    check_count("samples", samples)
+    if samples > available:
+        raise ValueError(
+            f"{other.name!r} has {available:,} training samples. Received: {samples:,}"
         )
     return samples
 
 
-def _batches(recipe, dataset, count, epochs, data_dir):
-    """The recipe's fields that say what it trains on, all passes in one epoch.
+def _recipe_for(own: Recipe, source: data.Source, count: int, epochs: int) -> Recipe:
+    """Change a recipe to train on other data from fresh weights.
 
-    Validation after each pass over few samples would take longer than the training.
+    All passes are one epoch of the recipe: validation after each pass over few samples
+    would take longer than the training.
     """
-    size = recipe.batch_size // recipe.gradient_accumulation_steps
-    steps = {"steps_per_epoch": epochs * -(-count // size)}
-    if count == data.info(dataset).counts["train"]:
-        return steps | {"batches": None}
+    size = own.batch_size // own.gradient_accumulation_steps
+    takes_all = count == source.counts["train"]
+    return dataclasses.replace(
+        own,
+        dataset=source,
+        metrics=own.metrics[:1],
+        callbacks=None,
+        patience=None,
+        initial_weights=None,
+        dtype_policy="float32",  # as in the model folder
+        steps_per_epoch=epochs * -(-count // size),
+        batches=None if takes_all else _first_samples(own, source, count, size),
+    )
 
-    def batches(run, skip, shard):  # of one worker: `transfer` takes no strategy
-        few = data.load(
-            dataset,
-            "train",
-            binarize=recipe.binarize,
-            augment=recipe.augment,
-            pair=recipe.pair,
-            data_dir=data_dir,
+
+def _first_samples(
+    own: Recipe, source: data.Source, count: int, size: int
+) -> Callable[[RunContext, int, tuple[int, int]], tf.data.Dataset]:
+    """Make `Recipe.batches` of the first training samples, in a new order each pass."""
+
+    def batches(
+        run: RunContext, skip: int, shard: tuple[int, int]
+    ) -> tf.data.Dataset:  # `transfer` takes no strategy, so there is one shard
+        few = source.load(
+            "train", binarize=own.binarize, augment=own.augment, pair=own.pair
         ).take(count)
-        return few.shuffle(count, seed=recipe.seed).batch(size).repeat().skip(skip)
+        return few.shuffle(count, seed=own.seed).batch(size).repeat().skip(skip)
 
-    return steps | {"batches": batches}
+    return batches
 
 
-def _trained(recipe, data_dir, verbose):
-    """What a run of a recipe reaches, and the seconds it trains."""
+def _trained(
+    recipe: Recipe, data_dir: str | os.PathLike[str] | None, verbose: int | str
+) -> dict[str, float]:
+    """Train a recipe; return its headline and the seconds of training."""
     with tempfile.TemporaryDirectory() as folder:
         run = pathlib.Path(folder) / "run"
         train(recipe, epochs=1, output_dir=run, data_dir=data_dir, verbose=verbose)
         card = zoo.info(run / "model")
-    value, seconds = card["metrics"][0]["value"], card["training"]["seconds"]
-    return {"value": value, "seconds": seconds}
+    return {
+        "value": card["metrics"][0]["value"],
+        "seconds": card["training"]["seconds"],
+    }
 
 
-def _write(name_or_folder, facts):
-    def key(row):
+def _write(name_or_folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+    def key(row: Mapping[str, Any]) -> tuple[str, int]:
         return row["dataset"], -row["samples"]
 
     others = zoo.info(name_or_folder).get("transfer", [])

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ae_zoo._machine import hardware
 from ae_zoo.zoo import provenance, tables
 from ae_zoo.zoo.entry import Card
 
@@ -102,7 +103,7 @@ def make_card(
         "parameters": model.count_params(),
         "training": {
             **training,
-            "hardware": provenance.hardware(),
+            "hardware": hardware(),
             "date": datetime.date.today().isoformat(),
             "commit": provenance.commit(),
             "versions": provenance.versions(),

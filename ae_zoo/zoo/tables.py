@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ae_zoo.zoo import entry
 
@@ -12,18 +12,6 @@ if TYPE_CHECKING:
     from ae_zoo.evaluation import Measurement
 
 Rows = list[list[str]]
-
-
-class Check(Protocol):
-    """What `checks_text` shows of a comparison, as of `ae_zoo.studies.verify`."""
-
-    metric: str
-    stated: float | None
-    measured: float | None
-    allowed: float
-
-    @property
-    def holds(self) -> bool: ...
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -121,23 +109,6 @@ def metrics_text(measurements: Iterable[Measurement]) -> str:
         [
             [row.metric, *map(number, (row.value, row.baseline, row.published))]
             for row in measurements
-        ],
-    )
-
-
-def checks_text(checks: Iterable[Check]) -> str:
-    """The values of a card and those measured again, for the terminal."""
-    return text_table(
-        ["metric", "card", "measured", "may differ by", "holds"],
-        [
-            [
-                check.metric,
-                number(check.stated),
-                number(check.measured),
-                f"{check.allowed:.2g}",
-                "yes" if check.holds else "NO",
-            ]
-            for check in checks
         ],
     )
 
