@@ -108,7 +108,7 @@ def test_transfer_refuses_what_cannot_be(capsys):
             transfer(NAME, "digits", **wrong)
     with pytest.raises(ValueError, match="one the model was trained with"):
         transfer(NAME, "digits", recipe="deep_digits")
-    with pytest.raises(ValueError, match=r"of the classes \[1\] alone"):
+    with pytest.raises(ValueError, match=r"of the classes \[1\] only"):
         transfer("anomaly_ecg5000", "ecg5000")
     assert main(["transfer", NAME, "fashion_minst"]) == 1
     assert "fashion_mnist" in capsys.readouterr().err
