@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo import lite
+
 CALIBRATION_SAMPLES = 128
 
 
@@ -44,7 +46,9 @@ def keras_predict(model, x, folder):
 
 
 def tf_function(model, x, folder):
-    reconstruct = tf.function(model.endpoints()["reconstruct"], autograph=False)
+    reconstruct = tf.function(
+        model.endpoints()["reconstruct"].function, autograph=False
+    )
     return lambda x: reconstruct(tf.constant(x)).numpy()
 
 
@@ -70,10 +74,7 @@ def litert(quantization, model, x, folder):
         quantization=quantization,
         calibration=images(model, CALIBRATION_SAMPLES, seed=1) if is_int8 else None,
     )
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path), num_threads=1)
-    reconstruct = interpreter.get_signature_runner("reconstruct")
+    reconstruct = lite.load(path).runner("reconstruct")
     return lambda x: reconstruct(x=x)["reconstruction"]
 
 

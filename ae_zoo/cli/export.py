@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ae_zoo.training.recipe import Recipe
 
 HELP = "Write a model for deployment."
-_SUFFIXES = {".tflite": "litert", ".onnx": "onnx"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=["tf_saved_model", "litert", "onnx"],
-        help="default: the format of the path's suffix",
+        help="tf_saved_model, litert or onnx; default: the format of the path's suffix",
     )
     parser.add_argument(
         "--quantization",
@@ -66,11 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo import data, zoo
+    from ae_zoo.export import FORMATS
     from ae_zoo.studies import file_cost
     from ae_zoo.training.loading import load_with_recipe
 
     suffix = pathlib.Path(options.path).suffix
-    format = options.format or _SUFFIXES.get(suffix, "tf_saved_model")
+    by_suffix = {format.suffix: format.name for format in FORMATS.values()}
+    format = options.format or by_suffix.get(suffix, "tf_saved_model")
     if options.report and format != "litert":
         raise ValueError(
             f"--report measures LiteRT files. Received: format {format!r}. Use a path "
