@@ -85,7 +85,7 @@ _MODULE_OF = {
 if not TYPE_CHECKING:  # or type checkers would accept any name
 
     def __getattr__(name: str) -> Any:
-        """Imports a public name on first use, so `import ae_zoo` stays light."""
+        """Import a public name on first use, so `import ae_zoo` stays light."""
         if name in _MODULE_OF:
             return getattr(importlib.import_module(_MODULE_OF[name]), name)
         if name in __all__:

@@ -17,7 +17,7 @@ class Sliceable(Protocol):
 
 
 def slices(count: int, batch_size: int) -> Iterator[slice]:
-    """Yields the slices of successive batches of `count` samples.
+    """Yield the slices of successive batches of `count` samples.
 
     >>> list(slices(5, 2))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
@@ -32,7 +32,7 @@ def map_in_batches(
     batch_size: int,
     concatenate: Callable[[Sequence[Any]], Any] = np.concatenate,
 ) -> Any:
-    """Calls a function on successive batches and joins what it returns.
+    """Call a function on successive batches and join what it returns.
 
     Args:
         function: Called with a batch of each of `arrays`; returns an array of

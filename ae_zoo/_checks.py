@@ -29,7 +29,7 @@ def check_array(
     support: Sequence[float] | None = None,
     noisy: bool = False,
 ) -> None:
-    """Checks an array of samples.
+    """Check an array of samples.
 
     Args:
         array: (batch, *shape).
@@ -68,7 +68,7 @@ def check_array(
 
 
 def to_array(values: ArrayLike | tf.Tensor, role: str) -> np.ndarray:
-    """Converts `values` to a NumPy array.
+    """Convert `values` to a NumPy array.
 
     Raises:
         TypeError: If the rows of a list differ in length.
@@ -83,7 +83,7 @@ def to_array(values: ArrayLike | tf.Tensor, role: str) -> np.ndarray:
 
 
 def check_at_least(name: str, value: float, least: float, reason: str = "") -> None:
-    """Checks the lower bound of a number; NaN fails the check.
+    """Check the lower bound of a number; NaN fails the check.
 
     Raises:
         ValueError: If `value` < `least`.
@@ -93,7 +93,7 @@ def check_at_least(name: str, value: float, least: float, reason: str = "") -> N
 
 
 def is_integer(value: object) -> TypeGuard[int | np.integer]:
-    """Tells whether a value is an integer: Python's or NumPy's, but not a boolean."""
+    """Tell whether a value is an integer: Python's or NumPy's, but not a boolean."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
@@ -104,7 +104,7 @@ def check_integer(
     most: int | None = None,
     alternatives: str = "",
 ) -> int:
-    """Checks that an argument is an integer, Python's or NumPy's.
+    """Check that an argument is an integer, Python's or NumPy's.
 
     Args:
         name: Name of the argument, for the message.
@@ -131,7 +131,7 @@ def check_integer(
 
 
 def check_count(name: str, value: object, alternatives: str = "") -> int:
-    """Checks that an argument is a positive integer, and returns it as an `int`.
+    """Check that an argument is a positive integer, and return it as an `int`.
 
     Raises:
         TypeError: If it is not an integer.
@@ -141,7 +141,7 @@ def check_count(name: str, value: object, alternatives: str = "") -> int:
 
 
 def check_share(name: str, value: float) -> None:
-    """Checks that a number is in [0, 1].
+    """Check that a number is in [0, 1].
 
     Raises:
         ValueError: If it is not.
@@ -153,7 +153,7 @@ def check_share(name: str, value: float) -> None:
 def check_dataset(
     dataset: tf.data.Dataset, check_batch: Callable[[Any], object]
 ) -> None:
-    """Checks the first batch of a `tf.data.Dataset` without consuming the dataset.
+    """Check the first batch of a `tf.data.Dataset` without consuming the dataset.
 
     Args:
         dataset: Dataset of batches, as for `fit`.
@@ -172,7 +172,7 @@ def check_dataset(
 
 
 def check_weights_have_targets(y: object, sample_weight: object) -> None:
-    """Checks that targets accompany sample weights: Keras ignores these otherwise.
+    """Check that targets accompany sample weights: Keras ignores these otherwise.
 
     Raises:
         ValueError: If `sample_weight` is given without `y`.
@@ -188,7 +188,7 @@ def check_weights_have_targets(y: object, sample_weight: object) -> None:
 def unknown_name(
     kind: str, name: object, known: Iterable[str], remedy: str = ""
 ) -> ValueError:
-    """Makes the `ValueError` for an unknown name, with the nearest known one.
+    """Make the `ValueError` for an unknown name, with the nearest known one.
 
     Args:
         kind: What has this name: "model", "recipe".
@@ -207,13 +207,13 @@ def unknown_name(
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Returns "Did you mean 'mnist'? " for 'mnits', or an empty string."""
+    """Return "Did you mean 'mnist'? " for 'mnits', or an empty string."""
     near = difflib.get_close_matches(str(name).lower(), list(known), n=1)
     return f"Did you mean {near[0]!r}? " if near else ""
 
 
 def argument_names(cls: type, base: type) -> list[str]:
-    """Lists the constructor arguments of a class, including inherited ones.
+    """List the constructor arguments of a class, including inherited ones.
 
     Args:
         cls: A subclass of `base`.

@@ -160,7 +160,7 @@ def _is_per_element(weight: Tensor | None) -> bool:
 
 
 def get(identifier: str | ReconstructionLoss) -> ReconstructionLoss:
-    """Returns the loss named "bernoulli" or "gaussian", or the one passed in.
+    """Return the loss named "bernoulli" or "gaussian", or the one passed in.
 
     Raises:
         ValueError: `identifier` is neither a name nor a reconstruction loss.

@@ -128,7 +128,7 @@ def muon(
 def _schedule(
     learning_rate: float, decay: str | None, alpha: float, warmup: bool
 ) -> Callable[[int], float | schedules.LearningRateSchedule]:
-    """Returns a function from the number of steps to the learning rate or schedule."""
+    """Return a function from the number of steps to the learning rate or schedule."""
     if decay not in (None, "cosine", "exponential"):
         raise ValueError(
             "`decay` must be 'cosine', 'exponential' or None. Received: "
@@ -161,7 +161,7 @@ def _schedule(
 
 
 def accumulate_gradients(optimizer: keras.optimizers.Optimizer, parts: int) -> None:
-    """Makes an optimizer average the gradients of several parts of a batch per step.
+    """Make an optimizer average the gradients of several parts of a batch per step.
 
     Keras calls the learning-rate schedule with the number of parts; this makes the
     schedule count optimizer steps.

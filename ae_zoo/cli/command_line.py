@@ -43,7 +43,7 @@ class Verb(Protocol):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line.
+    """Run the command line.
 
     Args:
         arguments: The words after `ae-zoo`. Defaults to those of this process.

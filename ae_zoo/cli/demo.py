@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Writes `denoised.png` and `denoiser.tflite`, and prints a table.
+    """Write `denoised.png` and `denoiser.tflite`, and print a table.
 
     The digits come with scikit-learn, so nothing is downloaded. They are scans of other
     writers than MNIST's, converted to MNIST's format; the model has not seen them.

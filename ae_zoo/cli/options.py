@@ -6,7 +6,7 @@ import argparse
 
 
 def positive_integer(text: str) -> int:
-    """Converts an argument to a positive integer.
+    """Convert an argument to a positive integer.
 
     Raises:
         argparse.ArgumentTypeError: `text` is anything else.
@@ -19,17 +19,17 @@ def positive_integer(text: str) -> int:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Adds the positional argument `model`."""
+    """Add the positional argument `model`."""
     parser.add_argument("model", help="name or folder of a model")
 
 
 def add_recipe_to_run(parser: argparse.ArgumentParser) -> None:
-    """Adds the positional argument `recipe`, for verbs that train one."""
+    """Add the positional argument `recipe`, for verbs that train one."""
     parser.add_argument("recipe", help="name of a recipe, or path of a recipe file")
 
 
 def add_recipe_of_model(parser: argparse.ArgumentParser) -> None:
-    """Adds `--recipe`, for verbs that use the recipe of a trained model."""
+    """Add `--recipe`, for verbs that use the recipe of a trained model."""
     parser.add_argument(
         "--recipe",
         help="name or file of the model's recipe; default: the model's name",
@@ -37,19 +37,19 @@ def add_recipe_of_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Adds `--data-dir`."""
+    """Add `--data-dir`."""
     parser.add_argument(
         "--data-dir", help="folder of the datasets; default: $TFDS_DATA_DIR"
     )
 
 
 def add_samples(parser: argparse.ArgumentParser, help: str) -> None:
-    """Adds `--samples`; verbs differ in what they take fewer samples of."""
+    """Add `--samples`; verbs differ in what they take fewer samples of."""
     parser.add_argument("--samples", type=positive_integer, metavar="N", help=help)
 
 
 def add_training(parser: argparse.ArgumentParser, output_dir: str) -> None:
-    """Adds what a training run can change about its recipe.
+    """Add what a training run can change about its recipe.
 
     Args:
         parser: Of the verb.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def random_flip(share: float = 0.5) -> Augmentation:
-    """Mirrors images left to right, each with probability `share`.
+    """Mirror images left to right, each with probability `share`.
 
     Args:
         share: Probability that an image is mirrored.

@@ -39,7 +39,7 @@ class Batches(NamedTuple):
 
 
 def fits_in_memory(source: Source, split: str) -> bool:
-    """Tells whether a decoded split stays below `MEMORY_LIMIT`."""
+    """Tell whether a decoded split stays below `MEMORY_LIMIT`."""
     width = 1 if len(source.shape) == 3 else 4  # bytes of a pixel, of a float
     return source.counts[split] * int(np.prod(source.shape)) * width <= MEMORY_LIMIT
 
@@ -52,7 +52,7 @@ def in_memory(
     classes: Sequence[int] | None = None,
     fixed_binary: bool = False,
 ) -> Batches:
-    """Deals a split that is held in memory, by row numbers; see `Source.batches`.
+    """Deal a split that is held in memory, by row numbers; see `Source.batches`.
 
     One gather per batch of a whole array, in an order drawn once per pass, is two to
     three times as fast as shuffling and batching single examples.
@@ -92,7 +92,7 @@ def streamed(
     *,
     fixed_binary: bool = False,
 ) -> Batches:
-    """Deals a split that is decoded while it is read, and never all in memory."""
+    """Deal a split that is decoded while it is read, and never all in memory."""
     import tensorflow as tf
 
     def parse(record: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -123,7 +123,7 @@ def _whole(stored: tf.Tensor) -> tf.Tensor:
 
 
 def _bernoulli(stored: np.ndarray, divisor: float, seed: int) -> np.ndarray:
-    """Draws every value of a whole split once, independently of any batch size."""
+    """Draw every value of a whole split once, independently of any batch size."""
     # RandomState's stream never changes between versions, unlike default_rng's.
     random = np.random.RandomState(seed)
     drawn = np.empty_like(stored)

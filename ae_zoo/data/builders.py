@@ -69,7 +69,7 @@ def _features(source: CatalogSource) -> dict[str, tfds.features.FeatureConnector
 
 
 def _fetch(dl_manager: tfds.download.DownloadManager, file: RawFile) -> Path:
-    """Returns a verified raw file: the user's own, or else a download."""
+    """Return a verified raw file: the user's own, or else a download."""
     path = None
     try:
         path = Path(dl_manager.manual_dir) / file.name
@@ -84,7 +84,7 @@ def _fetch(dl_manager: tfds.download.DownloadManager, file: RawFile) -> Path:
 
 
 def _register(source: CatalogSource) -> None:
-    """Defines the builder class of a set; defining it registers it."""
+    """Define the builder class of a set; defining it registers it."""
     class_name = "".join(part.capitalize() for part in source.name.split("_"))
     version = tfds.core.Version(source.version)
     members = {"VERSION": version, "__module__": __name__}

@@ -10,7 +10,7 @@ from ae_zoo.data.sources import Source
 
 
 def check_classes(source: Source, classes: Any) -> None:
-    """Checks that `classes` are labels, and that the source has labels."""
+    """Check that `classes` are labels, and that the source has labels."""
     if classes is None:
         return
     if source.label is None:
@@ -26,7 +26,7 @@ def check_classes(source: Source, classes: Any) -> None:
 
 
 def check_binarize(source: Source, binarize: Any, augment: Any) -> None:
-    """Checks the value of `binarize`, and that the examples can be binarized."""
+    """Check the value of `binarize`, and that the examples can be binarized."""
     # True would not say which of the two.
     if binarize is not None and not isinstance(binarize, str):
         raise TypeError(
@@ -52,7 +52,7 @@ def check_binarize(source: Source, binarize: Any, augment: Any) -> None:
 
 
 def check_functions(augment: Any, pair: Any, labels: bool) -> None:
-    """Checks that `augment` and `pair` are functions, and `pair` excludes labels."""
+    """Check that `augment` and `pair` are functions, and `pair` excludes labels."""
     for name, function in {"augment": augment, "pair": pair}.items():
         if function is not None and not callable(function):
             raise TypeError(

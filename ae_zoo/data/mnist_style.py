@@ -8,7 +8,7 @@ _BOX, _SIDE = 20, 28
 
 
 def mnist_style(images: np.ndarray) -> np.ndarray:
-    """Converts images of digits to 28×28 in the way MNIST was made.
+    """Convert images of digits to 28×28 in the way MNIST was made.
 
     The ink is scaled to fit a 20×20 box without a change of its aspect ratio, and its
     center of mass is moved to the center of a 28×28 field (LeCun et al. 1998, section

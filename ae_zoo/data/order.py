@@ -66,7 +66,7 @@ class Plan:
         return size * (index + 1) // workers - size * index // workers
 
     def batches(self, count: int, size: int) -> int:
-        """Returns the number of batches of `size` in a pass over `count` examples."""
+        """Return the number of batches of `size` in a pass over `count` examples."""
         return count // size if self.drop_remainder else math.ceil(count / size)
 
     def passes(
@@ -74,7 +74,7 @@ class Plan:
         one_pass: Callable[[tf.Tensor, tf.Tensor | int], tf.data.Dataset],
         batches: int,
     ) -> tf.data.Dataset:
-        """Returns one pass, or an endless sequence of passes from batch `skip` on.
+        """Return one pass, or an endless sequence of passes from batch `skip` on.
 
         Args:
             one_pass: (key, first batch) → dataset of the batches of a pass; the key is
@@ -103,7 +103,7 @@ class Plan:
 
 
 def rows(count: int, plan: Plan) -> tf.data.Dataset:
-    """Deals out the row numbers of a set of `count` rows.
+    """Deal out the row numbers of a set of `count` rows.
 
     Returns:
         Dataset of (numbers, key, span): this worker's row numbers, (share,) int64; the
@@ -141,21 +141,21 @@ def rows(count: int, plan: Plan) -> tf.data.Dataset:
 
 
 def fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
-    """Derives a key, (2,) int64, from another key and a number."""
+    """Derive a key, (2,) int64, from another key and a number."""
     import tensorflow as tf
 
     return tf.random.experimental.stateless_fold_in(key, number)
 
 
 def shuffled(values: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-    """Shuffles along the first axis, as a function of the key alone."""
+    """Shuffle along the first axis, as a function of the key alone."""
     import tensorflow as tf
 
     return tf.random.experimental.stateless_shuffle(values, key)
 
 
 def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
-    """Declares the number of elements of a dataset, which TensorFlow cannot infer."""
+    """Declare the number of elements of a dataset, which TensorFlow cannot infer."""
     import tensorflow as tf
 
     return dataset.apply(tf.data.experimental.assert_cardinality(size))

@@ -38,7 +38,7 @@ def load(
     skip: int = 0,
     shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Loads a split as a `tf.data` pipeline of float32.
+    """Load a split as a `tf.data` pipeline of float32.
 
     Images are in [0, 1], channels last; `ecg5000` gives z-normalized series. The
     order is fixed unless `shuffle` is set. All random numbers are drawn from `seed`: a
@@ -185,7 +185,7 @@ def arrays(
     labels: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """Reads a whole split into memory.
+    """Read a whole split into memory.
 
     Args:
         name: One of `names()`, or a `Source`.
@@ -228,7 +228,7 @@ def _takes_seed(augment: Callable[..., Any]) -> bool:
 def _uniform(
     x: tf.Tensor, key: tf.Tensor, span: tf.Tensor, shard: tuple[int, int]
 ) -> tf.Tensor:
-    """Draws in [0, 1) of the shape of x: a worker's share of those of the batch."""
+    """Draw in [0, 1) of the shape of x: a worker's share of those of the batch."""
     import tensorflow as tf
 
     if shard[1] == 1:

@@ -23,7 +23,7 @@ Decode = Callable[["tf.Tensor"], tuple["tf.Tensor", "tf.Tensor"]]
 def records(
     folder: Path, instruction: str, feature: str, has_labels: bool
 ) -> tuple[list[Slice], Decode]:
-    """Finds the records of a split, and how to decode one.
+    """Find the records of a split, and how to decode one.
 
     Args:
         folder: The prepared copy of a set.
@@ -59,7 +59,7 @@ def records(
 def decoded(
     folder: Path, instruction: str, feature: str, has_labels: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decodes a split, once per process.
+    """Decode a split, once per process.
 
     Args: as of `records`.
 
@@ -80,7 +80,7 @@ def decoded(
 
 
 def folders_to_search(data_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """Returns the folders that may hold prepared data, the preferred one first."""
+    """Return the folders that may hold prepared data, the preferred one first."""
     if data_dir is not None:
         return [Path(data_dir).expanduser()]
     named = os.environ.get("TFDS_DATA_DIR")
@@ -89,7 +89,7 @@ def folders_to_search(data_dir: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def find(source: CatalogSource, data_dir: str | os.PathLike[str] | None) -> Path:
-    """Returns the folder of a prepared set.
+    """Return the folder of a prepared set.
 
     Raises:
         FileNotFoundError: If there is none. The message lists the folders searched
@@ -109,7 +109,7 @@ def find(source: CatalogSource, data_dir: str | os.PathLike[str] | None) -> Path
 
 
 def prepare_command(source: CatalogSource) -> str:
-    """Returns the command that prepares a set, with its options."""
+    """Return the command that prepares a set, with its options."""
     needed = " and ".join(file.name for file in source.files)
     return (
         f"`ae-zoo prepare {source.name}`, with `--manual-dir FOLDER` if you have "
@@ -118,7 +118,7 @@ def prepare_command(source: CatalogSource) -> str:
 
 
 def read_only(stored: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Makes cached arrays read-only: a caller must not change those of another."""
+    """Make cached arrays read-only: a caller must not change those of another."""
     stored.flags.writeable = False
     label.flags.writeable = False
     return stored, label

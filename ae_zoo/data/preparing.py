@@ -17,7 +17,7 @@ def prepare(
     manual_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
 ) -> Path | None:
-    """Prepares a set once, so that `load` and `arrays` find it.
+    """Prepare a set once, so that `load` and `arrays` find it.
 
     The raw files are taken from `manual_dir` or downloaded. Their checksums are
     verified before anything is written.
@@ -64,7 +64,7 @@ def prepare(
 
 
 def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -> None:
-    """Checks that a folder has every raw file of a set, undamaged.
+    """Check that a folder has every raw file of a set, undamaged.
 
     Args:
         source: The set.
@@ -88,7 +88,7 @@ def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -
 
 
 def verify(path: Path, file: RawFile) -> None:
-    """Checks that `path` has the checksum of `file`.
+    """Check that `path` has the checksum of `file`.
 
     Raises:
         ValueError: If it does not.

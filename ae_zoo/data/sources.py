@@ -86,7 +86,7 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def stored(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Reads a split as it is stored.
+        """Read a split as it is stored.
 
         Args:
             split: A key of `counts`.
@@ -104,7 +104,7 @@ class Source(abc.ABC):
         classes: Sequence[int] | None = None,
         fixed_binary: bool = False,
     ) -> Batches:
-        """Deals a split into batches; this implementation holds it in memory.
+        """Deal a split into batches; this implementation holds it in memory.
 
         Args:
             split: A key of `counts`.
@@ -119,7 +119,7 @@ class Source(abc.ABC):
     def load(
         self, split: str = "train", **options: Unpack[LoadOptions]
     ) -> tf.data.Dataset:
-        """Loads a split as a `tf.data` pipeline; see `ae_zoo.data.load`."""
+        """Load a split as a `tf.data` pipeline; see `ae_zoo.data.load`."""
         from ae_zoo.data import pipeline  # builds on sources
 
         return pipeline.load(self, split, **options)
@@ -140,7 +140,7 @@ class Source(abc.ABC):
     def arrays(
         self, split: str = "train", labels: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Reads a split into memory; see `ae_zoo.data.arrays`."""
+        """Read a split into memory; see `ae_zoo.data.arrays`."""
         self.check_split(split)
         self.check_labels(labels)
         stored, label = self.stored(split)
@@ -148,7 +148,7 @@ class Source(abc.ABC):
         return (x, label.copy()) if labels else x
 
     def check_split(self, split: str) -> None:
-        """Checks that the source has a split of this name.
+        """Check that the source has a split of this name.
 
         Raises:
             TypeError: If `split` is not a string.
@@ -163,7 +163,7 @@ class Source(abc.ABC):
             raise unknown_name(f"split of {self.name!r}", split, self.counts)
 
     def check_labels(self, labels: bool) -> None:
-        """Checks that labels are asked only of a source that has them.
+        """Check that labels are asked only of a source that has them.
 
         Raises:
             ValueError: If `labels` is set for a source without labels.

@@ -29,7 +29,7 @@ def tfrecords(
     skip: int = 0,
     shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Streams batches from TFRecord files of any total size.
+    """Stream batches from TFRecord files of any total size.
 
     Memory holds two windows of records and a few batches. With `shuffle`, every pass
     reads the files in a new order and shuffles the records within windows.
@@ -92,7 +92,7 @@ def stream(
     plan: Plan,
     window: int,
 ) -> tf.data.Dataset:
-    """Streams batches from parts of TFRecord files.
+    """Stream batches from parts of TFRecord files.
 
     Args:
         slices: (path, records to skip, records to take or -1) of each file.
@@ -155,7 +155,7 @@ def stream(
 def _shuffle_windows(
     records: tf.data.Dataset, window: int, key: tf.Tensor
 ) -> tf.data.Dataset:
-    """Shuffles within windows; unlike `Dataset.shuffle`, it keeps no state."""
+    """Shuffle within windows; unlike `Dataset.shuffle`, it keeps no state."""
     import tensorflow as tf
 
     def shuffle(number: tf.Tensor, part: tuple[tf.Tensor, ...]) -> tf.data.Dataset:

@@ -236,7 +236,7 @@ def _count_rows(size: Integer) -> Rows | None:
 
 
 def check_batch_size(batch_size: int | None) -> None:
-    """Checks that the replicas of the strategy in scope can share a global batch.
+    """Check that the replicas of the strategy in scope can share a global batch.
 
     Raises:
         ValueError: If `batch_size` is not a multiple of the number of replicas.

@@ -40,7 +40,7 @@ def export_model(
     trainable: bool = False,
     optimizer: Any = "adam",
 ) -> None:
-    """Writes a model, runs what was written, and compares it with the model.
+    """Write a model, run what was written, and compare it with the model.
 
     Signatures, of the same names and inputs in all formats:
 
@@ -145,7 +145,7 @@ def _scratch(filepath: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _publish(written: pathlib.Path, filepath: pathlib.Path) -> None:
-    """Moves a file to its place, after its description."""
+    """Move a file to its place, after its description."""
     description = sidecar.path(written)
     if not description.exists():
         os.rename(written, filepath)

@@ -19,7 +19,7 @@ FORMATS: dict[str, Format] = {
 
 
 def checked_format(name: str) -> Format:
-    """Returns the format of that name.
+    """Return the format of that name.
 
     Raises:
         ValueError: There is none.
@@ -32,7 +32,7 @@ def checked_format(name: str) -> Format:
 
 
 def check_path(filepath: pathlib.Path, format: Format) -> None:
-    """Checks the path of an export.
+    """Check the path of an export.
 
     Raises:
         FileExistsError: It exists, or the description next to it does.
@@ -61,7 +61,7 @@ def check_path(filepath: pathlib.Path, format: Format) -> None:
 
 
 def check_trainable(format: Format, quantization: str | None, pixels: bool) -> None:
-    """Checks that the other arguments fit `trainable=True`.
+    """Check that the other arguments fit `trainable=True`.
 
     Raises:
         ValueError: They do not.
@@ -75,7 +75,7 @@ def check_trainable(format: Format, quantization: str | None, pixels: bool) -> N
 
 
 def static_batch_size(batch_size: int | str | None, format: Format) -> int | None:
-    """Returns the static batch size that `batch_size` stands for, or None for any.
+    """Return the static batch size that `batch_size` stands for, or None for any.
 
     Raises:
         ValueError: It is no batch size.
@@ -90,7 +90,7 @@ def static_batch_size(batch_size: int | str | None, format: Format) -> int | Non
 def check_quantization(
     model: Autoencoder, quantization: str | None, calibration: Any, format: Format
 ) -> None:
-    """Checks a quantization and its calibration data.
+    """Check a quantization and its calibration data.
 
     Raises:
         TypeError: The calibration is not an array of floats.
@@ -121,7 +121,7 @@ def check_quantization(
 def chosen(
     endpoints: dict[str, Endpoint], signature: str, format: Format
 ) -> dict[str, Endpoint]:
-    """Returns the endpoints that a file of the format holds.
+    """Return the endpoints that a file of the format holds.
 
     Raises:
         ValueError: The format holds one signature, and there is none of that name.

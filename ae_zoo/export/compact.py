@@ -12,7 +12,7 @@ _ALIGNMENT = 16  # of weights, by the schema
 
 
 def share_vectors(content: bytes) -> bytes:
-    """Stores equal vectors of a file once.
+    """Store equal vectors of a file once.
 
     A converter writes the scale and zero point of every channel again for each tensor
     and signature. In small int8 models these are larger than the weights, and most are

@@ -19,7 +19,7 @@ def collect(
     pixels: bool = False,
     is_full_int8: bool = False,
 ) -> dict[str, Endpoint]:
-    """Returns the endpoints that a file of the model holds, by name.
+    """Return the endpoints that a file of the model holds, by name.
 
     Args:
         model: The model.

@@ -51,7 +51,7 @@ def convert(
     quantization: str | None = None,
     feed: Callable[[], Any] | None = None,
 ) -> None:
-    """Converts a SavedModel to a file of builtin operators.
+    """Convert a SavedModel to a file of builtin operators.
 
     Args:
         directory: Directory of the SavedModel.

@@ -37,7 +37,7 @@ def write_trainable(
     batch_size: Any = 1,
     pairs: bool | None = None,
 ) -> None:
-    """Writes a TFLite file that can be trained without TensorFlow.
+    """Write a TFLite file that can be trained without TensorFlow.
 
     Signatures, all float32, builtin operators only:
 
@@ -199,7 +199,7 @@ class _Learner(tf.Module):
         return {"loss": loss}
 
     def train_in_keras(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """Trains one step with TensorFlow's own gradients, and returns them too."""
+        """Train one step with TensorFlow's own gradients, and return them too."""
         variables = self.model.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
             loss, batch, terms = _loss(self.model, **inputs)
@@ -277,7 +277,7 @@ def _convert(
 def _check_parity(
     learner: _Learner, inputs: dict[str, tf.TensorSpec], filepath: pathlib.Path
 ) -> None:
-    """Takes one step in the file and one in Keras, and compares all results.
+    """Take one step in the file and one in Keras, and compare all results.
 
     Raises:
         RuntimeError: They differ.

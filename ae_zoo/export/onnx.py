@@ -13,7 +13,7 @@ OPSET = 18
 
 
 def _write(job: Job) -> Runners:
-    """Converts the signature of a job with tf2onnx, and opens it in ONNX Runtime.
+    """Convert the signature of a job with tf2onnx, and open it in ONNX Runtime.
 
     Raises:
         ImportError: tf2onnx or onnxruntime is not installed.
@@ -62,7 +62,7 @@ def _runner(filepath: str) -> Any:
 
 
 def _erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Writes erfc(x), which GELU uses and ONNX lacks, as 1 − erf(x)."""
+    """Write erfc(x), which GELU uses and ONNX lacks, as 1 − erf(x)."""
     one = ctx.make_const(f"{node.name}_one", _one(ctx, node))
     erf = ctx.make_node("Erf", [node.input[0]]).output[0]
     node.type = "Sub"
@@ -70,7 +70,7 @@ def _erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
 
 
 def _log1p(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Writes log1p(x), which a Bernoulli score uses, as log(1 + x)."""
+    """Write log1p(x), which a Bernoulli score uses, as log(1 + x)."""
     one = ctx.make_const(f"{node.name}_one", _one(ctx, node))
     total = ctx.make_node("Add", [node.input[0], one.output[0]]).output[0]
     node.type = "Log"

@@ -39,7 +39,7 @@ def probes(
     batch_size: int | None,
     calibration: Any = None,
 ) -> list[Arrays]:
-    """Returns inputs on which a file and its model are compared.
+    """Return inputs on which a file and its model are compared.
 
     Args:
         model: The model.
@@ -67,7 +67,7 @@ def calibration_feed(
     batch_size: int | None,
     calibration: Any,
 ) -> Callable[[], Iterator[tuple[str, Arrays]]]:
-    """Returns a function that gives a converter its calibration data.
+    """Return a function that gives a converter its calibration data.
 
     Args:
         model: The model.
@@ -95,7 +95,7 @@ def check(
     quantization: str | None = None,
     compute_dtype: str = "float32",
 ) -> None:
-    """Compares all signatures of a file with the endpoints of its model.
+    """Compare all signatures of a file with the endpoints of its model.
 
     Args:
         endpoints: Of the model, by name.

@@ -22,7 +22,7 @@ def write(
     directory: str | os.PathLike[str],
     batch_size: int | None = None,
 ) -> None:
-    """Writes signatures and, once, the weights that they use.
+    """Write signatures and, once, the weights that they use.
 
     Args:
         model: The model whose weights the endpoints use.

@@ -34,7 +34,7 @@ def write(
     filepath: str | os.PathLike[str],
     quantization: str | None = None,
 ) -> None:
-    """Describes a file that has been written.
+    """Describe a file that has been written.
 
     Args:
         model: The model. If `ae_zoo.load` returned it, its card gives name, task and
@@ -65,7 +65,7 @@ def write(
 
 
 def score_terms(model: Autoencoder) -> list[str] | None:
-    """Names of the terms in `ae_zoo.lite.terms` that add up to the model's score.
+    """Name of the terms in `ae_zoo.lite.terms` that add up to the model's score.
 
     What the model declares is compared with its own score on random inputs: a subclass
     may compute another one than the class it inherits the declaration from.

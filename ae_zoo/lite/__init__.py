@@ -15,7 +15,7 @@ __all__ = ["LiteModel", "load"]
 
 
 def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteModel:
-    """Opens a `.tflite` file that `model.export(..., format="litert")` wrote.
+    """Open a `.tflite` file that `model.export(..., format="litert")` wrote.
 
     If the sidecar that the exporter writes is there (`m.json` next to `m.tflite`), the
     file must have its checksum, and inputs must lie in its range. Without it, the

@@ -37,7 +37,7 @@ def read(path: pathlib.Path) -> bytes:
 
 
 def read_sidecar(path: pathlib.Path, content: bytes) -> dict[str, Any]:
-    """Reads the description of a file; returns an empty dict where there is none.
+    """Read the description of a file; return an empty dict where there is none.
 
     Args:
         path: Path of the `.tflite` file.

@@ -94,7 +94,7 @@ class LiteModel(Signatures):
         return self._run_for_one("score", **inputs)
 
     def sample(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Draws x̂ from a variational model: decodes n codes of its prior.
+        """Draw x̂ from a variational model: decodes n codes of its prior.
 
         Args:
             n: Number of samples.
@@ -182,7 +182,7 @@ class LiteModel(Signatures):
         return self._runners["train"](**tensors.fitted(inputs, details))
 
     def save_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Writes the weights to a NumPy `.npz` file, replacing an older one.
+        """Write the weights to a NumPy `.npz` file, replacing an older one.
 
         Args:
             filepath: Where to.
@@ -199,7 +199,7 @@ class LiteModel(Signatures):
         os.replace(unfinished, filepath)
 
     def restore_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Restores the weights that `save_weights` wrote.
+        """Restore the weights that `save_weights` wrote.
 
         Args:
             filepath: The `.npz` file.

@@ -62,7 +62,7 @@ class Signatures:
         return self._runners[signature]
 
     def run(self, signature: str, **inputs: ArrayLike) -> dict[str, np.ndarray]:
-        """Runs a signature on any number of samples.
+        """Run a signature on any number of samples.
 
         Args:
             signature: One of `signatures`.

@@ -57,12 +57,12 @@ def dequantize(array: np.ndarray, detail: Detail) -> np.ndarray:
 
 
 def pad(array: np.ndarray, size: int) -> np.ndarray:
-    """Repeats the last sample until there are `size`."""
+    """Repeat the last sample until there are `size`."""
     return array[np.minimum(np.arange(size), len(array) - 1)]
 
 
 def check_names(signature: str, inputs: Mapping[str, Any], details: Details) -> None:
-    """Checks that inputs are those of a signature.
+    """Check that inputs are those of a signature.
 
     Raises:
         ValueError: One is missing or unknown.
@@ -75,7 +75,7 @@ def check_names(signature: str, inputs: Mapping[str, Any], details: Details) -> 
 
 
 def fitted(inputs: Mapping[str, ArrayLike], details: Details) -> dict[str, np.ndarray]:
-    """Checks the inputs of a signature that takes one batch of one size.
+    """Check the inputs of a signature that takes one batch of one size.
 
     Raises:
         ValueError: A wrong shape, or a value that is not finite.

@@ -59,7 +59,7 @@ def score(
     draws: Mapping[str, np.ndarray],
     is_int8: bool = False,
 ) -> np.ndarray:
-    """Adds up the terms of a score.
+    """Add up the terms of a score.
 
     Args:
         names: Of the terms: one of `RECONSTRUCTION`, and any of `POSTERIOR`.

@@ -25,7 +25,7 @@ class SharedArguments(TypedDict, total=False):
 
 
 def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
-    """Returns the input shape of a built encoder or decoder.
+    """Return the input shape of a built encoder or decoder.
 
     Raises:
         TypeError: It is not a Keras model.
@@ -52,7 +52,7 @@ def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
 def interval(
     given: tuple[float, float] | None, loss: ReconstructionLoss, decoder: keras.Model
 ) -> tuple[float, float] | None:
-    """Returns the `input_range` that was given, or that of the loss or the decoder.
+    """Return the `input_range` that was given, or that of the loss or the decoder.
 
     Raises:
         ValueError: The ends of the given one are not in order.
@@ -72,7 +72,7 @@ def interval(
 
 
 def check_is_mean(loss: Any) -> None:
-    """Raises ValueError for a loss whose mean over replicas is not the batch's."""
+    """Raise ValueError for a loss whose mean over replicas is not the batch's."""
     reduction = getattr(loss, "reduction", "sum_over_batch_size")
     if reduction not in ("sum_over_batch_size", "mean"):
         raise ValueError(
@@ -83,7 +83,7 @@ def check_is_mean(loss: Any) -> None:
 
 
 def check_no_accumulation(optimizer: Any) -> None:
-    """Raises ValueError for an optimizer that accumulates gradients."""
+    """Raise ValueError for an optimizer that accumulates gradients."""
     if getattr(optimizer, "gradient_accumulation_steps", None):
         raise ValueError(
             "Keras accumulates gradients on one replica only. Received "

@@ -139,7 +139,7 @@ class Autoencoder(Endpoints, TrainingStep):
         gradient_dtype: str = "float32",
         **kwargs: Any,
     ) -> None:
-        """Configures training as in Keras; the default loss is the model's own.
+        """Configure training as in Keras; the default loss is the model's own.
 
         Args:
             optimizer: As in Keras.

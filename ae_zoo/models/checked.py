@@ -35,7 +35,7 @@ class CheckedModel(MultiWorkerModel):
         epochs: int = 1,
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        """Trains as `keras.Model.fit` does; with x alone, the target is x.
+        """Train as `keras.Model.fit` does; with x alone, the target is x.
 
         Args:
             x: (batch, ...) array of inputs, or a dataset of x, (x, y) or
@@ -75,7 +75,7 @@ class CheckedModel(MultiWorkerModel):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Evaluates as `keras.Model.evaluate` does; with x alone, the target is x.
+        """Evaluate as `keras.Model.evaluate` does; with x alone, the target is x.
 
         Raises:
             TypeError, ValueError: As `fit`.
@@ -86,7 +86,7 @@ class CheckedModel(MultiWorkerModel):
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
-        """Returns the reconstruction of x, as `keras.Model.predict` does.
+        """Return the reconstruction of x, as `keras.Model.predict` does.
 
         Raises:
             TypeError, ValueError: As `fit`.
@@ -137,7 +137,7 @@ class CheckedModel(MultiWorkerModel):
         return self._reconstruction_shape == self._sample_shape
 
     def end_annealing(self) -> None:
-        """Gives annealed attributes their own values again."""
+        """Give annealed attributes their own values again."""
 
 
 def _agree_on_the_order(seed: int) -> None:

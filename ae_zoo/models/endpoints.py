@@ -31,7 +31,7 @@ class Endpoint(NamedTuple):
     outputs: tuple[str, ...]
 
     def named(self, *inputs: Tensor) -> dict[str, Tensor]:
-        """Calls the function; returns its outputs by name, floats in float32."""
+        """Call the function; return its outputs by name, floats in float32."""
         results = self.function(*inputs)
         results = results if isinstance(results, tuple) else (results,)
         return {
@@ -45,7 +45,7 @@ class Endpoint(NamedTuple):
         return tf.function(self.named, input_signature=specs, autograph=False)
 
     def run(self, **inputs: Any) -> dict[str, np.ndarray]:
-        """Calls the named function with arrays by name; returns arrays by name."""
+        """Call the named function with arrays by name; return arrays by name."""
         outputs = self.named(*(tf.constant(inputs[name]) for name in self.inputs))
         return {name: value.numpy() for name, value in outputs.items()}
 
@@ -96,7 +96,7 @@ class Endpoints(Hooks):
         )
 
     def drawn_for_score(self, x: Any, seed: int) -> dict[str, Tensor]:
-        """Draws the random inputs of the score of x, by name."""
+        """Draw the random inputs of the score of x, by name."""
         size = tf.shape(x)[0] if _is_symbolic(x) else len(x)
         return {
             name: tf.random.stateless_normal((size, *draw.shape), (seed, number))
@@ -158,7 +158,7 @@ class Endpoints(Hooks):
         format: str = "tf_saved_model",
         **kwargs: Any,
     ) -> None:
-        """Writes the model for use without this library; see `ae_zoo.export`.
+        """Write the model for use without this library; see `ae_zoo.export`.
 
         Args:
             filepath: Directory of a SavedModel, or a `.tflite` or `.onnx` file.

@@ -41,13 +41,13 @@ def per_draw(
     reconstructions: Tensor,
     k: int,
 ) -> Tensor:
-    """Applies a per-sample loss to (k * batch, ...) reconstructions: (k, batch)."""
+    """Apply a per-sample loss to (k * batch, ...) reconstructions: (k, batch)."""
     repeats = [k, *[1] * (len(x.shape) - 1)]
     return ops.reshape(loss(ops.tile(x, repeats), reconstructions), (k, -1))
 
 
 def check_prior(prior: Any) -> None:
-    """Raises TypeError unless the prior is None or a layer that can be one."""
+    """Raise TypeError unless the prior is None or a layer that can be one."""
     is_layer = isinstance(prior, keras.layers.Layer)
     needed = ("log_prob", "from_normal")
     if prior is not None and not (is_layer and all(hasattr(prior, n) for n in needed)):
@@ -59,7 +59,7 @@ def check_prior(prior: Any) -> None:
 
 
 def build_prior(prior: Any, latent_shape: tuple[int, ...]) -> None:
-    """Builds a prior for codes of that shape.
+    """Build a prior for codes of that shape.
 
     Raises:
         ValueError: It was built for codes of another shape.

@@ -43,7 +43,7 @@ class Hooks(CheckedModel):
     # The objective.
 
     def corrupt(self, x: Tensor, training: bool) -> Tensor | tuple[Tensor, Tensor]:
-        """Corrupts inputs for which no targets were given; pairs (x, y) never are.
+        """Corrupt inputs for which no targets were given; pairs (x, y) never are.
 
         Args:
             x: (batch, ...).
@@ -56,13 +56,13 @@ class Hooks(CheckedModel):
         return x
 
     def encoding(self, x: Tensor, training: bool = False) -> Any:
-        """Returns what the encoder says of x: by default its output, the code."""
+        """Return what the encoder says of x: by default its output, the code."""
         return self.encoder(x, training=training)
 
     def bottleneck(
         self, code: Any, training: bool = False, draws: Draws | None = None
     ) -> Tensor:
-        """Maps what `encoding` returned to the latent codes z.
+        """Map what `encoding` returned to the latent codes z.
 
         Args:
             code: What `encoding` returned.
@@ -83,7 +83,7 @@ class Hooks(CheckedModel):
         sample_weight: Tensor,
         training: bool,
     ) -> Tensor | None:
-        """Computes the regularizer, of which the weighted mean joins the loss.
+        """Compute the regularizer, of which the weighted mean joins the loss.
 
         Args:
             x: Inputs of the encoder, (batch, ...).
@@ -102,15 +102,15 @@ class Hooks(CheckedModel):
         return None
 
     def draws(self, training: bool) -> Mapping[str, Draw]:
-        """Declares the random inputs of the objective, by name."""
+        """Declare the random inputs of the objective, by name."""
         return {}
 
     def score_draws(self) -> Mapping[str, Draw]:
-        """Declares the random inputs of the score, by name."""
+        """Declare the random inputs of the score, by name."""
         return {}
 
     def terms(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:
-        """States the objective: everything that is measured combines these terms.
+        """State the objective: everything that is measured combines these terms.
 
         Args:
             parts: Functions that encode and decode: the model's own, or those of an
@@ -141,18 +141,18 @@ class Hooks(CheckedModel):
         )
 
     def after_step(self, batch: Batch, terms: Terms) -> None:
-        """Acts after the optimizer's step, for example to update moving averages.
+        """Act after the optimizer's step, for example to update moving averages.
 
         Runs on every replica. What it assigns to variables must be the same on all:
         see `ae_zoo.distribution.replicas.sum_over_replicas`.
         """
 
     def scale(self, x: Tensor) -> Tensor:
-        """Maps inputs and targets to the space in which the loss is computed."""
+        """Map inputs and targets to the space in which the loss is computed."""
         return x
 
     def unscale(self, x: Tensor) -> Tensor:
-        """Inverts `scale`, for reconstructions."""
+        """Invert `scale`, for reconstructions."""
         return x
 
     @property
@@ -162,7 +162,7 @@ class Hooks(CheckedModel):
         return {weight: Annealable(float)} if self.penalty_name and weight else {}
 
     def spec(self) -> ModelSpec:
-        """Says what cards, figures and exported files need to know of the model."""
+        """Say what cards, figures and exported files need to know of the model."""
         loss = self.reconstruction_loss.name
         return ModelSpec(
             parts={"encoder": self.encoder, "decoder": self.decoder},
@@ -191,7 +191,7 @@ class Hooks(CheckedModel):
         return self._annealed.get(name, own) if training else own
 
     def anneal(self, name: str, value: Any) -> None:
-        """Replaces an attribute in training by a variable or a number until `fit` ends.
+        """Replace an attribute in training by a variable or a number until `fit` ends.
 
         Raises:
             ValueError: The model has nothing of that name to anneal.
@@ -207,7 +207,7 @@ class Hooks(CheckedModel):
         self.make_train_function(force=True)  # traced with the value
 
     def end_annealing(self) -> None:
-        """Gives annealed attributes their own values again."""
+        """Give annealed attributes their own values again."""
         if self._annealed:
             self._annealed.clear()
             self.make_train_function(force=True)

@@ -101,7 +101,7 @@ def log_likelihood(
 
 
 def decode_draws(model: VariationalAutoencoder, parts: Parts, z: Tensor) -> Tensor:
-    """Decodes (k, batch, ...) codes to (k * batch, ...) reconstructions."""
+    """Decode (k, batch, ...) codes to (k * batch, ...) reconstructions."""
     return parts.decode(ops.reshape(z, (-1, *model.latent_shape)))
 
 

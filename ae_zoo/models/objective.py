@@ -90,7 +90,7 @@ class Draw(NamedTuple):
         return [*leading, *self.shape]
 
     def sample(self, x: Tensor, seed: Tensor) -> Tensor:
-        """Draws values for the samples of `x`, with a seed of shape (2,)."""
+        """Draw values for the samples of `x`, with a seed of shape (2,)."""
         shape = self.batch_shape(tf.shape(x)[0])
         if self.distribution == "sign":
             uniform = tf.random.stateless_uniform(shape, seed)
@@ -100,7 +100,7 @@ class Draw(NamedTuple):
         return tf.ensure_shape(values, self.batch_shape(x.shape[0]))
 
     def sample_on_replica(self, x: Tensor, seed: Tensor) -> Tensor:
-        """Draws values for the global batch; returns those of this replica's samples.
+        """Draw values for the global batch; return those of this replica's samples.
 
         Args:
             x: The samples of this replica, (batch, ...).

@@ -150,7 +150,7 @@ class TrainingStep(Hooks):
         return self.compute_metrics(*values)
 
     def next_seed(self, training: bool, shared: bool = False) -> Tensor:
-        """Returns a new seed for stateless draws, of shape (2,).
+        """Return a new seed for stateless draws, of shape (2,).
 
         Evaluation has a sequence of its own that restarts with every `evaluate`, so
         that each epoch is validated on the same noise.

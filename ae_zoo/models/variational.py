@@ -200,7 +200,7 @@ class VariationalAutoencoder(Autoencoder):
         super().compile(optimizer, loss, **kwargs)
 
     def _check_bound(self, importance_samples: int, loss: Any) -> None:
-        """Raises ValueError if the objective has no bound of several samples."""
+        """Raise ValueError if the objective has no bound of several samples."""
         if importance_samples == 1:
             return
         if loss is not None and type(loss) is not type(self.reconstruction_loss):
@@ -267,7 +267,7 @@ class VariationalAutoencoder(Autoencoder):
         return self._decode(z)
 
     def sample(self, n: int, seed: int | None = None) -> tf.Tensor:
-        """Draws x̂ from the prior: the decoder's mean for n latent codes z ~ p(z).
+        """Draw x̂ from the prior: the decoder's mean for n latent codes z ~ p(z).
 
         Args:
             n: Number of samples.
@@ -281,7 +281,7 @@ class VariationalAutoencoder(Autoencoder):
         return self._run("sample", (eps,), batch_size=256)
 
     def interpolate(self, a: Any, b: Any, steps: int = 10) -> tf.Tensor:
-        """Decodes the straight line between the codes of two inputs.
+        """Decode the straight line between the codes of two inputs.
 
         Args:
             a: One input, with the shape of a sample.

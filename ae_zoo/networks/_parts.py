@@ -49,7 +49,7 @@ def initializer(activation: Activation) -> str:
 
 
 def crop_to(x: keras.KerasTensor, size: Sequence[int]) -> keras.KerasTensor:
-    """Crops feature maps at the bottom and the right to `size`, (height, width)."""
+    """Crop feature maps at the bottom and the right to `size`, (height, width)."""
     excess = [after - wanted for after, wanted in zip(x.shape[1:3], size, strict=True)]
     if any(excess):
         x = keras.layers.Cropping2D([(0, pixels) for pixels in excess])(x)

@@ -38,7 +38,7 @@ class StopOnDivergence(keras.callbacks.Callback):
 
 
 def make_callbacks(job: Job, plan: Plan) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of a run whose state belongs in its checkpoints."""
+    """Return the callbacks of a run whose state belongs in its checkpoints."""
     callbacks: list[keras.callbacks.Callback] = [StopOnDivergence()]
     if job.recipe.callbacks is not None:
         callbacks += job.recipe.callbacks(make_context(job, plan))
@@ -56,7 +56,7 @@ def make_callbacks(job: Job, plan: Plan) -> list[keras.callbacks.Callback]:
 def make_csv_logger(
     output_dir: pathlib.Path, rows: Sequence[Mapping[str, float]]
 ) -> keras.callbacks.CSVLogger:
-    """Returns a callback that logs to `training.csv` from a checkpoint onward.
+    """Return a callback that logs to `training.csv` from a checkpoint onward.
 
     A killed run may have logged epochs after its last checkpoint, which will be trained
     again. So the file is first rewritten with the rows of the checkpoint.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_is_new(job: Job) -> None:
-    """Checks that the output folder of a job holds no run.
+    """Check that the output folder of a job holds no run.
 
     Raises:
         FileExistsError: It holds one.
@@ -26,7 +26,7 @@ def check_is_new(job: Job) -> None:
 
 
 def load_finished(job: Job) -> Autoencoder:
-    """Loads the model of a finished run.
+    """Load the model of a finished run.
 
     Raises:
         ValueError: The run has other settings, or another network, than the job.
@@ -52,7 +52,7 @@ def load_finished(job: Job) -> Autoencoder:
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    """Returns the settings of a job that a card states too."""
+    """Return the settings of a job that a card states too."""
     recipe = job.recipe
     return {
         "batch_size": recipe.batch_size,
@@ -64,7 +64,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _settings_on_card(card: dict[str, Any], job: Job) -> dict[str, Any]:
-    """Returns the same settings of a finished run."""
+    """Return the same settings of a finished run."""
     training = card["training"]
     return {
         "batch_size": training["batch_size"],

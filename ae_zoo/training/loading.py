@@ -16,7 +16,7 @@ def load_with_recipe(
     name_or_folder: str | os.PathLike[str],
     recipe: str | os.PathLike[str] | None = None,
 ) -> tuple[Autoencoder, Recipe]:
-    """Loads a model together with the recipe it was trained from.
+    """Load a model together with the recipe it was trained from.
 
     Args:
         name_or_folder: As for `ae_zoo.load`.
@@ -45,7 +45,7 @@ def load_with_recipe(
 
 
 def own_classes(recipe: Recipe | str | os.PathLike[str]) -> dict[str, type]:
-    """Returns the classes that models of a recipe may contain in addition to the zoo's.
+    """Return the classes that models of a recipe may contain in addition to the zoo's.
 
     Args:
         recipe: One of `list_recipes()`, whose models contain no such classes. Or the

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def build(recipe: Recipe, dtype_policy: str | None = None) -> Autoencoder:
-    """Builds the model of a recipe.
+    """Build the model of a recipe.
 
     Args:
         recipe: The recipe.
@@ -36,7 +36,7 @@ def build(recipe: Recipe, dtype_policy: str | None = None) -> Autoencoder:
 def build_and_compile(
     recipe: Recipe, optimizer_steps: int, steps_per_execution: int
 ) -> Autoencoder:
-    """Builds and compiles the model of a recipe.
+    """Build and compile the model of a recipe.
 
     Args:
         recipe: The recipe.
@@ -63,7 +63,7 @@ def build_and_compile(
 def check_same_network(
     expected: Autoencoder, received: Autoencoder, explanation: str
 ) -> None:
-    """Checks that the weights of two models have the same shapes in the same order.
+    """Check that the weights of two models have the same shapes in the same order.
 
     Args:
         expected: A model.
@@ -84,7 +84,7 @@ def check_same_network(
 
 
 def on_one_device(model: Autoencoder, strategy: tf.distribute.Strategy) -> Autoencoder:
-    """Returns a copy that the chief can evaluate and save without the other workers.
+    """Return a copy that the chief can evaluate and save without the other workers.
 
     Without other workers, returns the model itself.
     """
@@ -97,7 +97,7 @@ def on_one_device(model: Autoencoder, strategy: tf.distribute.Strategy) -> Autoe
 
 
 def in_full_precision(model: Autoencoder, recipe: Recipe) -> Autoencoder:
-    """Returns a copy of a mixed-precision model that computes in float32.
+    """Return a copy of a mixed-precision model that computes in float32.
 
     Half precision is slow on processors without instructions for it. A model that is
     not in mixed precision is returned as it is.

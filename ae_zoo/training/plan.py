@@ -73,7 +73,7 @@ def resolve(
     data_dir: str | os.PathLike[str] | None = None,
     verbose: int | str = "auto",
 ) -> Job:
-    """Returns the `Job` that the arguments of `train` describe."""
+    """Return the `Job` that the arguments of `train` describe."""
     if isinstance(recipe, Recipe):
         name, command, chosen = "model", None, recipe
     else:
@@ -120,7 +120,7 @@ class Plan:
 
 
 def make_plan(job: Job) -> Plan:
-    """Plans the steps of a run.
+    """Plan the steps of a run.
 
     Raises:
         ValueError: The batch does not divide among the replicas.
@@ -141,7 +141,7 @@ def make_plan(job: Job) -> Plan:
 
 
 def make_context(job: Job, plan: Plan) -> RunContext:
-    """Returns what the functions of the recipe are told about the run."""
+    """Return what the functions of the recipe are told about the run."""
     return RunContext(
         source=job.source,
         data_dir=job.data_dir,
@@ -168,7 +168,7 @@ def _count_batches(job: Job, split: str, batch_size: int) -> int:
 
 
 def _divisor(steps: int, limit: int) -> int:
-    """Returns the largest divisor of `steps` up to `limit`.
+    """Return the largest divisor of `steps` up to `limit`.
 
     If calls of several steps do not fill an epoch exactly, Keras runs past its end.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> None:
-    """Evaluates a trained model on the test split and writes its folder.
+    """Evaluate a trained model on the test split and write its folder.
 
     Args:
         model: The trained model.

@@ -146,7 +146,7 @@ class Recipe:
 
 
 def list_recipes() -> list[str]:
-    """Returns the names of the recipes that come with the package."""
+    """Return the names of the recipes that come with the package."""
     return sorted(
         path.stem
         for path in _resources.folder("recipes").glob("*.py")
@@ -155,7 +155,7 @@ def list_recipes() -> list[str]:
 
 
 def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
-    """Loads a recipe by name or from a Python file.
+    """Load a recipe by name or from a Python file.
 
     Args:
         name_or_file: One of `list_recipes()`, or the path of a Python file that
@@ -193,7 +193,7 @@ def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
 
 
 def _run_file(path: pathlib.Path) -> dict[str, Any]:
-    """Executes a Python file as a module and returns what it defines."""
+    """Execute a Python file as a module and return what it defines."""
     spec = importlib.util.spec_from_file_location(f"ae_zoo_recipe_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(f"'{path}' cannot be read as a Python file.")

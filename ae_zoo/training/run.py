@@ -44,7 +44,7 @@ def train(
     verbose: int | str = "auto",
     keep: int = 3,
 ) -> Autoencoder:
-    """Trains a recipe, evaluates the model on the test split and writes its folder.
+    """Train a recipe, evaluate the model on the test split and write its folder.
 
     `output_dir` receives `model/` (which `ae_zoo.load` reads), `training.csv`, `logs/`
     for TensorBoard if that is installed and, during training, `checkpoints/`, from
@@ -119,7 +119,7 @@ def train(
 
 
 def _fit(job: Job, plan: Plan, keep: int) -> tuple[Autoencoder, Checkpoints]:
-    """Trains the model of a job from its last checkpoint, if there is one."""
+    """Train the model of a job from its last checkpoint, if there is one."""
     checkpoints = Checkpoints(job.checkpoint_folder, make_callbacks(job, plan), keep)
     training = load_training(job, plan, skip=checkpoints.steps_done)
     validation = load_validation(job)
@@ -149,7 +149,7 @@ def _fit(job: Job, plan: Plan, keep: int) -> tuple[Autoencoder, Checkpoints]:
 
 
 def _make_model(job: Job, plan: Plan, is_resumed: bool) -> Autoencoder:
-    """Builds and compiles the model, with the recipe's initial weights if it is new."""
+    """Build and compile the model, with the recipe's initial weights if it is new."""
     recipe, initial = job.recipe, None
     if recipe.initial_weights is not None and not is_resumed:
         initial = zoo.load(recipe.initial_weights, job.own_classes)

@@ -11,7 +11,7 @@ from ae_zoo.training.plan import Job, Plan, make_context
 
 
 def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
-    """Loads the endless training data of a run.
+    """Load the endless training data of a run.
 
     Args:
         job: The job.
@@ -41,7 +41,7 @@ def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
 
 
 def load_validation(job: Job) -> tf.data.Dataset:
-    """Loads one pass over the validation split, not shuffled and not augmented."""
+    """Load one pass over the validation split, not shuffled and not augmented."""
     recipe = job.recipe
 
     def load(shard: tuple[int, int]) -> tf.data.Dataset:
@@ -61,7 +61,7 @@ def _share(
     load: Callable[[tuple[int, int]], tf.data.Dataset],
     strategy: tf.distribute.Strategy,
 ) -> tf.data.Dataset:
-    """Loads one dataset, of which each worker reads its share of every global batch.
+    """Load one dataset, of which each worker reads its share of every global batch.
 
     Args:
         load: Function from (index, number) of a shard to a dataset.

@@ -59,7 +59,7 @@ def make_card(
     binarize: str | bool | None = None,
     classes: Sequence[int] | None = None,
 ) -> Card:
-    """Collects the facts of a card; see `render` for its page.
+    """Collect the facts of a card; see `render` for its page.
 
     Args:
         name: Name of the entry.

@@ -24,7 +24,7 @@ MIB = 2**20
 def write_checksums(
     directory: str | os.PathLike[str], optional: Collection[str] = ()
 ) -> Path:
-    """Writes the checksums of all files of a folder.
+    """Write the checksums of all files of a folder.
 
     Args:
         directory: The folder. Files of its subfolders are listed too, unless the
@@ -51,7 +51,7 @@ def write_checksums(
 
 
 def verify_checksums(directory: str | os.PathLike[str]) -> dict[str, str]:
-    """Compares every listed file of a folder with its checksum.
+    """Compare every listed file of a folder with its checksum.
 
     Args:
         directory: A folder that holds `model.keras` and `SHA256SUMS`.
@@ -115,7 +115,7 @@ def sha256(path: Path) -> str:
 
 
 def compare(path: Path, expected: str, received: str) -> None:
-    """Raises `ValueError` if the digest of a file is not the expected one."""
+    """Raise `ValueError` if the digest of a file is not the expected one."""
     if expected.lower() != received:
         raise ValueError(
             f"'{path}' is not the file that was published: expected SHA-256 "
@@ -168,7 +168,7 @@ def _parse(data: bytes, listing: str) -> dict[str, str]:
 
 
 def _member_path(directory: Path, name: str) -> Path:
-    """Returns the path of a listed file, which must lie inside the folder."""
+    """Return the path of a listed file, which must lie inside the folder."""
     windows = PureWindowsPath(name)
     if (
         PurePosixPath(name).is_absolute()

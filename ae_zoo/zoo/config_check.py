@@ -25,7 +25,7 @@ MAX_CALLS = 100_000  # layer calls that Keras makes while it builds the model
 def check_config(
     config: object, custom_objects: Mapping[str, object] | None = None
 ) -> None:
-    """Raises if a model config names anything outside the allow list.
+    """Raise if a model config names anything outside the allow list.
 
     Args:
         config: The parsed `config.json`.
@@ -62,7 +62,7 @@ class _Checker:
         self.custom_objects = custom_objects
 
     def check_value(self, value: object, where: str) -> None:
-        """Checks any value that Keras may pass to its deserializer."""
+        """Check any value that Keras may pass to its deserializer."""
         if isinstance(value, dict) and "class_name" in value:
             self.check_object(value, where, PARTS | LAYERS | MODELS)
         elif isinstance(value, (dict, list)):
@@ -76,7 +76,7 @@ class _Checker:
     def check_object(
         self, node: dict[str, Any], where: str, allowed: frozenset[str]
     ) -> None:
-        """Checks one serialized object: first its name, then its contents."""
+        """Check one serialized object: first its name, then its contents."""
         name = node["class_name"]
         if isinstance(name, str) and name in ARRAYS:
             _check_array(node, where)
@@ -126,7 +126,7 @@ class _Checker:
             refuse(f"{module}.{name}", where, kind="function", alias=alias)
 
     def _registered(self, name: str, where: str) -> object | None:
-        """Returns the object that Keras would find under `name`, if it is trusted.
+        """Return the object that Keras would find under `name`, if it is trusted.
 
         Keras looks into the active scope, the global registry and the caller's
         `custom_objects`, in an order that depends on the call: all of them must be
@@ -152,7 +152,7 @@ class _Checker:
 
 
 def _registered_name(node: dict[str, Any]) -> Any:
-    """Returns the name under which Keras looks up a class first."""
+    """Return the name under which Keras looks up a class first."""
     return node.get("registered_name", node["class_name"])
 
 

@@ -28,7 +28,7 @@ _OPTIONAL = ("model.tflite", "model.json")
 
 
 def list_models() -> list[str]:
-    """Names of the pretrained models.
+    """Name of the pretrained models.
 
     Returns:
         A sorted list of names for `load` and `info`.
@@ -67,7 +67,7 @@ def info(name_or_folder: StrPath) -> Card:
 def load(
     name_or_folder: StrPath, custom_objects: Mapping[str, object] | None = None
 ) -> Autoencoder:
-    """Loads a pretrained autoencoder, compiled and ready for `fit`.
+    """Load a pretrained autoencoder, compiled and ready for `fit`.
 
     Before Keras reads the model, its files are compared with `SHA256SUMS`, and its
     configuration with the classes that a zoo model may hold. So a folder from a
@@ -112,7 +112,7 @@ def save(
     pictures: Callable[[pathlib.Path], object] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes a model folder: model.keras, card.json, README.md and SHA256SUMS.
+    """Write a model folder: model.keras, card.json, README.md and SHA256SUMS.
 
     The files are written to a temporary folder, which is then renamed: the folder is
     complete or does not exist. The optimizer's state is left out.
@@ -144,7 +144,7 @@ def amend(
     write: Callable[[pathlib.Path], object] | None = None,
     replaces: Collection[str] = (),
 ) -> None:
-    """Adds facts and files to a model folder, either all of them or none.
+    """Add facts and files to a model folder, either all of them or none.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
@@ -173,7 +173,7 @@ def amend(
 
 @contextlib.contextmanager
 def _replacement(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the path of a temporary folder that replaces `folder` at the end."""
+    """Yield the path of a temporary folder that replaces `folder` at the end."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
@@ -191,7 +191,7 @@ def _replacement(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _describe(folder: pathlib.Path, card: Card) -> None:
-    """Writes the files that describe a folder: card, README and checksums."""
+    """Write the files that describe a folder: card, README and checksums."""
     from ae_zoo.zoo import cards, checksums
 
     pictures = [path.name for path in folder.glob("*.png")]
@@ -214,7 +214,7 @@ def _without_optimizer(model: Autoencoder) -> Autoencoder:
 
 
 def _with_current_keys(card: Card) -> Card:
-    """Renames the key `licence` of cards that older versions wrote."""
+    """Rename the key `licence` of cards that older versions wrote."""
     return {
         "license" if key == "licence" else key: (
             _with_current_keys(value) if key == "dataset" else value

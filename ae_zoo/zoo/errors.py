@@ -12,7 +12,7 @@ class UnsafeModelError(ValueError):
 def refuse(
     name: str, where: str, kind: str = "class", alias: object = None
 ) -> NoReturn:
-    """Raises `UnsafeModelError` for a class or function that is not allowed.
+    """Raise `UnsafeModelError` for a class or function that is not allowed.
 
     Args:
         name: Full name of the object that the config asks for.
@@ -31,7 +31,7 @@ def refuse(
 
 
 def refuse_graph(where: str, reason: str) -> NoReturn:
-    """Raises `UnsafeModelError` for a Functional model with a malformed graph.
+    """Raise `UnsafeModelError` for a Functional model with a malformed graph.
 
     Args:
         where: Path of the model inside config.json.

@@ -22,7 +22,7 @@ class Checker(Protocol):
 
 
 def check_graph(config: Any, where: str, checker: Checker) -> list[dict[str, Any]]:
-    """Checks the nodes of a Functional model and returns its layers without them.
+    """Check the nodes of a Functional model and return its layers without them.
 
     A node is one call of a layer. While it loads a model, Keras makes every call in
     the file, including those that no output needs. So each call must lie between the
@@ -72,7 +72,7 @@ def is_graph(node: dict[str, Any]) -> bool:
 
 
 def check_plain(value: object, where: str) -> None:
-    """Raises if a value holds an object to build; shapes and names are allowed."""
+    """Raise if a value holds an object to build; shapes and names are allowed."""
     if isinstance(value, dict) and "class_name" in value:
         refuse(short(value["class_name"]), where)
     for item in items(value):
@@ -92,7 +92,7 @@ def _check_reached(
     sources: Mapping[Node, list[Node]],
     where: str,
 ) -> None:
-    """Walks from the outputs back to the inputs; raises if a call was not reached."""
+    """Walk from the outputs back to the inputs; raise if a call was not reached."""
     waiting, reached = list(outputs), set()
     while waiting:
         node = waiting.pop()
@@ -123,7 +123,7 @@ def _functional_layers(config: Any, where: str) -> list[dict[str, Any]]:
 
 
 def _node_sources(node: Any, where: str, checker: Checker) -> list[Node]:
-    """Returns the nodes whose outputs are the arguments of one call."""
+    """Return the nodes whose outputs are the arguments of one call."""
     if (
         not isinstance(node, dict)
         or node.keys() != {"args", "kwargs"}
@@ -170,7 +170,7 @@ def _is_leaf(value: Any) -> bool:
 
 
 def _leaves(value: Any, where: str) -> list[tuple[str, int, int]]:
-    """Returns the [layer, node, tensor] triples of a nested structure."""
+    """Return the [layer, node, tensor] triples of a nested structure."""
     if _is_leaf(value):
         return [tuple(value)]
     if not isinstance(value, (list, dict)):

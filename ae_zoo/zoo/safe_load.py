@@ -46,7 +46,7 @@ def load_model(
     custom_objects: Mapping[str, object] | None = None,
     sha256: str | None = None,
 ) -> keras.Model:
-    """Loads a `model.keras` that may come from a stranger.
+    """Load a `model.keras` that may come from a stranger.
 
     The file is read once. Archive, config and weights are checked in memory. Keras
     reads the checked bytes, not the file, from a private temporary copy.
@@ -99,7 +99,7 @@ def _load_checked(
 
 
 def _without_defaults(config: Any) -> Any:
-    """Removes arguments that new Keras versions write and older ones do not know.
+    """Remove arguments that new Keras versions write and older ones do not know.
 
     Only those that are None are removed: None is their default.
     """
@@ -115,7 +115,7 @@ def _without_defaults(config: Any) -> Any:
 
 
 def _read_members(data: bytes, path: Path) -> dict[str, bytes]:
-    """Returns the bytes of the three members of a `.keras` file, by name."""
+    """Return the bytes of the three members of a `.keras` file, by name."""
     # zipfile creates an object for each entry before they can be counted.
     if data.count(b"PK\x01\x02") > MAX_ENTRIES:
         raise UnsafeModelError(f"'{path}' lists more than {MAX_ENTRIES} members.")
@@ -149,7 +149,7 @@ def _check_member_names(names: list[str]) -> None:
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
-    """Checks the header of a member, before any byte of it is unpacked."""
+    """Check the header of a member, before any byte of it is unpacked."""
     name, mode = info.filename, info.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         raise UnsafeModelError(f"model.keras: '{name}' is not a regular file.")

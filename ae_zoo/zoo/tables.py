@@ -15,7 +15,7 @@ Rows = list[list[str]]
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Formats rows under a header as a table for the terminal.
+    """Format rows under a header as a table for the terminal.
 
     >>> print(text_table(["a", "b"], [["1", "22"]]))
     a    b
@@ -28,7 +28,7 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Formats rows of strings under a header as a Markdown table.
+    """Format rows of strings under a header as a Markdown table.
 
     >>> print(markdown_table(["a", "b"], [["1", "22"]]))
     | a | b |
@@ -40,7 +40,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Formats a measurement: four digits, or two decimals from 100 on.
+    """Format a measurement: four digits, or two decimals from 100 on.
 
     >>> number(0.078654), number(229.968), number(784.0), number(math.inf), number(None)
     ('0.07865', '229.97', '784', 'inf', '–')
@@ -53,7 +53,7 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Formats a duration in seconds, or in minutes from two minutes on.
+    """Format a duration in seconds, or in minutes from two minutes on.
 
     >>> duration(12.3), duration(2256)
     ('12 s', '38 min')

@@ -17,7 +17,7 @@ BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
 
 def check_weights(data: bytes) -> None:
-    """Raises if an HDF5 file holds more than groups of plain, stored arrays.
+    """Raise if an HDF5 file holds more than groups of plain, stored arrays.
 
     Args:
         data: The bytes of the file.
@@ -45,7 +45,7 @@ def check_weights(data: bytes) -> None:
 
 
 def _array_sizes(file: h5py.File) -> Iterator[int]:
-    """Yields the size of every array in bytes, after checking the array."""
+    """Yield the size of every array in bytes, after checking the array."""
     import h5py
 
     waiting, seen, count = [file], set(), 0

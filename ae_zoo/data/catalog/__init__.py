@@ -33,7 +33,7 @@ SOURCES: dict[str, CatalogSource] = {
 
 
 def names() -> list[str]:
-    """Lists the data sets of the catalog.
+    """List the data sets of the catalog.
 
     Returns:
         The names that `info`, `source`, `prepare`, `load` and `arrays` accept.
@@ -47,7 +47,7 @@ def names() -> list[str]:
 
 
 def info(name: str) -> CatalogSource:
-    """Describes a data set of the catalog, whether or not its data are present.
+    """Describe a data set of the catalog, whether or not its data are present.
 
     Args:
         name: One of `names()`.
@@ -77,7 +77,7 @@ def info(name: str) -> CatalogSource:
 def source(
     name_or_source: str | Source, data_dir: str | os.PathLike[str] | None = None
 ) -> Source:
-    """Returns the source of a name.
+    """Return the source of a name.
 
     Args:
         name_or_source: One of `names()`, or a `Source`, which is returned unchanged.

@@ -19,7 +19,7 @@ _CITATION = """\
 
 
 def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads the copy in scikit-learn; it needs no files."""
+    """Read the copy in scikit-learn; it needs no files."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

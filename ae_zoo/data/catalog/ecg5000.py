@@ -26,7 +26,7 @@ _CITATION = """\
 
 
 def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads ECG5000_TRAIN.txt and ECG5000_TEST.txt."""
+    """Read ECG5000_TRAIN.txt and ECG5000_TEST.txt."""
     series, label = _read_table(paths[0])
     # The file is sorted by class: its last rows would be a validation set without
     # one normal heartbeat. RandomState's stream never changes between versions.
@@ -40,7 +40,7 @@ def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
 
 
 def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads one heartbeat a row: its class, then 140 values."""
+    """Read one heartbeat a row: its class, then 140 values."""
     table = np.loadtxt(path)
     return table[:, 1:].astype(np.float32), table[:, 0].astype(np.int64)
 

@@ -20,7 +20,7 @@ _CITATION = """\
 
 
 def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads frey_rawface.mat, whose variable `ff` is uint8, (560, frames)."""
+    """Read frey_rawface.mat, whose variable `ff` is uint8, (560, frames)."""
     from scipy.io import loadmat
 
     frames = loadmat(paths[0])["ff"].T.reshape(-1, 28, 20, 1)

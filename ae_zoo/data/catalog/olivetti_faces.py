@@ -20,7 +20,7 @@ _CITATION = """\
 
 
 def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads olivettifaces.mat.
+    """Read olivettifaces.mat.
 
     Its variable `faces` is uint8, (4096, photographs): each photograph column by
     column, ten of each person in a row.
