@@ -228,7 +228,7 @@ def _takes_seed(augment: Callable[..., Any]) -> bool:
 def _uniform(
     x: tf.Tensor, key: tf.Tensor, span: tf.Tensor, shard: tuple[int, int]
 ) -> tf.Tensor:
-    """Draw in [0, 1) of the shape of x: a worker's share of those of the batch."""
+    """Draws in [0, 1) of the shape of x: a worker's share of those of the batch."""
     import tensorflow as tf
 
     if shard[1] == 1:

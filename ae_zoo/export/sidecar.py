@@ -65,7 +65,7 @@ def write(
 
 
 def score_terms(model: Autoencoder) -> list[str] | None:
-    """Name of the terms in `ae_zoo.lite.terms` that add up to the model's score.
+    """Names of the terms in `ae_zoo.lite.terms` that add up to the model's score.
 
     What the model declares is compared with its own score on random inputs: a subclass
     may compute another one than the class it inherits the declaration from.

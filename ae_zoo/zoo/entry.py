@@ -28,7 +28,7 @@ _OPTIONAL = ("model.tflite", "model.json")
 
 
 def list_models() -> list[str]:
-    """Name of the pretrained models.
+    """Names of the pretrained models.
 
     Returns:
         A sorted list of names for `load` and `info`.

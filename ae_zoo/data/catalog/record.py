@@ -122,7 +122,7 @@ class CatalogSource(Source):
 
 
 def held_out(train: int) -> dict[str, str]:
-    """Split of a set without a published validation split: the end of train."""
+    """Splits of a set without a published validation split: the end of train."""
     return {
         "train": f"train[:{train}]",
         "validation": f"train[{train}:]",
