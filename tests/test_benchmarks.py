@@ -2,27 +2,18 @@
 
 import pathlib
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from workers import run_without
 
 import ae_zoo
 from ae_zoo import networks
 
 BENCHMARKS = pathlib.Path(ae_zoo.__file__).parents[1] / "benchmarks"
 # In a process of its own, because it sets the number of threads to one.
-WITHOUT_TORCH = """
-import sys
-
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "torch":
-            raise ImportError(name + " is blocked")
-
-sys.meta_path.insert(0, Block())
+INFERENCE = """
 sys.path.insert(0, sys.argv.pop(1))
 import inference
 
@@ -34,12 +25,9 @@ ROWS += [f"LiteRT {kind}" for kind in ("float32", "float16", "int8")]
 
 @pytest.mark.slow
 def test_inference():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, BENCHMARKS]
-        + ["convolutional_digits", "--rounds", "1", "--calls", "1"],
-        capture_output=True,
-        text=True,
-        cwd=BENCHMARKS.parent,
+    arguments = ["convolutional_digits", "--rounds", "1", "--calls", "1"]
+    done = run_without(
+        ["torch"], INFERENCE, BENCHMARKS, *arguments, cwd=BENCHMARKS.parent
     )
     assert done.returncode == 0, done.stdout + done.stderr
     table = done.stdout[done.stdout.index("\nruntime") :]

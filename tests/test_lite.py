@@ -4,13 +4,12 @@ import hashlib
 import json
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from workers import run_without
 
 import ae_zoo
 from ae_zoo import layers, lite, penalties
@@ -487,15 +486,7 @@ def test_bad_training_input(trainable, tmp_path):
             light.restore_weights(tmp_path / f"{name}.npz")
 
 
-BLOCKED = """
-import sys
-
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked}:
-            raise ImportError(name + " is blocked")
-
-sys.meta_path.insert(0, Block())
+RUN = """
 import numpy as np
 from ae_zoo import lite
 
@@ -506,22 +497,14 @@ light.decode(light.encode(x)), light.score(x), light.sample(3, seed=0)
 """
 
 
-def run_blocked(blocked, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", BLOCKED.format(blocked=blocked), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=pathlib.Path(ae_zoo.__file__).parents[1],
-    )
-
-
 def test_runs_without_tensorflow(models, folder, tmp_path, x):
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", models[VARIATIONAL].reconstruct(x))
     files = folder / f"{VARIATIONAL}.tflite", tmp_path / "x.npy", tmp_path / "y.npy"
     heavy = ("tensorflow", "keras", "sklearn", "scipy", "h5py")
-    done = run_blocked(heavy, *files)
+    root = pathlib.Path(ae_zoo.__file__).parents[1]
+    done = run_without(heavy, RUN, *files, cwd=root)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < TOLERANCE
-    done = run_blocked((*heavy, "ai_edge_litert"), *files)
+    done = run_without([*heavy, "ai_edge_litert"], RUN, *files, cwd=root)
     assert "ImportError" in done.stderr and "pip install 'ae-zoo[lite]'" in done.stderr

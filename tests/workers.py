@@ -1,4 +1,4 @@
-"""Processes that run at the same time, alone or as a cluster on 127.0.0.1."""
+"""Python processes: several at a time, as a cluster, or without some packages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ae_zoo.distribution import cluster, local_workers
 
 HERE = Path(__file__).parent
 # Seconds that a run may take on a busy machine; on an idle one, none comes close.
 PATIENCE = 900
+BLOCK = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {}:
+            raise ImportError(name + " is blocked")
+
+sys.meta_path.insert(0, Block())
+"""
 
 
 @contextlib.contextmanager
@@ -64,3 +75,15 @@ def cluster_of(count: int) -> list[dict[str, str]]:
 def outputs(started: Sequence[subprocess.Popen]) -> list[str]:
     """What the processes wrote until they ended."""
     return [process.communicate(timeout=PATIENCE)[0] for process in started]
+
+
+def run_without(
+    modules: Sequence[str], code: str, *arguments: object, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs `code` in a new process, in which importing any of `modules` fails."""
+    return subprocess.run(
+        [sys.executable, "-c", BLOCK.format(modules) + code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        **options,
+    )
