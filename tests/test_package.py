@@ -154,7 +154,9 @@ def test_the_recipe_of_another_model(packaged, tmp_path):
     with pytest.raises(ValueError, match="`samples` must be an integer ≥ 1"):
         package.package(folder, samples=0)
     zoo.amend(folder, {"name": "my_recipe"})
-    with pytest.raises(ValueError, match="no recipe named 'my_recipe'.*--recipe"):
+    with pytest.raises(
+        ValueError, match="no recipe with the name of the model, 'my_recipe'.*--recipe"
+    ):
         package.package(folder)
 
 

@@ -198,7 +198,7 @@ def test_redrawing_changes_only_the_figures(tmp_path):
     assert zoo.info(folder) == before | {"pictures": [*names, "training.png"]}
     ae_zoo.load(folder)  # the checksums match the new files
     page = (folder / "README.md").read_text("utf-8")
-    assert "![What single units look for" in page and "](filters.png)" in page
+    assert "![Weights of single units" in page and "](filters.png)" in page
 
 
 def test_series_and_scores(tmp_path):
