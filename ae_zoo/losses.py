@@ -22,13 +22,13 @@ Tensor = Any
 class ReconstructionLoss(keras.losses.Loss):
     """Negative log-likelihood of the input under the reconstruction.
 
-    A subclass defines `call`, and `elementwise` if elements are to be weighted. It is
+    A subclass defines `call`, and `elementwise` to support weights of elements. It is
     saved with the model if it is registered with
     `keras.saving.register_keras_serializable` and has an attribute of the same name for
     each constructor argument.
 
     Attributes:
-        support: The closed interval a target may lie in, or None for all reals.
+        support: The closed interval that targets must lie in, or None for all reals.
         output_activation: The activation that maps the reals onto the support.
     """
 
@@ -45,13 +45,13 @@ class ReconstructionLoss(keras.losses.Loss):
     def per_sample(
         self, y_true: Tensor, y_pred: Tensor, element_weight: Tensor | None = None
     ) -> Tensor:
-        """Loss of each sample, its elements weighted: two of (batch, ...) to (batch,).
+        """Loss of each sample, with weighted elements: (batch, ...) to (batch,).
 
         Args:
             y_true: Targets, (batch, ...).
             y_pred: Reconstructions, (batch, ...).
-            element_weight: Weight of each element, the shape of `y_true`; without its
-                last axis, one weight for all channels of a pixel; or None.
+            element_weight: Weight of each element, with the shape of `y_true`; without
+                its last axis, the weight of all channels of a pixel; or None.
         """
         if element_weight is None:
             return self.call(y_true, y_pred)

@@ -27,7 +27,7 @@ def kl_sparsity(
 
     Σⱼ [ρ log(ρ/ρ̂ⱼ) + (1−ρ) log((1−ρ)/(1−ρ̂ⱼ))], with ρ̂ⱼ the mean of unit j over the
     batch (Ng 2011, "Sparse autoencoder", section 3). The mean is over the global batch
-    of all replicas, because the mean of the replicas' own penalties is not the same.
+    of all replicas: averaging the penalties of the replicas would give another value.
 
     Args:
         code: Activations in [0, 1], (batch, ...).
@@ -79,8 +79,8 @@ def gaussian_entropy(log_var: Tensor) -> Tensor:
 def jacobian_closed_form(dense: keras.layers.Dense, code: Tensor) -> Tensor:
     """‖J_f(x)‖²_F of a one-layer encoder z = f(Wᵀx + b).
 
-    Σⱼ f'(aⱼ)² Σᵢ Wᵢⱼ² (Rifai et al. 2011, there for the sigmoid), with
-    f'(a) written in terms of z = f(a).
+    Σⱼ f'(aⱼ)² Σᵢ Wᵢⱼ² (Rifai et al. 2011, who use the sigmoid), with f'(a) written in
+    terms of z = f(a).
 
     Args:
         dense: The encoder's only weight layer.
@@ -119,7 +119,7 @@ def jacobian_projection(
     """An unbiased estimate of ‖J_f(x)‖²_F from random projections.
 
     E‖vᵀJ‖² = tr(J Jᵀ) for random signs v (Hutchinson 1989): one backward pass for each
-    projection, whatever the latent size.
+    projection, regardless of the latent size.
 
     Args:
         encode: f, a function (batch, ...) to (batch, ...).
@@ -149,7 +149,7 @@ def has_known_slope(dense: keras.layers.Dense) -> bool:
     return isinstance(activation, str) and activation in SLOPES
 
 
-# f'(a) as a function of z = f(a), by the activation's Keras name.
+# f'(a) as a function of z = f(a), by the Keras name of the activation f.
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": ops.ones_like,
     "relu": lambda z: ops.cast(z > 0, z.dtype),

@@ -52,10 +52,10 @@ def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
 def interval(
     given: tuple[float, float] | None, loss: ReconstructionLoss, decoder: keras.Model
 ) -> tuple[float, float] | None:
-    """Return the `input_range` that was given, or that of the loss or the decoder.
+    """Return the given `input_range`, or by default that of the loss or the decoder.
 
     Raises:
-        ValueError: The ends of the given one are not in order.
+        ValueError: `given` is not (low, high) with low < high.
     """
     if given is None:
         ends_in_sigmoid = (
@@ -72,7 +72,7 @@ def interval(
 
 
 def check_is_mean(loss: Any) -> None:
-    """Raise ValueError for a loss whose mean over replicas is not the batch's."""
+    """Raise ValueError for a loss that does not average over the batch."""
     reduction = getattr(loss, "reduction", "sum_over_batch_size")
     if reduction not in ("sum_over_batch_size", "mean"):
         raise ValueError(
@@ -86,10 +86,10 @@ def check_no_accumulation(optimizer: Any) -> None:
     """Raise ValueError for an optimizer that accumulates gradients."""
     if getattr(optimizer, "gradient_accumulation_steps", None):
         raise ValueError(
-            "Keras accumulates gradients on one replica only. Received "
-            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps} and "
-            "a strategy of several replicas, each of which holds a part of the batch "
-            "already. Leave the accumulation out, or train on one device."
+            "Keras accumulates gradients only on a single replica. Received "
+            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps} "
+            "with a strategy of several replicas, which already split the batch. "
+            "Remove the accumulation, or train on one device."
         )
 
 

@@ -1,4 +1,4 @@
-"""The base of every variant: an encoder, a decoder, and small hooks."""
+"""The base class of all variants: an encoder, a decoder, and small hooks."""
 
 from __future__ import annotations
 
@@ -38,23 +38,24 @@ class Autoencoder(Endpoints, TrainingStep):
     Args:
         encoder: Keras model, (batch, ...) to (batch, ...).
         decoder: Keras model from the code back to the input; or "tied", the transpose
-            of an encoder that is a chain of `Dense` layers, which shares its kernels.
+            of the encoder with shared kernels, if the encoder is a chain of `Dense`
+            layers.
         reconstruction_loss: "bernoulli" (nats; targets in [0, 1]), "gaussian"
             (½‖x − x̂‖²), or an `ae_zoo.losses.ReconstructionLoss`.
         seed: Integer that seeds everything random in the model, such as corruption and
             sampling.
         input_range: (low, high), the interval of valid inputs, which `fit` and the
-            other methods check. None takes the range of the loss, or [0, 1] if the
+            other methods check. None uses the range of the loss, or [0, 1] if the
             decoder ends in a sigmoid.
         **kwargs: `name`, `dtype` and `trainable`, as in `keras.Model`.
 
     Attributes:
-        card: The card of a model that the zoo has loaded, read-only; otherwise None.
+        card: The read-only card of a model loaded from the zoo, otherwise None.
 
     Raises:
         TypeError: Encoder or decoder is not a Keras model, or the seed is not an
             integer.
-        ValueError: The models are not built, or their shapes do not fit.
+        ValueError: The models are not built, or their shapes do not match.
     """
 
     card: Mapping[str, Any] | None = None
@@ -143,14 +144,14 @@ class Autoencoder(Endpoints, TrainingStep):
 
         Args:
             optimizer: As in Keras.
-            loss: As in Keras; None is the model's reconstruction loss.
+            loss: As in Keras; None uses the model's reconstruction loss.
             jit_compile: Whether to compile with XLA. "auto" does so on accelerators
                 only: on CPUs it halves the speed of convolutions.
-            steps_per_execution: As in Keras. Across replicas it is 1 and `jit_compile`
-                False, because TensorFlow fails otherwise.
-            gradient_dtype: The type in which gradients travel between replicas.
-                "bfloat16" halves the bytes and rounds each sum to 2 or 3 digits. It is
-                not saved with the model.
+            steps_per_execution: As in Keras. With several replicas it is always 1 and
+                `jit_compile` is False, because TensorFlow fails otherwise.
+            gradient_dtype: Dtype in which replicas exchange gradients. "bfloat16"
+                halves the bytes and rounds each sum to 2 or 3 digits. It is not saved
+                with the model.
             **kwargs: As in Keras.
         """
         if gradient_dtype not in _GRADIENT_DTYPES:

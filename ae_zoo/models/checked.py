@@ -15,10 +15,12 @@ from ae_zoo.losses import ReconstructionLoss
 
 
 class CheckedModel(MultiWorkerModel):
-    """A model from `_sample_shape` to `_reconstruction_shape`; its target may be x.
+    """A model that checks its inputs before it trains, evaluates or predicts.
 
-    Dtype, shape, range and finiteness are checked before any long work starts: of
-    arrays completely, of datasets in the first batch.
+    Without targets, the inputs are the targets.
+
+    Dtype, shape, range and finiteness are checked before any long work starts, for all
+    of an array and for the first batch of a dataset.
     """
 
     seed: int
@@ -46,9 +48,9 @@ class CheckedModel(MultiWorkerModel):
             **kwargs: As in Keras.
 
         Raises:
-            TypeError: Inputs or targets of a wrong dtype, such as uint8 images.
-            ValueError: Empty, not finite, of a wrong shape or range, or a batch size
-                that does not divide among the replicas.
+            TypeError: Inputs or targets have the wrong dtype, such as uint8 images.
+            ValueError: Inputs or targets are empty, not finite, or have the wrong shape
+                or range; or the batch size does not divide among the replicas.
         """
         x, y = _as_array(x), _as_array(y)
         self._check(x, y, batch_size or 32)
@@ -137,7 +139,7 @@ class CheckedModel(MultiWorkerModel):
         return self._reconstruction_shape == self._sample_shape
 
     def end_annealing(self) -> None:
-        """Give annealed attributes their own values again."""
+        """Restore the values of annealed attributes."""
 
 
 def _agree_on_the_order(seed: int) -> None:

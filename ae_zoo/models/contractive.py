@@ -1,4 +1,4 @@
-"""The contractive autoencoder: a code that moves little when the input does."""
+"""The contractive autoencoder: a code that changes little when the input does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _METHODS = ("auto", "closed_form", "exact", "projection")
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class ContractiveAutoencoder(Autoencoder):
-    """ℓ(x, x̂) + λ‖J_f(x)‖²_F, J_f the Jacobian of the encoder (Rifai et al. 2011).
+    """Minimizes ℓ(x, x̂) + λ‖J_f(x)‖²_F, where J_f is the Jacobian of the encoder.
+
+    Rifai et al. 2011.
 
     Args:
         encoder: See `Autoencoder`.
@@ -31,14 +33,14 @@ class ContractiveAutoencoder(Autoencoder):
         jacobian: How ‖J_f‖²_F is computed: "closed_form" for an encoder of one dense
             layer (fast); "exact" for any encoder, with one backward pass for each of
             the d units; "projection", an unbiased estimate from `projections` backward
-            passes, for large d; "auto", the closed form where there is one, otherwise
+            passes, for large d; "auto", the closed form if there is one, otherwise
             "exact".
         projections: Number of random projections to average over.
         **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
             `Autoencoder`.
 
     Raises:
-        ValueError: An argument out of range, or no closed form for this encoder.
+        ValueError: An argument is out of range, or the encoder has no closed form.
 
     Example:
 
@@ -81,8 +83,8 @@ class ContractiveAutoencoder(Autoencoder):
             )
         if self.jacobian == "closed_form" and not has_closed_form:
             raise ValueError(
-                "jacobian='closed_form' needs an encoder of a single Dense layer with "
-                f"an activation among {sorted(penalties.SLOPES)}. Use 'exact' or "
+                "jacobian='closed_form' needs an encoder with a single Dense layer and "
+                f"one of the activations {sorted(penalties.SLOPES)}. Use 'exact' or "
                 "'projection' for this encoder."
             )
 

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class ConvolutionalAutoencoder(Autoencoder):
-    """An autoencoder of images of any size, gray or color (Masci et al. 2011).
+    """An autoencoder for images of any size, gray or color (Masci et al. 2011).
 
-    Trained on pairs it learns a map between images: `fit(noisy, clean)` denoises,
-    `fit(gray, color)` colors.
+    Trained on pairs, it learns a map between images: `fit(noisy, clean)` denoises,
+    `fit(gray, color)` colorizes.
 
     Args:
         encoder: See `Autoencoder`. Its input is (batch, height, width, channels).
-        decoder: Back to an image; the number of channels may differ from the input's.
+        decoder: From codes to images, whose number of channels may differ from the
+            input's.
         **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
             `Autoencoder`.
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class DeepAutoencoder(Autoencoder):
-    """Encoder and decoder of several layers each, mirror images of each other.
+    """An autoencoder whose encoder and decoder have the same depth, at least two.
 
     Hinton & Salakhutdinov 2006, figure 1; `decoder="tied"` is their "unrolled" network
     before fine-tuning changes the two halves separately.
 
     Args:
         encoder: See `Autoencoder`.
-        decoder: With as many weight layers as the encoder; or "tied".
+        decoder: Model with as many weight layers as the encoder; or "tied".
         **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
             `Autoencoder`.
 
@@ -53,7 +53,7 @@ class DeepAutoencoder(Autoencoder):
 
 
 def _depth(model: keras.Model) -> int:
-    """The number of layers with a kernel, shared ones included."""
+    """Count the layers with a kernel, including shared kernels."""
     return sum(
         getattr(layer, "kernel", None) is not None or isinstance(layer, TransposedDense)
         for layer in all_layers(model)

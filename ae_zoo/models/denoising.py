@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class DenoisingAutoencoder(Autoencoder):
-    """min E[ℓ(x, x̂(x̃))], with x̃ drawn from q(x̃|x) again at every step.
+    """Minimizes E[ℓ(x, x̂(x̃))], with a new draw x̃ ~ q(x̃|x) at every step.
 
     Vincent et al. 2010, section 3.1. `fit(x)` and `evaluate(x)` corrupt x and compare
     with the clean x, `evaluate` with the same noise each time it is called;
@@ -30,7 +30,7 @@ class DenoisingAutoencoder(Autoencoder):
         decoder: See `Autoencoder`; also "tied".
         corruption: `GaussianCorruption`, `MaskingCorruption` or
             `SaltAndPepperCorruption` of `ae_zoo.corruptions`, or your own `Corruption`.
-            None is `GaussianCorruption()`.
+            None means `GaussianCorruption()`.
         **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
             `Autoencoder`.
 

@@ -1,4 +1,4 @@
-"""What a model's parts do on their own: encode, decode, reconstruct, score, export."""
+"""The methods that use a trained model: encode, decode, reconstruct, score, export."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ae_zoo.models.objective import Batch, Draws, Parts, Tensor
 
 
 class Endpoint(NamedTuple):
-    """A function of a model, as exported files offer it.
+    """A function of a model that exported files offer.
 
     Attributes:
-        function: Of tensors, in the order of `inputs`; returns a tensor, or a tuple of
-            them for several outputs.
-        inputs: `tf.TensorSpec` by name, with None for the batch.
-        outputs: Names of what the function returns.
+        function: Takes tensors in the order of `inputs`; returns a tensor, or a tuple
+            of tensors for several outputs.
+        inputs: The `tf.TensorSpec` of each input by name, with None for the batch.
+        outputs: Names of the outputs.
     """
 
     function: Callable[..., Any]
@@ -31,7 +31,7 @@ class Endpoint(NamedTuple):
     outputs: tuple[str, ...]
 
     def named(self, *inputs: Tensor) -> dict[str, Tensor]:
-        """Call the function; return its outputs by name, floats in float32."""
+        """Call the function and return its outputs by name, floats as float32."""
         results = self.function(*inputs)
         results = results if isinstance(results, tuple) else (results,)
         return {
@@ -40,12 +40,12 @@ class Endpoint(NamedTuple):
         }
 
     def traced(self, batch_size: int | None) -> Any:
-        """The named function as a `tf.function`, for a static batch size or any."""
+        """Return `named` as a `tf.function`; None stands for any batch size."""
         specs = [with_batch(spec, batch_size) for spec in self.inputs.values()]
         return tf.function(self.named, input_signature=specs, autograph=False)
 
     def run(self, **inputs: Any) -> dict[str, np.ndarray]:
-        """Call the named function with arrays by name; return arrays by name."""
+        """Call `named` with NumPy arrays by name and return NumPy arrays by name."""
         outputs = self.named(*(tf.constant(inputs[name]) for name in self.inputs))
         return {name: value.numpy() for name, value in outputs.items()}
 
@@ -53,8 +53,8 @@ class Endpoint(NamedTuple):
 class Endpoints(Hooks):
     """The functions of an autoencoder that its users and its exported files call.
 
-    Each works through arrays of any length in batches, with a compiled function, and
-    on symbolic tensors inside other graphs.
+    Each processes arrays of any length in batches with a compiled function, and also
+    accepts symbolic tensors inside other graphs.
     """
 
     _endpoints: dict[str, Callable[..., Any]]
@@ -81,12 +81,12 @@ class Endpoints(Hooks):
         Args:
             x: (batch, ...).
             batch_size: Number of samples that are computed at once.
-            seed: Integer seed of the draws that the score of a variational model
-                takes; equal seeds give equal scores.
+            seed: Integer seed of the random draws in the score of a variational model;
+                equal seeds give equal scores.
 
         Returns:
-            (batch,), in nats (Gaussian: half the squared error); of a variational
-            model the negative ELBO, from one draw of z.
+            (batch,), in nats (Gaussian: half the squared error); for a variational
+            model, the negative ELBO estimated from one draw of z.
         """
         self._check_self_target()
         if not _is_symbolic(x):
@@ -104,7 +104,7 @@ class Endpoints(Hooks):
         }
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """The functions of tensors behind these methods, by name, as exported."""
+        """Return the functions behind these methods by name, as they are exported."""
         x = tensor_spec("x", self.input_shape)
         z = tensor_spec("z", (None, *self.latent_shape))
         endpoints = {
@@ -123,7 +123,7 @@ class Endpoints(Hooks):
         return endpoints
 
     def random_endpoints(self) -> dict[str, Endpoint]:
-        """More functions, which draw from a seed, for formats that can: SavedModel."""
+        """Return endpoints that draw from a seed, for formats that can (SavedModel)."""
         return {}
 
     def _encode(self, x: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Endpoints(Hooks):
         return self.unscale(self.parts().decode(z))
 
     def score_of(self, parts: Parts, x: Tensor, draws: Draws) -> Tensor:
-        """The score of each sample, with the functions of a model or of a file.
+        """Compute the score of each sample with the functions of a model or of a file.
 
         Args:
             parts: Functions that encode and decode.
@@ -189,12 +189,12 @@ class Endpoints(Hooks):
 
 
 def tensor_spec(name: str, shape: Any, dtype: str = "float32") -> tf.TensorSpec:
-    """The spec of an input of an endpoint, with None for an open size."""
+    """Return the spec of an endpoint's input; None in the shape is any size."""
     return tf.TensorSpec(shape, dtype, name)
 
 
 def with_batch(spec: tf.TensorSpec, batch_size: int | None) -> tf.TensorSpec:
-    """A spec of an open batch with that batch size; scalars stay as they are."""
+    """Return a spec with the given batch size; scalars stay as they are."""
     shape = spec.shape if spec.shape.rank == 0 else (batch_size, *spec.shape[1:])
     return tf.TensorSpec(shape, spec.dtype, spec.name)
 

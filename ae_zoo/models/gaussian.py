@@ -47,7 +47,7 @@ def per_draw(
 
 
 def check_prior(prior: Any) -> None:
-    """Raise TypeError unless the prior is None or a layer that can be one."""
+    """Raise TypeError unless the prior is None or a layer with its methods."""
     is_layer = isinstance(prior, keras.layers.Layer)
     needed = ("log_prob", "from_normal")
     if prior is not None and not (is_layer and all(hasattr(prior, n) for n in needed)):
@@ -59,18 +59,18 @@ def check_prior(prior: Any) -> None:
 
 
 def build_prior(prior: Any, latent_shape: tuple[int, ...]) -> None:
-    """Build a prior for codes of that shape.
+    """Build a prior for codes of the given shape.
 
     Raises:
-        ValueError: It was built for codes of another shape.
+        ValueError: It is already built for codes of another shape.
     """
     if not prior.built:
         prior.build((None, *latent_shape))
     shape = (prior.get_build_config() or {}).get("input_shape", (None, *latent_shape))
     if tuple(shape[1:]) != tuple(latent_shape):
         raise ValueError(
-            f"The prior was built for codes of shape {tuple(shape[1:])}, and those of "
-            f"this model are {tuple(latent_shape)}. Give it a new layer."
+            f"The prior was built for codes of shape {tuple(shape[1:])}, but the codes "
+            f"of this model have shape {tuple(latent_shape)}. Pass a new layer."
         )
 
 

@@ -1,4 +1,4 @@
-"""The hooks of an autoencoder: what a variant overrides to be one."""
+"""The hooks of an autoencoder: the methods that a variant overrides."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ae_zoo.models.objective import (
 
 
 class Hooks(CheckedModel):
-    """A model whose objective, and what else is known of it, variants define.
+    """A model whose objective and description are defined by overriding methods.
 
-    Every hook has a default: the objective of an autoencoder without a penalty.
+    The defaults define an autoencoder without corruption or penalty.
     """
 
     latent_shape: tuple[int, ...]
@@ -43,20 +43,20 @@ class Hooks(CheckedModel):
     # The objective.
 
     def corrupt(self, x: Tensor, training: bool) -> Tensor | tuple[Tensor, Tensor]:
-        """Corrupt inputs for which no targets were given; pairs (x, y) never are.
+        """Corrupt the inputs of `fit(x)` and `evaluate(x)`, but not those of pairs.
 
         Args:
             x: (batch, ...).
-            training: Whether this is a step of training, and not of evaluation.
+            training: Whether this is a training step, not an evaluation step.
 
         Returns:
-            x̃, the shape of x; or x̃ and a weight for each element of x, by which the
-            reconstruction loss counts it.
+            x̃, with the shape of x; or x̃ and the weight of each element of x in the
+            reconstruction loss.
         """
         return x
 
     def encoding(self, x: Tensor, training: bool = False) -> Any:
-        """Return what the encoder says of x: by default its output, the code."""
+        """Encode x: by default, return the output of the encoder."""
         return self.encoder(x, training=training)
 
     def bottleneck(
@@ -66,7 +66,7 @@ class Hooks(CheckedModel):
 
         Args:
             code: What `encoding` returned.
-            training: Whether this is a step of training.
+            training: Whether this is a training step.
             draws: Random values by name, as `draws` declares them; None outside of
                 training and evaluation.
         """
@@ -83,7 +83,7 @@ class Hooks(CheckedModel):
         sample_weight: Tensor,
         training: bool,
     ) -> Tensor | None:
-        """Compute the regularizer, of which the weighted mean joins the loss.
+        """Compute the regularizer, whose weighted mean is added to the loss.
 
         Args:
             x: Inputs of the encoder, (batch, ...).
@@ -92,8 +92,8 @@ class Hooks(CheckedModel):
             parts: The functions that encode and decode, for penalties that need
                 their derivatives.
             draws: Random values by name, as `draws` declares them.
-            sample_weight: (batch,), 0 for a row that stands in for missing samples.
-            training: Whether this is a step of training.
+            sample_weight: (batch,); 0 for the filler row of a replica without samples.
+            training: Whether this is a training step.
 
         Returns:
             (batch,) values; or a scalar for the global batch, the same on all replicas
@@ -110,7 +110,7 @@ class Hooks(CheckedModel):
         return {}
 
     def terms(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:
-        """State the objective: everything that is measured combines these terms.
+        """Compute the terms that training, evaluation, scores and files combine.
 
         Args:
             parts: Functions that encode and decode: the model's own, or those of an
@@ -122,7 +122,7 @@ class Hooks(CheckedModel):
         return terms._replace(penalty=self._penalty(parts, batch, draws, terms))
 
     def forward(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:
-        """The terms without the penalty; arguments as of `terms`."""
+        """Compute the terms without the penalty; the arguments are those of `terms`."""
         code = parts.encode(batch.x)
         z = self.bottleneck(code, batch.training, draws)
         return Terms(code, z, parts.decode(z))
@@ -141,10 +141,10 @@ class Hooks(CheckedModel):
         )
 
     def after_step(self, batch: Batch, terms: Terms) -> None:
-        """Act after the optimizer's step, for example to update moving averages.
+        """Run after each optimizer step, for example to update moving averages.
 
-        Runs on every replica. What it assigns to variables must be the same on all:
-        see `ae_zoo.distribution.replicas.sum_over_replicas`.
+        Called on every replica. It must assign the same values to variables on all of
+        them; see `ae_zoo.distribution.replicas.sum_over_replicas`.
         """
 
     def scale(self, x: Tensor) -> Tensor:
@@ -157,12 +157,12 @@ class Hooks(CheckedModel):
 
     @property
     def annealable(self) -> Mapping[str, Annealable]:
-        """Attributes that `ae_zoo.callbacks.Anneal` can move, by name."""
+        """Attributes that `ae_zoo.callbacks.Anneal` can change, by name."""
         weight = self.penalty_weight_argument
         return {weight: Annealable(float)} if self.penalty_name and weight else {}
 
     def spec(self) -> ModelSpec:
-        """Say what cards, figures and exported files need to know of the model."""
+        """Describe the model for cards, figures and exported files."""
         loss = self.reconstruction_loss.name
         return ModelSpec(
             parts={"encoder": self.encoder, "decoder": self.decoder},
@@ -172,7 +172,7 @@ class Hooks(CheckedModel):
     # The forward pass.
 
     def parts(self, training: bool = False) -> Parts:
-        """The functions of the model that its terms are made of."""
+        """Return the model's own functions that encode and decode."""
         return Parts(
             lambda x: self.encoding(x, training),
             lambda z: self.decoder(z, training=training),
@@ -186,15 +186,15 @@ class Hooks(CheckedModel):
     # Annealing.
 
     def annealed(self, name: str, training: bool) -> Any:
-        """An attribute, or in training the value that `Anneal` gives it."""
+        """Return an attribute, or in training the value that `Anneal` has set."""
         own = getattr(self, name)
         return self._annealed.get(name, own) if training else own
 
     def anneal(self, name: str, value: Any) -> None:
-        """Replace an attribute in training by a variable or a number until `fit` ends.
+        """Replace an attribute by a variable or a number in training, until `fit` ends.
 
         Raises:
-            ValueError: The model has nothing of that name to anneal.
+            ValueError: `annealable` has no such attribute.
         """
         if name not in self.annealable:
             raise ValueError(
@@ -204,10 +204,10 @@ class Hooks(CheckedModel):
         if self.annealable[name].type is int and not isinstance(value, tf.Variable):
             value = check_count("start", value)
         self._annealed[name] = value
-        self.make_train_function(force=True)  # traced with the value
+        self.make_train_function(force=True)  # the old one has traced the old value
 
     def end_annealing(self) -> None:
-        """Give annealed attributes their own values again."""
+        """Restore the values of annealed attributes."""
         if self._annealed:
             self._annealed.clear()
             self.make_train_function(force=True)

@@ -1,4 +1,4 @@
-"""Importance sampling of a variational autoencoder: its bound, its likelihood."""
+"""Importance sampling for a variational autoencoder: its bound and its likelihood."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bound(
         batch: The samples.
         log_var: log σ² of q, (batch, d).
         z: k draws of q, (k, batch, d).
-        eps: The draws of N(0, I) that z was made of, (k, batch, d).
+        eps: The draws of N(0, I) that z was computed from, (k, batch, d).
 
     Returns:
         The bound of each sample, (batch,), and the reconstructions of all draws,
@@ -48,8 +48,8 @@ def bound(
     scaled_gradient = _ScaledGradient()
     z = scaled_gradient(z)
     reconstructions = decode_draws(model, parts, z)
-    # In the density of q the value is ε, and the gradient that of z alone. A floor for
-    # σ, 5e-5, keeps that gradient finite.
+    # The density of q takes its value from ε and its gradient only from z. A floor of
+    # 5e-5 for σ keeps that gradient finite.
     log_var = ops.stop_gradient(log_var)
     precision = ops.exp(-0.5 * ops.maximum(log_var, -20.0))
     eps = eps + (z - ops.stop_gradient(z)) * precision
@@ -75,7 +75,7 @@ def log_likelihood(
         parts: Functions that encode and decode.
         x: (batch, ...), in the space of the loss.
         samples: k, an integer tensor.
-        seed: Of the draws, an integer tensor of shape (2,).
+        seed: Seed of the draws, an integer tensor of shape (2,).
 
     Returns:
         (batch,), in nats.
@@ -120,7 +120,7 @@ def _loss_per_draw(
 
 
 class _ScaledGradient:
-    """An identity whose gradient is multiplied by a factor that is set afterwards.
+    """An identity whose gradient is multiplied by a factor that is set later.
 
     The factor depends on what is computed from the output of the identity, so it is
     known only after the forward pass; the gradient reads it after that.

@@ -1,4 +1,4 @@
-"""The records that a variant's objective is written in."""
+"""The records that the hooks of a variant take and return."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Draws = Mapping[str, Tensor]
 
 
 class Parts(NamedTuple):
-    """The two functions that an objective is made of.
+    """The functions that encode and decode in an objective.
 
     Attributes:
-        encode: x, (batch, ...), to what the encoder says of it: a code, or the
-            parameters of a distribution of codes.
-        decode: Latent codes z, (batch, ...), to reconstructions, (batch, ...).
+        encode: Maps x, (batch, ...), to a code, or to the parameters of a distribution
+            of codes.
+        decode: Maps latent codes z, (batch, ...), to reconstructions, (batch, ...).
     """
 
     encode: Callable[[Tensor], Any]
@@ -37,9 +37,9 @@ class Batch(NamedTuple):
         x: Inputs of the encoder, (batch, ...); corrupted ones where the model
             corrupts.
         y: Targets, (batch, ...).
-        sample_weight: (batch,); 0 for a row that stands in for missing samples.
-        element_weight: A weight of each element of `y`, or None for weights of 1.
-        training: Whether this is a step of training, and not of evaluation.
+        sample_weight: (batch,); 0 for the filler row of a replica without samples.
+        element_weight: Weight of each element of `y`, or None for weights of 1.
+        training: Whether this is a training step, not an evaluation step.
     """
 
     x: Tensor
@@ -53,7 +53,7 @@ class Terms(NamedTuple):
     """The terms of the objective on one batch.
 
     Attributes:
-        code: What the encoder says of the inputs.
+        code: What `Parts.encode` returned for the inputs.
         z: Latent codes.
         reconstruction: x̂, (batch, ...).
         penalty: The regularizer without its weight: (batch,), or a scalar for the
@@ -73,7 +73,7 @@ class Draw(NamedTuple):
     """A random input of the objective.
 
     Attributes:
-        shape: Of the values of one sample.
+        shape: Shape of the values for one sample.
         distribution: "normal", for N(0, 1), or "sign", for −1 or 1 with equal
             probability.
         draws: Number of draws for each sample, on a leading axis; None is one draw
@@ -85,7 +85,7 @@ class Draw(NamedTuple):
     draws: int | None = None
 
     def batch_shape(self, batch: Any) -> list[Any]:
-        """Shape for a batch of that size: (batch, ...) or (draws, batch, ...)."""
+        """Return the shape for a batch: (batch, ...) or (draws, batch, ...)."""
         leading = [batch] if self.draws is None else [self.draws, batch]
         return [*leading, *self.shape]
 
@@ -112,12 +112,12 @@ class Draw(NamedTuple):
 
 
 class Annealable(NamedTuple):
-    """An attribute that `ae_zoo.callbacks.Anneal` can move while a model trains.
+    """An attribute that `ae_zoo.callbacks.Anneal` can change during training.
 
     Attributes:
-        type: float, or int for one that counts.
-        is_static: Whether the graph of a step depends on the value, so that each new
-            value is traced again.
+        type: float, or int for a count.
+        is_static: Whether the graph of a step depends on the value, so that a new value
+            needs a new graph.
     """
 
     type: type
@@ -125,20 +125,20 @@ class Annealable(NamedTuple):
 
 
 class ModelSpec(NamedTuple):
-    """What cards, figures and exported files need to know of a model.
+    """A description of a model for cards, figures and exported files.
 
     Attributes:
         parts: Networks and other layers by their role: "encoder", "decoder", ...
-        corruption: (x, seed) → corrupted x, where `fit(x)` corrupts its inputs by a
-            function that can be applied elsewhere too; else None.
+        corruption: Function (x, seed) → corrupted x, if `fit(x)` corrupts its inputs
+            with a function that can also be applied elsewhere; otherwise None.
         prior: Name of the prior of the latent codes, such as "N(0, I)", or None.
         score_terms: Names of the terms, in `ae_zoo.lite.terms`, whose sum is the
-            score of a sample; None where there are none of those names.
+            score of a sample; None if no sum of these terms is the score.
         has_exact_zeros: Whether inactive units of the code are exactly 0.
         units_kept: The constructor argument that says how many units of a code are
             kept outside of training, or None.
-        target_activation: Mean activation that units are held to, or None.
-        shows_code: Whether a card should show how the values of codes are distributed.
+        target_activation: Target of the mean activation of each unit, or None.
+        shows_code: Whether a card should show the distribution of the code's values.
     """
 
     parts: Mapping[str, keras.layers.Layer]

@@ -1,4 +1,4 @@
-"""The sparse autoencoder: few hidden units are active for any one input."""
+"""The sparse autoencoder: few hidden units are active for each input."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SparseAutoencoder(Autoencoder):
             `Autoencoder`.
 
     Raises:
-        ValueError: An unknown `sparsity`, or a weight, `rho` or `k` out of range.
+        ValueError: `sparsity` is unknown, or a weight, `rho` or `k` is out of range.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The one training step and test step of all variants, on any number of replicas."""
+"""The training and test steps of all variants, on any number of replicas."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ae_zoo.models.objective import Batch, Draws, Tensor, Terms, weighted_mean
 
 
 class TrainingStep(Hooks):
-    """Combines the terms of a variant to the loss that a step minimizes.
+    """Combines the terms of a variant into the loss that a step minimizes.
 
     The loss is the mean over samples of the reconstruction loss plus the weighted
-    penalty, which enters through `add_loss`; or of the bound that replaces both.
+    penalty, which is added with `add_loss`; or the mean of the bound that replaces
+    both.
     """
 
     gradient_dtype = "float32"
@@ -58,7 +59,7 @@ class TrainingStep(Hooks):
     def _loss_of_rows(
         self, data: Any, size: Tensor, training: bool
     ) -> tuple[Tensor, Batch, Terms]:
-        """The loss of a batch, of which the first `size` rows are samples."""
+        """Compute the loss of a batch whose first `size` rows are samples."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = self.scale(ops.cast(x, "float32"))
         element_weight = None
@@ -68,13 +69,13 @@ class TrainingStep(Hooks):
         else:
             y = self.scale(ops.cast(y, "float32"))
         weight = sample_weight
-        if weight is None:  # 0 for a row that stands in for an empty batch
+        if weight is None:  # 0 for the filler row of an empty batch
             weight = tf.cast(tf.range(ops.shape(x)[0]) < size, "float32")
         batch = Batch(x, y, weight, element_weight, training)
         terms = self.terms(self.parts(training), batch, self._drawn(x, training))
-        # Replicas are threads that share the list of losses and take turns wherever a
-        # penalty reduces over all of them: from here on none does.
-        clear_own_losses(self)  # those of the step before
+        # Replicas are threads that share the list of losses. They switch only where a
+        # penalty reduces over all replicas, which nothing below does.
+        clear_own_losses(self)  # of the previous step
         if terms.penalty is not None and self._penalty_tracker is not None:
             self._penalty_tracker.update_state(
                 weighted_mean(terms.penalty, weight), sample_weight=size
@@ -99,7 +100,7 @@ class TrainingStep(Hooks):
         return loss, batch, terms
 
     def added_to_reconstruction(self, batch: Batch, terms: Terms) -> Tensor | None:
-        """What joins the reconstruction loss, by the terms of a batch.
+        """Return what a batch adds to its reconstruction loss.
 
         Returns:
             (batch,) values, a scalar for the whole batch, or None.
@@ -152,11 +153,11 @@ class TrainingStep(Hooks):
     def next_seed(self, training: bool, shared: bool = False) -> Tensor:
         """Return a new seed for stateless draws, of shape (2,).
 
-        Evaluation has a sequence of its own that restarts with every `evaluate`, so
-        that each epoch is validated on the same noise.
+        Evaluation has its own sequence of seeds, which restarts with every `evaluate`,
+        so that each epoch is validated on the same noise.
 
         Args:
-            training: Which of the two sequences.
+            training: Whether to use the sequence of training or that of evaluation.
             shared: Whether all replicas get the same seed, to draw for the global batch
                 with `ae_zoo.distribution.replicas.of_global_batch`; otherwise each gets
                 its own.
@@ -173,7 +174,7 @@ class TrainingStep(Hooks):
 
 
 def _times(sample_weight: Tensor | None, element_weight: Tensor | None) -> Tensor:
-    """One weight for the loss, from those of samples and of elements, or None."""
+    """Multiply the weights of samples and elements; None stands for weights of 1."""
     if sample_weight is None or element_weight is None:
         return element_weight if sample_weight is None else sample_weight
     ones = [1] * (len(element_weight.shape) - 1)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class UndercompleteAutoencoder(Autoencoder):
     """An autoencoder whose code is smaller than its input, d < n.
 
-    Linear encoder and decoder trained on the Gaussian loss span the subspace of the
-    first d principal components (Baldi & Hornik 1989), though not its axes.
+    A linear encoder and decoder trained with the Gaussian loss span the subspace of the
+    first d principal components, but not necessarily along its axes (Baldi & Hornik
+    1989).
 
     Args:
         encoder: See `Autoencoder`.

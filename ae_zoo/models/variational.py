@@ -1,4 +1,4 @@
-"""The variational autoencoder: a posterior q(z|x), held to a prior p(z) by its KL."""
+"""The variational autoencoder: a posterior q(z|x), regularized toward a prior."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("ae_zoo")
 class VariationalAutoencoder(Autoencoder):
-    """−log p(x|z) + β KL(q(z|x) ‖ p(z)), z drawn from q (Kingma & Welling 2014).
+    """Minimizes −log p(x|z) + β KL(q(z|x) ‖ p(z)), with z drawn from q(z|x).
+
+    Kingma & Welling 2014.
 
     Two dense heads on the encoder give the mean and log-variance of q, so any encoder
     fits any decoder. `encode` and `predict` use the mean of q. `score` is the negative
@@ -44,15 +46,15 @@ class VariationalAutoencoder(Autoencoder):
     With `importance_samples` k > 1 the loss is the tighter bound
     −log (1/k) Σᵢ p(x|zᵢ) (p(zᵢ)/q(zᵢ|x))^β (Burda et al. 2016, equation 8 at β = 1),
     which is less than the sum of the logged `reconstruction` and β `kl`. Its gradient
-    is doubly reparameterized (Tucker et al. 2019): the decoder must treat each sample
-    alone, without batch normalization or a loss of its own.
+    is doubly reparameterized (Tucker et al. 2019): the decoder must process each sample
+    independently, without batch normalization and without adding losses.
 
-    p(z) is N(0, I), or a density that is trained with the rest: the best prior is the
-    mean of q over all data (Tomczak & Welling 2018, equation 8). The KL to a learned
-    prior has no closed form and is estimated from the draws of a step.
+    p(z) is N(0, I), or a density that is trained together with the model: the best
+    prior is the mean of q over all data (Tomczak & Welling 2018, equation 8). The KL to
+    a learned prior has no closed form and is estimated from the draws of each step.
 
     Args:
-        encoder: See `Autoencoder`; any output size.
+        encoder: See `Autoencoder`; it may have any output size.
         decoder: From (batch, d); d is its input size.
         beta: β ≥ 0, the weight of the KL (Higgins et al. 2017). The metric `kl` shows
             the KL without it.
@@ -64,9 +66,9 @@ class VariationalAutoencoder(Autoencoder):
             `Autoencoder`.
 
     Raises:
-        TypeError: The prior is no such layer.
-        ValueError: β < 0, k is not a positive integer, a prior that was built for codes
-            of another shape, or a tied decoder, which has no place for the heads.
+        TypeError: The prior is not such a layer.
+        ValueError: β < 0; k is not a positive integer; the prior was built for codes of
+            another shape; or the decoder is tied, which leaves no place for the heads.
 
     Example:
 
@@ -96,10 +98,10 @@ class VariationalAutoencoder(Autoencoder):
         if isinstance(decoder, str) and decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
-                "so decoder='tied' has no meaning here. Pass a decoder model."
+                "so decoder='tied' is not possible. Pass a decoder model."
             )
         gaussian.check_prior(prior)
-        self.prior = prior  # before Keras builds the model and takes no more layers
+        self.prior = prior  # before Keras builds the model and accepts no more layers
         super().__init__(encoder, decoder, **kwargs)
         self.beta = beta
         self.importance_samples = importance_samples
@@ -187,7 +189,7 @@ class VariationalAutoencoder(Autoencoder):
 
     @property
     def annealable(self) -> Mapping[str, Annealable]:
-        counts = Annealable(int, is_static=True)  # the number of decodings of a graph
+        counts = Annealable(int, is_static=True)  # decodings of a graph
         return {**super().annealable, "importance_samples": counts}
 
     def anneal(self, name: str, value: Any) -> None:
@@ -200,18 +202,18 @@ class VariationalAutoencoder(Autoencoder):
         super().compile(optimizer, loss, **kwargs)
 
     def _check_bound(self, importance_samples: int, loss: Any) -> None:
-        """Raise ValueError if the objective has no bound of several samples."""
+        """Raise ValueError if the objective has no importance-weighted bound."""
         if importance_samples == 1:
             return
         if loss is not None and type(loss) is not type(self.reconstruction_loss):
             raise ValueError(
-                "The importance-weighted bound is made of the model's own likelihood. "
+                "The importance-weighted bound uses the model's own likelihood. "
                 "Compile without a loss, or set importance_samples=1."
             )
         if type(self).penalty is not VariationalAutoencoder.penalty:
             raise ValueError(
-                "The importance-weighted bound is one of the KL to the prior, and "
-                f"{type(self).__name__} has a penalty of its own. Set "
+                "The importance-weighted bound includes the KL to the prior but no "
+                f"other penalty, and {type(self).__name__} overrides `penalty`. Set "
                 "importance_samples=1."
             )
 
@@ -304,20 +306,20 @@ class VariationalAutoencoder(Autoencoder):
         batch_size: int = 64,
         parts: Parts | None = None,
     ) -> tf.Tensor:
-        """Importance-sampled estimate of log p(x), a lower bound in expectation.
+        """Estimate log p(x) by importance sampling, a lower bound in expectation.
 
         log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x), zᵢ ~ q(z|x) (Burda et al. 2016, equation 8).
-        It is a probability only for data on which the likelihood is defined: binarize
-        images for the Bernoulli.
+        It is a probability only if the likelihood is defined for the data: binarize
+        images for the Bernoulli likelihood.
 
         Args:
             x: (batch, ...).
             samples: k; published figures use 5000.
             seed: Integer seed of the draws.
-            batch_size: Number of rows of x that are computed at once; memory grows
-                with it alone.
+            batch_size: Number of rows of x that are computed at once, which alone
+                determines the memory used.
             parts: Functions that encode and decode, such as those of an exported file;
-                None takes the model's own.
+                None uses the model's own.
 
         Returns:
             (batch,), in nats.
