@@ -1,4 +1,4 @@
-"""Models without this library: SavedModel, LiteRT (TFLite) and ONNX files.
+"""Export to SavedModel, LiteRT (TFLite) and ONNX, for use without this library.
 
 After writing a file, the export reads it again, runs all its signatures and compares
 the results with the model's own. A file that differs is deleted.
@@ -40,20 +40,20 @@ def export_model(
     trainable: bool = False,
     optimizer: Any = "adam",
 ) -> None:
-    """Write a model, run what was written, and compare it with the model.
+    """Export a model, run the written file, and compare it with the model.
 
-    Signatures, of the same names and inputs in all formats:
+    The signatures have the same names and inputs in all formats:
 
     - `reconstruct` x → reconstruction; in a SavedModel `serving_default` too
     - `encode` x → z, `decode` z → reconstruction
-    - `score` x → score, unless the outputs have another shape than the inputs, as when
-      a model colors images. The score of a variational model has a second input, its
-      noise `eps`: (batch, d) draws of N(0, 1).
+    - `score` x → score, unless outputs and inputs differ in shape, as in a model that
+      colorizes images. The score of a variational model has a second input, its noise
+      `eps`: (batch, d) draws of N(0, 1).
     - variational models: `posterior` x → mean, log_var, and `sample` eps →
       reconstruction. In a SavedModel `sample` takes `n` and `seed` instead, two int32
       scalars, and `log_likelihood` takes x, `samples` and `seed`. Equal seeds give
       equal draws, because the file keeps no state.
-    - `reconstruct_pixels` pixels → reconstruction, uint8 both, with `pixels=True`
+    - `reconstruct_pixels` pixels → reconstruction, both uint8, with `pixels=True`
 
     Next to a `.tflite` file, a `.json` file of the same name describes it.
 
@@ -70,7 +70,7 @@ def export_model(
             in int8 it saturates at the highest score of the calibration.
         calibration: (samples, ...) typical inputs, for a denoiser noisy ones, from
             which the two int8 kinds take the range of every tensor; 100–500 are enough.
-            Files of any kind are compared with the model on the first few of them.
+            All files are compared with the model on the first few samples.
         pixels: Adds the signature `reconstruct_pixels`, for models of inputs in [0, 1].
         signature: The one signature of an ONNX file, which holds a single graph.
         trainable: LiteRT only. Writes a float32 file that can be trained further on the
@@ -80,7 +80,7 @@ def export_model(
 
     Raises:
         FileExistsError: `filepath` exists, or the description next to it.
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
         TypeError: `calibration` is not an array of floats.
         ValueError: An argument is unknown, missing, out of range, of the wrong shape,
             or does not fit the format.
@@ -124,7 +124,7 @@ def export_model(
 
 @contextlib.contextmanager
 def _scratch(filepath: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary folder next to `filepath`; errors of the disk name that path."""
+    """Create a temporary folder next to `filepath`; disk errors name `filepath`."""
     try:
         filepath.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -145,7 +145,7 @@ def _scratch(filepath: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _publish(written: pathlib.Path, filepath: pathlib.Path) -> None:
-    """Move a file to its place, after its description."""
+    """Move a written file to its final path, its description first."""
     description = sidecar.path(written)
     if not description.exists():
         os.rename(written, filepath)

@@ -19,10 +19,10 @@ FORMATS: dict[str, Format] = {
 
 
 def checked_format(name: str) -> Format:
-    """Return the format of that name.
+    """Return the format with the given name.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There is no such format.
     """
     if name not in FORMATS:
         raise ValueError(
@@ -41,7 +41,7 @@ def check_path(filepath: pathlib.Path, format: Format) -> None:
     suffix = format.suffix
     if suffix and filepath.suffix != suffix:
         raise ValueError(
-            f"The name of a file of format={format.name!r} must end in '{suffix}'. "
+            f"With format={format.name!r} the file name must end in '{suffix}'. "
             f"Received: '{filepath}'"
         )
     others = {other.suffix: other.name for other in FORMATS.values() if other.suffix}
@@ -64,21 +64,22 @@ def check_trainable(format: Format, quantization: str | None, pixels: bool) -> N
     """Check that the other arguments fit `trainable=True`.
 
     Raises:
-        ValueError: They do not.
+        ValueError: An argument does not fit.
     """
     if format is not litert.FORMAT or quantization is not None or pixels:
         raise ValueError(
-            "A file that trains on the device is LiteRT in float32: with "
-            "trainable=True pass format='litert', no quantization, no pixels. Received "
-            f"format={format.name!r}, quantization={quantization!r}, pixels={pixels}"
+            "A file that trains on the device is LiteRT in float32: "
+            "trainable=True needs format='litert', quantization=None and pixels=False. "
+            f"Received: format={format.name!r}, quantization={quantization!r}, "
+            f"pixels={pixels}"
         )
 
 
 def static_batch_size(batch_size: int | str | None, format: Format) -> int | None:
-    """Return the static batch size that `batch_size` stands for, or None for any.
+    """Return the static batch size of an export, or None to leave it open.
 
     Raises:
-        ValueError: It is no batch size.
+        ValueError: `batch_size` is not a batch size.
     """
     if batch_size is None:
         return format.default_batch_size

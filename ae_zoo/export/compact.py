@@ -8,15 +8,15 @@ import numpy as np
 from ae_zoo.distribution.keras_patches import unpack_tflite
 
 _IDENTIFIER = b"TFL3"
-_ALIGNMENT = 16  # of weights, by the schema
+_ALIGNMENT = 16  # of weights, as the schema requires
 
 
 def share_vectors(content: bytes) -> bytes:
     """Store equal vectors of a file once.
 
-    A converter writes the scale and zero point of every channel again for each tensor
-    and signature. In small int8 models these are larger than the weights, and most are
-    equal.
+    The converter repeats the scales and zero points of all channels for each tensor and
+    signature. In small int8 models these are larger than the weights, and most of them
+    are equal.
 
     Args:
         content: The bytes of a `.tflite` file.

@@ -1,4 +1,4 @@
-"""What an export format is, and one export in it."""
+"""Records that describe an export format and a single export."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Runners = Mapping[str, Callable[..., Mapping[str, np.ndarray]]]
 
 
 class Job(NamedTuple):
-    """One export.
+    """The settings of a single export.
 
     Attributes:
         model: The model.
-        endpoints: Its functions that the file holds, by name.
+        endpoints: Functions of the model that the file holds, by name.
         target: Path to write; its folder is private to the export.
         batch_size: Static batch size, or None to leave it open.
         quantization: As in `ae_zoo.export.export_model`.
@@ -40,10 +40,10 @@ class Format(NamedTuple):
     """A format of exported models.
 
     Attributes:
-        name: As `export_model` takes it.
-        suffix: Of the file; empty for a directory.
+        name: Value of `format` in `export_model`.
+        suffix: Suffix of the file; empty for a directory.
         default_batch_size: Static batch size, or None to leave it open.
-        write: Writes the file of a job, and returns its signatures, to be run.
+        write: Writes the file of a job and returns functions that run its signatures.
         draws_from_seeds: Whether a file can draw random numbers from a seed.
         has_one_signature: Whether a file holds a single signature.
         has_description: Whether a description is written next to the file.

@@ -1,4 +1,4 @@
-"""Gradients that TFLite has no operators for, composed of operators that it has.
+"""Gradients that TFLite has no operators for, composed of supported operators.
 
 A TFLite file can hold a training step, because a gradient is a graph like any other,
 but it lacks many of TensorFlow's gradient operators. Each function here maps
@@ -139,7 +139,9 @@ def _kernel_gradient(
         x: The larger image, (batch, height, width, c).
         dy: The smaller one, (batch, ⌈height/s⌉, ⌈width/s⌉, k).
         kernel_shape: (kernel height, kernel width, c, k).
-        strides: Of the convolution from x to dy, as are the others.
+        strides: Strides of the convolution from x to dy.
+        dilations: Its dilations.
+        padding: Its padding, b"SAME" or b"VALID".
     """
     margins = [[0, 0]]
     for axis in (1, 2):

@@ -1,4 +1,4 @@
-"""LiteRT, formerly TFLite: the format of phones and browsers."""
+"""LiteRT, formerly TFLite: the format for phones and browsers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def convert(
             signature, which the two int8 kinds need.
 
     Raises:
-        RuntimeError: TFLite has no operator for something in the model.
+        RuntimeError: TFLite lacks an operator that the model needs.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(directory), signature_keys=list(signatures)
@@ -97,7 +97,7 @@ def convert(
 
 
 def pays_per_channel(model: Autoencoder) -> bool:
-    """Whether scales per channel of the dense layers take few bytes of the file."""
+    """Whether per-channel scales of dense layers are small next to the weights."""
     kernels = [weight for weight in model.weights if len(weight.shape) == 2]
     scales = _BYTES_OF_A_CHANNEL * sum(kernel.shape[-1] for kernel in kernels)
     return scales <= _MOST_FOR_SCALES * model.count_params()

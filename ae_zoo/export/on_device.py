@@ -1,4 +1,4 @@
-"""Models that can be trained on the device: one TFLite file that trains itself.
+"""TFLite files that can be trained on the device.
 
 A training step is the model's objective, its gradient and Keras's own optimizer, traced
 as one graph over resource variables. TFLite's builtin operators run all of it except
@@ -39,18 +39,19 @@ def write_trainable(
 ) -> None:
     """Write a TFLite file that can be trained without TensorFlow.
 
-    Signatures, all float32, builtin operators only:
+    All signatures are in float32 and use only builtin operators:
 
     - `train`: `x` → `loss`. One optimizer step on a batch, with the loss that `fit`
       minimizes: the model's reconstruction loss plus its penalty, in nats per sample,
-      measured before the step. Models that learn from pairs take the target `y` too,
-      so the app of a denoiser draws its own noise: x noisy, y clean. The random inputs
-      of an objective are inputs too: `eps` of a variational model, (batch_size, d)
-      draws of N(0, 1), and `signs` of a contractive one with random projections,
-      (projections, batch_size, d) draws of −1 or 1.
+      measured before the step. Models that learn from pairs also take the target `y`,
+      so the app of a denoiser draws its own noise: x noisy, y clean. A model whose
+      `corrupt` weights the elements also takes their `weight`, with the shape of `y`.
+      The random inputs of an objective are inputs too: `eps` of a variational model,
+      (batch_size, d) draws of N(0, 1), and `signs` of a contractive model with random
+      projections, (projections, batch_size, d) draws of −1 or 1.
     - `infer`: `x` → `reconstruction`, of one sample, as `predict`.
     - `save`: () → `weights`, one vector: every array of `model.weights`, then of the
-      optimizer, flattened and joined in order. An app stores it as it is.
+      optimizer, flattened and joined in order. An app stores it unchanged.
     - `restore`: `weights` → `steps`, the number of steps those weights were trained
       for. The inverse of `save`: training continues as if it had not stopped.
 
@@ -61,14 +62,14 @@ def write_trainable(
             which is copied without its moments: `keras.optimizers.SGD(momentum=0.9)`.
         learning_rate: A number or schedule; None keeps the optimizer's own.
         batch_size: Number of samples in a batch of `train`.
-        pairs: Whether `train` takes separate targets. None: if the model corrupts its
-            inputs, or its outputs have another shape.
+        pairs: Whether `train` takes separate targets. With None, it does if the model
+            corrupts its inputs or its outputs have a different shape.
 
     Raises:
         FileExistsError: `filepath` exists.
-        ValueError: A wrong suffix or batch size, an unknown optimizer, or a model that
-            does not compute in float32, has no trainable weights, or takes several
-            importance samples.
+        ValueError: The suffix, batch size or optimizer is invalid; or the model does
+            not compute in float32, has no trainable weights, or uses several importance
+            samples.
         RuntimeError: TFLite lacks an operator that training the model needs, or a step
             of the written file differs from one of Keras. No file is left.
         ImportError: The package ai-edge-litert, which runs the file, is missing.
@@ -104,12 +105,12 @@ def _check_arguments(
     check_count("batch_size", batch_size)
     if model.compute_dtype != "float32":
         raise ValueError(
-            "On-device training computes in float32, and this model in "
-            f"{model.compute_dtype}. Build it in float32 and give it the weights."
+            "On-device training computes in float32, but this model computes in "
+            f"{model.compute_dtype}. Build it in float32 and copy the weights."
         )
     if not model.trainable_weights:
         raise ValueError(
-            f"Nothing in {model.name!r} can learn: all its weights are frozen. Set "
+            f"{model.name!r} cannot be trained: all its weights are frozen. Set "
             "`trainable = True` on the model or on some of its layers."
         )
 
@@ -155,16 +156,16 @@ def _weights_elements(model: Autoencoder) -> bool:
 def _loss(
     model: Autoencoder, x: Any, y: Any = None, weight: Any = None, **draws: Any
 ) -> tuple[Tensor, Batch, Terms]:
-    """The loss that the model's `train_step` minimizes, with its draws given."""
-    clear_losses(model)  # those of the call before
+    """Compute the loss that `train_step` minimizes, with the given draws."""
+    clear_losses(model)  # of the previous call
     x = model.scale(x)
     y = x if y is None else model.scale(y)
     batch = Batch(x, y, tf.ones(x.shape[:1]), weight, training=True)
     terms = model.terms(model.parts(training=True), batch, draws)
     if terms.bound is not None:
         raise ValueError(
-            "A bound of several importance samples cannot be trained on the device. "
-            "Build the model with importance_samples=1 and give it the weights."
+            "The importance-weighted bound cannot be trained on the device. Build the "
+            "model with importance_samples=1 and copy the weights."
         )
     loss = model.reconstruction_loss.per_sample(y, terms.reconstruction, weight)
     loss = tf.reduce_mean(loss) + sum(model.losses)
@@ -183,7 +184,7 @@ class _Learner(tf.Module):
         super().__init__()
         optimizer.build(model.trainable_variables)
         self.model, self.optimizer = model, optimizer
-        # tf.Module does not see Keras's variables unless it is handed the values.
+        # tf.Module tracks the values of Keras variables, not the variables themselves.
         self.state = [v.value for v in [*model.weights, *optimizer.variables]]
         self.others = [v.value for v in model.variables]  # seeds, metrics
 
@@ -199,7 +200,7 @@ class _Learner(tf.Module):
         return {"loss": loss}
 
     def train_in_keras(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """Train one step with TensorFlow's own gradients, and return them too."""
+        """Train one step with TensorFlow's own gradients and return those as well."""
         variables = self.model.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
             loss, batch, terms = _loss(self.model, **inputs)
@@ -296,9 +297,9 @@ def _check_parity(
     finally:
         learner.restore(start)
     received = run["infer"](x=batch["x"][:1]) | run["train"](**batch) | run["save"]()
-    # Where a slope is zero except for rounding, Adam still makes full steps of the
-    # rounding, so a step is weighted by its slope. Of other slopes Adam's first step
-    # shows only the sign, but its moments show their size.
+    # Where a slope is zero up to rounding, Adam still takes a full step along the
+    # rounding error, so each step is weighted by its slope. For other slopes, Adam's
+    # first step shows only the sign, but its moments show the size.
     slopes = expected.pop("slopes")
     for values in (received, expected):
         weights = values.pop("weights")
@@ -315,4 +316,4 @@ def _check_parity(
             )
     run["restore"](weights=start)
     if not np.array_equal(run["save"]()["weights"], start):
-        raise RuntimeError("The exported `restore` does not restore what it was given.")
+        raise RuntimeError("The exported `restore` does not restore the given weights.")

@@ -50,8 +50,8 @@ def _runner(filepath: str) -> Any:
         )
     except Exception as error:
         raise RuntimeError(
-            "ONNX cannot express this model. Replace the layer that makes the operator "
-            f"named here: {error}"
+            "ONNX cannot express this model. Replace the layer that uses the operator "
+            f"in this message: {error}"
         ) from error
     outputs = [output.name for output in session.get_outputs()]
 

@@ -1,4 +1,4 @@
-"""Compares what a file computes with what its model computes."""
+"""Comparison of an exported file with its model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 # Full precision: largest error of an output over its largest value, if that is above 1;
 # sampling from a learned prior, which divides by many scales, has an error of 1.4e-5.
-# Quantized: root mean square of the error over that of the output. It detects a broken
-# file; the cost of a quantization is for metrics to measure. A code of the k largest
-# units changes when two of them swap places, even at float16: that of sparse_mnist by
-# 0.37 and, in int8, by 0.64, where an output of zeros has an error of 1.
+# Quantized: root mean square of the error over that of the output. This detects a
+# broken file; metrics measure the cost of a quantization. A k-sparse code changes when
+# two units swap ranks, even in float16: the error of sparse_mnist is 0.37, and 0.64 in
+# int8. An output of zeros has an error of 1.
 TOLERANCES = {
     None: 1e-4,
     "float16": 0.1,
@@ -98,11 +98,11 @@ def check(
     """Compare all signatures of a file with the endpoints of its model.
 
     Args:
-        endpoints: Of the model, by name.
-        runners: Functions of named arrays of the file, by name.
+        endpoints: Endpoints of the model, by name.
+        runners: Functions that run the signatures of the file, by name.
         batches: As `probes` returns them.
         quantization: A key of `TOLERANCES`.
-        compute_dtype: Of the model.
+        compute_dtype: Compute dtype of the model.
 
     Raises:
         RuntimeError: An output differs by more than the tolerance.
@@ -119,7 +119,7 @@ def check(
             expected = np.concatenate([model[output] for model, _ in pairs])
             received = np.concatenate([file[output] for _, file in pairs])
             difference = error(received, expected, quantization)
-            if not difference <= tolerance:  # not NaN either
+            if not difference <= tolerance:  # or NaN
                 raise RuntimeError(
                     f"The exported signature {name!r} differs from the model by "
                     f"{difference:.2g} in {output!r} (tolerance {tolerance:g}), so no "
@@ -130,11 +130,11 @@ def check(
 def error(
     received: np.ndarray, expected: np.ndarray, quantization: str | None = None
 ) -> float:
-    """The error of an output, in the measure of `TOLERANCES`.
+    """Return the error of an output as `TOLERANCES` measures it.
 
     Args:
-        received: What the file gives.
-        expected: What the model gives.
+        received: Output of the file.
+        expected: Output of the model.
         quantization: A key of `TOLERANCES`.
 
     Returns:
@@ -143,7 +143,7 @@ def error(
     if received.shape != expected.shape:
         return np.inf
     difference = np.abs(received.astype("float64") - expected)
-    if received.dtype == np.uint8:  # rounding may end at the next level
+    if received.dtype == np.uint8:  # rounding may reach the next level
         difference = np.maximum(difference - 1, 0)
     if quantization is None:
         return difference.max() / max(1, np.abs(expected).max())
@@ -170,7 +170,7 @@ def _batches(
 def _arrays(
     model: Autoencoder, endpoints: Mapping[str, Endpoint], x: np.ndarray
 ) -> Arrays:
-    """A value for every input of the endpoints: x, or of its range, or random."""
+    """Return a value for every input of the endpoints: x, made from x, or random."""
     x = np.asarray(x, "float32")
     arrays = {
         "x": x,
@@ -188,7 +188,7 @@ def _arrays(
 
 
 def _codes(model: Autoencoder, x: np.ndarray) -> np.ndarray:
-    """Codes of x, spread as draws are: those are wider than means."""
+    """Return codes of x with random draws, which are spread wider than means."""
     parts = model.parts()
     draws = {
         name: np.random.default_rng(1)

@@ -22,7 +22,7 @@ def write(
     directory: str | os.PathLike[str],
     batch_size: int | None = None,
 ) -> None:
-    """Write signatures and, once, the weights that they use.
+    """Write signatures and the weights that they share.
 
     Args:
         model: The model whose weights the endpoints use.
@@ -31,7 +31,7 @@ def write(
         batch_size: Static batch size, or None.
     """
     module: Any = tf.Module()
-    # tf.Module does not see Keras's variables unless it is handed the values.
+    # tf.Module tracks the values of Keras variables, not the variables themselves.
     module.weights = [variable.value for variable in model.variables]
     functions = {name: e.traced(batch_size) for name, e in endpoints.items()}
     module.functions = list(functions.values())
@@ -48,7 +48,7 @@ def _write(job: Job) -> Runners:
             results = function(**{k: tf.constant(v) for k, v in inputs.items()})
             return {name: value.numpy() for name, value in results.items()}
 
-        run.loaded = loaded  # type: ignore[attr-defined]  # which holds the weights
+        run.loaded = loaded  # type: ignore[attr-defined]  # keeps the weights alive
         return run
 
     return {name: runner(function) for name, function in loaded.signatures.items()}

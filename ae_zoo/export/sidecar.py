@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 _SAMPLES = 4
-_TOLERANCE = 1e-4  # float32 sums in another order
+_TOLERANCE = 1e-4  # of float32 sums in a different order
 
 
 def path(filepath: str | os.PathLike[str]) -> pathlib.Path:
@@ -34,14 +34,14 @@ def write(
     filepath: str | os.PathLike[str],
     quantization: str | None = None,
 ) -> None:
-    """Describe a file that has been written.
+    """Write the description of a `.tflite` file.
 
     Args:
         model: The model. If `ae_zoo.load` returned it, its card gives name, task and
             license.
-        file: The file, opened.
+        file: The opened file.
         filepath: Path of the file.
-        quantization: How it was quantized.
+        quantization: As in `ae_zoo.export.export_model`.
     """
     card = model.card or {}
     description = {
@@ -67,8 +67,8 @@ def write(
 def score_terms(model: Autoencoder) -> list[str] | None:
     """Names of the terms in `ae_zoo.lite.terms` that add up to the model's score.
 
-    What the model declares is compared with its own score on random inputs: a subclass
-    may compute another one than the class it inherits the declaration from.
+    The terms that the model declares are compared with its own score on random inputs,
+    because a subclass may inherit the declaration but compute a different score.
 
     Returns:
         The names; None if they do not give the score, or the model has none.
@@ -88,7 +88,7 @@ def score_terms(model: Autoencoder) -> list[str] | None:
         return endpoints[name].run(**inputs)
 
     encode, decode = model.parts()
-    # The identity hides the logits from Keras's loss: files do not have them either.
+    # The identity hides the logits from Keras's loss, because files lack them too.
     parts = Parts(encode, lambda z: tf.identity(decode(z)))
     expected = model.score_of(parts, model.scale(tf.constant(x)), draws)
     received = terms.score(names, run, x, draws)

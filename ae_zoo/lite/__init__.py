@@ -1,4 +1,4 @@
-"""Exported TFLite models in Python, with NumPy and LiteRT but no TensorFlow."""
+"""Exported TFLite models in Python, with NumPy and LiteRT but without TensorFlow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
         ImportError: The package ai-edge-litert is not installed.
         ValueError: There is no model of that name, the file is truncated or not an
             autoencoder in TFLite, the sidecar is damaged or belongs to another file,
-            or `num_threads` is not ≥ 1.
+            or `num_threads` is less than 1.
 
     Example:
 

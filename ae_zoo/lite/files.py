@@ -11,7 +11,7 @@ _SIDECAR_VERSION = 1
 
 
 def read(path: pathlib.Path) -> bytes:
-    """The bytes of a `.tflite` file.
+    """Read the bytes of a `.tflite` file.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -73,7 +73,7 @@ def read_sidecar(path: pathlib.Path, content: bytes) -> dict[str, Any]:
 
 
 def _with_present_keys(metadata: dict[str, Any]) -> dict[str, Any]:
-    """A description with the keys that versions before 0.2 lack or spell otherwise."""
+    """Add or rename the keys that versions before 0.2 lack or spell differently."""
     if "licence" in metadata:
         metadata["license"] = metadata.pop("licence")
     if "score_terms" not in metadata:
@@ -87,7 +87,7 @@ def _with_present_keys(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def open_interpreter(path: pathlib.Path, content: bytes, num_threads: int) -> Any:
-    """An `ai_edge_litert.interpreter.Interpreter` of a file that has been read.
+    """Open an `ai_edge_litert.interpreter.Interpreter` of a file's content.
 
     Raises:
         ImportError: The package ai-edge-litert is not installed.

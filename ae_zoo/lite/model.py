@@ -16,7 +16,7 @@ from ae_zoo.lite.signatures import Signatures
 
 
 class LiteModel(Signatures):
-    """A TFLite file with the methods of the Keras model it was made from.
+    """A TFLite file with the methods of the Keras model it was exported from.
 
     Every method takes any number of samples, whatever the batch size in the file. A
     model is not thread-safe: load one for each thread.
@@ -54,7 +54,7 @@ class LiteModel(Signatures):
 
     def reconstruct(self, x: ArrayLike) -> np.ndarray:
         """The reconstruction x̂: (batch, ...) to (batch, ...). Errors as `run`."""
-        # A file that can be trained calls it `infer`.
+        # The signature is called `infer` in a file that can be trained.
         name = "infer" if "infer" in self.signatures else "reconstruct"
         return self._run_for_one(name, x=x)
 
@@ -70,9 +70,9 @@ class LiteModel(Signatures):
         """The loss of each sample: the anomaly score.
 
         A file in full int8 has no such signature, because eight bits cannot hold its
-        range. There the score is computed in float from the terms that the description
-        of the file names: from `reconstruct`, or for a variational model, with its KL
-        to N(0, I), from `posterior` and `decode`.
+        range. The score is then computed in float from the terms that the description
+        of the file names: from `reconstruct`, or for a variational model, whose score
+        includes the KL to N(0, I), from `posterior` and `decode`.
 
         Args:
             x: (batch, ...).
@@ -94,7 +94,7 @@ class LiteModel(Signatures):
         return self._run_for_one("score", **inputs)
 
     def sample(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Draw x̂ from a variational model: decodes n codes of its prior.
+        """Draw x̂ from a variational model by decoding n codes from its prior.
 
         Args:
             n: Number of samples.
@@ -141,7 +141,7 @@ class LiteModel(Signatures):
         if not self.metadata:
             return message + (
                 "In a quantized file the score is computed with the sidecar, the .json "
-                "file that was exported with it: put that next to the .tflite."
+                "file that was exported with it: put it next to the .tflite file."
             )
         if self.metadata.get("prior") not in (None, "N(0, I)"):
             return message + (
@@ -161,7 +161,7 @@ class LiteModel(Signatures):
     # Files exported with `trainable=True`.
 
     def train(self, **inputs: ArrayLike) -> dict[str, np.ndarray]:
-        """One training step on one batch.
+        """Run one training step on one batch.
 
         Args:
             **inputs: The inputs of the signature `train`, in exactly its shapes.
@@ -185,7 +185,7 @@ class LiteModel(Signatures):
         """Write the weights to a NumPy `.npz` file, replacing an older one.
 
         Args:
-            filepath: Where to.
+            filepath: Path of the file.
 
         Raises:
             ValueError: The file cannot be trained.
@@ -220,8 +220,8 @@ class LiteModel(Signatures):
             raise
         except Exception as error:  # zipfile, zlib and NumPy each have their own
             raise ValueError(
-                f"'{filepath}' must be an .npz file of `save_weights`. It cannot be "
-                f"read: {error}"
+                f"'{filepath}' must be an .npz file written by `save_weights`. It "
+                f"cannot be read: {error}"
             ) from error
         details = self._inputs["restore"]
         tensors.check_names("restore", weights, details)

@@ -13,11 +13,11 @@ from ae_zoo._batches import map_in_batches
 from ae_zoo.lite import tensors
 
 _METHODS = {"train": "train", "save": "save_weights", "restore": "restore_weights"}
-_OPEN_BATCH = 256  # samples at once, where the file leaves its batch open
+_OPEN_BATCH = 256  # samples at once, if the batch size of the file is open
 
 
 class Signatures:
-    """A TFLite file as functions of named arrays.
+    """The signatures of a TFLite file, as functions of named arrays.
 
     Args:
         interpreter: An `ai_edge_litert.interpreter.Interpreter`.
@@ -51,7 +51,7 @@ class Signatures:
         }
 
     def runner(self, signature: str) -> Any:
-        """The runtime's own function of a signature, for arrays of exactly its shapes.
+        """Return LiteRT's runner of a signature, for arrays of exactly its shapes.
 
         Unlike `run` it checks nothing and works on a single batch.
 
@@ -74,13 +74,13 @@ class Signatures:
 
         Raises:
             TypeError: An input of a wrong dtype, such as uint8 images.
-            ValueError: No such signature, other inputs, or one of a wrong shape or
-                range, empty or not finite.
+            ValueError: There is no such signature, an input is missing or unknown, or
+                one is empty, not finite, or of a wrong shape or range.
         """
         if signature in _METHODS:
             raise ValueError(
-                f"`run` is for any number of samples, {signature!r} is not. Call "
-                f"`{_METHODS[signature]}`."
+                f"`run` takes any number of samples, but {signature!r} does not. Call "
+                f"`{_METHODS[signature]}` instead."
             )
         self._check_has(signature)
         details = self._inputs[signature]

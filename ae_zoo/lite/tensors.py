@@ -1,4 +1,4 @@
-"""Tensors of a TFLite file: their shapes, their quantization, arrays that fit them.
+"""Tensors of a TFLite file: shapes, quantization, and checks of arrays.
 
 A `Detail` is what LiteRT says about one tensor, `Details` a dict of them by name.
 """
@@ -16,18 +16,18 @@ Details = Mapping[str, Detail]
 
 
 def shape_of(detail: Detail) -> tuple[int | None, ...]:
-    """(batch, ...), None for a size that the file leaves open."""
+    """Return the shape of a tensor, with None for an open size."""
     return tuple(None if size < 0 else int(size) for size in detail["shape_signature"])
 
 
 def scale_of(detail: Detail) -> tuple[float, int] | None:
-    """Scale and zero point of a quantized tensor, or None."""
+    """Return the scale and zero point of a quantized tensor, or None."""
     scale, zero_point = detail["quantization"]
     return (scale, zero_point) if scale else None
 
 
 def describe(details: Details) -> dict[str, dict[str, Any]]:
-    """{name: {"shape", "dtype"}}, with "scale" and "zero_point" where quantized."""
+    """Return {name: {"shape", "dtype"}}, with "scale" and "zero_point" if quantized."""
     tensors: dict[str, dict[str, Any]] = {}
     for name, detail in details.items():
         dtype = np.dtype(detail["dtype"]).name
@@ -39,7 +39,7 @@ def describe(details: Details) -> dict[str, dict[str, Any]]:
 
 
 def quantize(array: np.ndarray, detail: Detail) -> np.ndarray:
-    """An array in the dtype of the tensor, floats in its scale if it has one."""
+    """Convert an array to the dtype of a tensor, with its scale if it has one."""
     if quantization := scale_of(detail):
         scale, zero_point = quantization
         limits = np.iinfo(detail["dtype"])
@@ -48,7 +48,7 @@ def quantize(array: np.ndarray, detail: Detail) -> np.ndarray:
 
 
 def dequantize(array: np.ndarray, detail: Detail) -> np.ndarray:
-    """The floats that a quantized array stands for; others stay as they are."""
+    """Convert a quantized array to floats; return other arrays unchanged."""
     quantization = scale_of(detail)
     if quantization is None:
         return array
@@ -57,12 +57,12 @@ def dequantize(array: np.ndarray, detail: Detail) -> np.ndarray:
 
 
 def pad(array: np.ndarray, size: int) -> np.ndarray:
-    """Repeat the last sample until there are `size`."""
+    """Repeat the last sample until there are `size` samples."""
     return array[np.minimum(np.arange(size), len(array) - 1)]
 
 
 def check_names(signature: str, inputs: Mapping[str, Any], details: Details) -> None:
-    """Check that inputs are those of a signature.
+    """Check that the names of inputs are those of a signature.
 
     Raises:
         ValueError: One is missing or unknown.

@@ -86,7 +86,7 @@ def check_no_accumulation(optimizer: Any) -> None:
     """Raise ValueError for an optimizer that accumulates gradients."""
     if getattr(optimizer, "gradient_accumulation_steps", None):
         raise ValueError(
-            "Keras accumulates gradients only on a single replica. Received "
+            "Keras accumulates gradients on one replica only. Received "
             f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps} "
             "with a strategy of several replicas, which already split the batch. "
             "Remove the accumulation, or train on one device."

@@ -98,7 +98,7 @@ class VariationalAutoencoder(Autoencoder):
         if isinstance(decoder, str) and decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
-                "so decoder='tied' is not possible. Pass a decoder model."
+                "so decoder='tied' has no meaning here. Pass a decoder model."
             )
         gaussian.check_prior(prior)
         self.prior = prior  # before Keras builds the model and accepts no more layers
