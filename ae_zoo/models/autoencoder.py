@@ -32,8 +32,8 @@ class Autoencoder(Endpoints, TrainingStep):
 
     The loss of a batch is the mean over samples of the reconstruction loss, summed
     over the inputs, plus the variant's penalty. A variant overrides some of the hooks
-    `corrupt`, `bottleneck`, `penalty`, `draws`, `terms` and `after_step`, and inherits
-    everything else.
+    `corrupt`, `encoding`, `bottleneck`, `penalty`, `draws`, `terms` and `after_step`,
+    and inherits everything else.
 
     Args:
         encoder: Keras model, (batch, ...) to (batch, ...).
