@@ -167,6 +167,9 @@ ONE_PER_VARIANT = [
     "contractive_projection",
     "convolutional",
     "importance_weighted",
+    "masked",
+    "maximum_mean_discrepancy",
+    "vector_quantized",
 ]
 
 
