@@ -49,10 +49,10 @@ def add_samples(parser: argparse.ArgumentParser, help: str) -> None:
 
 
 def add_training(parser: argparse.ArgumentParser, output_dir: str) -> None:
-    """Add what a training run can change about its recipe.
+    """Add the options that override settings of a recipe.
 
     Args:
-        parser: Of the verb.
+        parser: Parser of the verb.
         output_dir: The default of `--output-dir`, for the help.
     """
     parser.add_argument(

@@ -30,7 +30,7 @@ def run(arguments: Sequence[str], count: int) -> int:
     are ended. SIGINT and SIGTERM are passed on to all.
 
     Args:
-        arguments: Of the command line, such as ["train", "deep_digits", "--strategy",
+        arguments: Words after `ae-zoo`, such as ["train", "deep_digits", "--strategy",
             "multi_worker"].
         count: Number of workers, at least 1.
 

@@ -1,4 +1,4 @@
-"""What a protocol receives and returns, and how several protocols are run."""
+"""The base class of protocols, their results, and the functions that run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run tells the functions of its recipe."""
+"""The facts about a run that the functions of its recipe receive."""
 
 from __future__ import annotations
 

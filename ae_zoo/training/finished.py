@@ -1,4 +1,4 @@
-"""Output folders that hold a run already."""
+"""Checks for a run that is already in the output folder."""
 
 from __future__ import annotations
 

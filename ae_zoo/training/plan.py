@@ -141,7 +141,7 @@ def make_plan(job: Job) -> Plan:
 
 
 def make_context(job: Job, plan: Plan) -> RunContext:
-    """Return what the functions of the recipe are told about the run."""
+    """Return the facts about the run that the functions of the recipe receive."""
     return RunContext(
         source=job.source,
         data_dir=job.data_dir,

@@ -1,4 +1,4 @@
-"""Pretrained models by name, and any folder that looks like one of theirs.
+"""Pretrained models by name, and model folders in the format of the zoo.
 
 Importing this package does not import TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""Loading and saving models of the zoo: by name, or from any folder of that form.
+"""Loading and saving models: by name, or from a folder in the format of the zoo.
 
 Importing this module does not import TensorFlow.
 """
@@ -70,12 +70,12 @@ def load(
     """Load a pretrained autoencoder, compiled and ready for `fit`.
 
     Before Keras reads the model, its files are compared with `SHA256SUMS`, and its
-    configuration with the classes that a zoo model may hold. So a folder from a
-    stranger cannot run code.
+    configuration with the classes that a zoo model may contain. So a folder from an
+    unknown source cannot run code.
 
     Args:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
-        custom_objects: {name: class} of your own layers that the model may hold too.
+        custom_objects: {name: class} of your own layers that the model may contain.
 
     Returns:
         An `ae_zoo.models.Autoencoder`. Inside the scope of a `tf.distribute` strategy,
@@ -83,7 +83,7 @@ def load(
 
     Raises:
         ValueError: There is no model of that name, a file is damaged or was changed,
-            or the model holds something that is not allowed.
+            or the model contains something that is not allowed.
         FileNotFoundError: There is no such folder, or one of its files is missing.
 
     Example:

@@ -1,4 +1,4 @@
-"""Safe loading of a `model.keras` that may come from a stranger.
+"""Safe loading of a `model.keras` from a source that may not be trusted.
 
 `load_model` reads and checks the whole file first: Keras sees only bytes that passed.
 """
@@ -46,7 +46,7 @@ def load_model(
     custom_objects: Mapping[str, object] | None = None,
     sha256: str | None = None,
 ) -> keras.Model:
-    """Load a `model.keras` that may come from a stranger.
+    """Load a `model.keras` from a source that may not be trusted.
 
     The file is read once. Archive, config and weights are checked in memory. Keras
     reads the checked bytes, not the file, from a private temporary copy.
