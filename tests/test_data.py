@@ -435,7 +435,7 @@ def test_published_files_can_be_prepared(manual, tmp_path, name):
     assert [len(part) for part in parts] == list(facts.counts.values())
     assert len({row.tobytes() for row in np.concatenate(parts)}) == sum(map(len, parts))
     if name == "ecg5000":
-        # z-normalised with the sample standard deviation, hence 139 in 140.
+        # z-normalized with the sample standard deviation, hence 139 in 140.
         np.testing.assert_allclose(parts[2].std(axis=1), np.sqrt(139 / 140), rtol=1e-5)
 
 
@@ -596,7 +596,7 @@ def test_augmentation_checks_its_options(augmentation, options, name):
         augmentation(**options)
 
 
-def test_random_affine_turns_about_the_centre():
+def test_random_affine_turns_about_the_center():
     x = np.zeros((64, 9, 9, 1), "float32")
     x[:, 4, 4] = 1
     turned = data.random_affine(scale=0, share=1)(x, SEED).numpy()

@@ -11,12 +11,12 @@ from sklearn.decomposition import PCA
 
 import ae_zoo
 from ae_zoo import layers, networks
+from ae_zoo.studies import file_cost
 
 # The slot for a model that owns its scaling.
 
 
-@keras.saving.register_keras_serializable("ae_zoo_tests")
-class InTenths(ae_zoo.UndercompleteAutoencoder):
+class InTenths:
     """Takes and gives tens of what its encoder and decoder see."""
 
     def scale(self, x):
@@ -26,13 +26,18 @@ class InTenths(ae_zoo.UndercompleteAutoencoder):
         return 10 * x
 
 
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class UndercompleteInTenths(InTenths, ae_zoo.UndercompleteAutoencoder):
+    pass
+
+
 def test_scaling_stands_before_the_objective():
     """Losses and scores are those of the scaled values; reconstructions are not."""
     x = normal(12, 6)
     encoder, decoder = networks.dense_encoder((6,), [3]), "tied"
     options = {"reconstruction_loss": "gaussian"}
     plain = ae_zoo.UndercompleteAutoencoder(encoder, decoder, **options)
-    scaled = InTenths(encoder, plain.decoder, **options)
+    scaled = UndercompleteInTenths(encoder, plain.decoder, **options)
     for model in (plain, scaled):
         model.compile()
     expected = plain.evaluate(x, verbose=0)
@@ -43,6 +48,25 @@ def test_scaling_stands_before_the_objective():
     received = scaled.predict(10 * x, verbose=0)
     np.testing.assert_allclose(received, 10 * plain.predict(x, verbose=0), **same)
     np.testing.assert_allclose(scaled.decode(scaled.encode(10 * x)), received, **same)
+
+
+@keras.saving.register_keras_serializable("ae_zoo_tests")
+class VariationalInTenths(InTenths, ae_zoo.VariationalAutoencoder):
+    pass
+
+
+def test_a_file_of_a_scaled_model_has_its_score_and_likelihood(tmp_path):
+    model = VariationalInTenths(
+        networks.dense_encoder((6,), [3]),
+        networks.dense_decoder(2, [], (6,), output="linear"),
+        reconstruction_loss="gaussian",
+    )
+    model.export(tmp_path / "m.tflite", format="litert", batch_size=4)
+    file = file_cost.FileModel(tmp_path / "m.tflite", model)
+    x = 10 * normal(4, 6)
+    np.testing.assert_allclose(file.score(x), model.score(x), rtol=1e-4)
+    received = file.log_likelihood(x, samples=60)
+    np.testing.assert_allclose(received, model.log_likelihood(x, samples=60), rtol=1e-4)
 
 
 # Undercomplete.
@@ -125,11 +149,11 @@ def colorizing():
 
 
 def test_colorizing_learns_from_pairs(colorizing, images):
-    colour = images * np.array([0.9, 0.5, 0.1], "float32")
-    before = colorizing.evaluate(images, colour, verbose=0)[0]
+    color = images * np.array([0.9, 0.5, 0.1], "float32")
+    before = colorizing.evaluate(images, color, verbose=0)[0]
     colorizing.optimizer.learning_rate = 0.01
-    colorizing.fit(images, colour, batch_size=8, epochs=3, verbose=0)
-    assert colorizing.evaluate(images, colour, verbose=0)[0] < before
+    colorizing.fit(images, color, batch_size=8, epochs=3, verbose=0)
+    assert colorizing.evaluate(images, color, verbose=0)[0] < before
     assert colorizing.predict(images, verbose=0).shape == (32, 8, 8, 3)
 
 

@@ -46,6 +46,7 @@ def every_model(model: models.Autoencoder, x: np.ndarray) -> None:
 def variational(model: ae_zoo.VariationalAutoencoder, x: np.ndarray) -> None:
     assert_type(model.encode(x), tf.Tensor)
     assert_type(model.score(x, seed=1), tf.Tensor)
+    assert_type(model.posterior(x), tuple[tf.Tensor, tf.Tensor])
     assert_type(model.sample(16, seed=1), tf.Tensor)
     assert_type(model.interpolate(x[0], x[1]), tf.Tensor)
     assert_type(model.log_likelihood(x, samples=100), tf.Tensor)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from ae_zoo.models.endpoints import Endpoint, tensor_spec
+from ae_zoo.models.endpoints import Endpoint, tensor_specs
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -54,5 +54,8 @@ def _pixel_endpoint(model: Autoencoder) -> Endpoint:
         # Clipping before scaling would give an int8 file the wrong range.
         return tf.cast(tf.clip_by_value(tf.round(255 * image), 0, 255), "uint8")
 
-    spec = tensor_spec("pixels", model.input_shape, "uint8")
-    return Endpoint(reconstruct_pixels, {"pixels": spec}, ("reconstruction",))
+    return Endpoint(
+        reconstruct_pixels,
+        tensor_specs({"pixels": model.input_shape}, "uint8"),
+        tensor_specs({"reconstruction": model.output_shape}, "uint8"),
+    )

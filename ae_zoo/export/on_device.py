@@ -129,28 +129,15 @@ def _inputs(
     """The inputs of `train`, by name."""
     x, y = model.input_shape[1:], model.output_shape[1:]
     shapes = {"x": (batch_size, *x)}
-    if pairs or (pairs is None and (_corrupts(model) or x != y)):
+    if pairs or (pairs is None and (model.corrupts or x != y)):
         shapes["y"] = (batch_size, *y)
-    if _weights_elements(model):
+    if model.weights_elements:
         shapes["weight"] = (batch_size, *y)
     for name, draw in model.draws(training=True).items():
         shapes[name] = tuple(draw.batch_shape(batch_size))
     return {
         name: tf.TensorSpec(shape, tf.float32, name) for name, shape in shapes.items()
     }
-
-
-def _corrupts(model: Autoencoder) -> bool:
-    return type(model).corrupt is not Autoencoder.corrupt
-
-
-def _weights_elements(model: Autoencoder) -> bool:
-    if not _corrupts(model):
-        return False
-    x = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
-    # Traced only, so that no seed is consumed.
-    corrupt = tf.function(lambda x: model.corrupt(x, training=True), autograph=False)
-    return isinstance(corrupt.get_concrete_function(x).structured_outputs, tuple)
 
 
 def _loss(

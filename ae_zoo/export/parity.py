@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo._batches import slices
+
 if TYPE_CHECKING:
     from ae_zoo.export.format import Runners
     from ae_zoo.models import Autoencoder
@@ -163,8 +165,8 @@ def _batches(
     count = -(-len(calibration) // batch_size) * batch_size
     calibration = np.resize(calibration, (count, *calibration.shape[1:]))
     arrays = _arrays(model, endpoints, calibration)
-    for start in range(0, count, batch_size):
-        yield _part(arrays, start, start + batch_size)
+    for rows in slices(count, batch_size):
+        yield _part(arrays, rows.start, rows.stop)
 
 
 def _arrays(

@@ -28,7 +28,7 @@ class Endpoint(NamedTuple):
 
     function: Callable[..., Any]
     inputs: Mapping[str, tf.TensorSpec]
-    outputs: tuple[str, ...]
+    outputs: Mapping[str, tf.TensorSpec]
 
     def named(self, *inputs: Tensor) -> dict[str, Tensor]:
         """Call the function and return its outputs by name, floats as float32."""
@@ -97,29 +97,28 @@ class Endpoints(Hooks):
 
     def drawn_for_score(self, x: Any, seed: int) -> dict[str, Tensor]:
         """Draw the random inputs of the score of x, by name."""
-        size = tf.shape(x)[0] if _is_symbolic(x) else len(x)
+        x = x if _is_symbolic(x) else np.asarray(x)
         return {
-            name: tf.random.stateless_normal((size, *draw.shape), (seed, number))
+            name: draw.sample(x, (seed, number))
             for number, (name, draw) in enumerate(self.score_draws().items())
         }
 
     def endpoints(self) -> dict[str, Endpoint]:
         """Return the functions behind these methods by name, as they are exported."""
-        x = tensor_spec("x", self.input_shape)
-        z = tensor_spec("z", (None, *self.latent_shape))
+        x = tensor_specs({"x": self.input_shape})
+        z = tensor_specs({"z": (None, *self.latent_shape)})
+        reconstruction = tensor_specs({"reconstruction": self.output_shape})
         endpoints = {
-            "reconstruct": Endpoint(
-                lambda x: self.call(x), {"x": x}, ("reconstruction",)
-            ),
-            "encode": Endpoint(self._encode, {"x": x}, ("z",)),
-            "decode": Endpoint(self._decode, {"z": z}, ("reconstruction",)),
+            "reconstruct": Endpoint(lambda x: self.call(x), x, reconstruction),
+            "encode": Endpoint(self._encode, x, z),
+            "decode": Endpoint(self._decode, z, reconstruction),
         }
         if self._is_own_target:
-            draws = {
-                name: tensor_spec(name, draw.batch_shape(None))
-                for name, draw in self.score_draws().items()
-            }
-            endpoints["score"] = Endpoint(self._score, {"x": x, **draws}, ("score",))
+            draws = self.score_draws().items()
+            shapes = {name: draw.batch_shape(None) for name, draw in draws}
+            inputs = {**x, **tensor_specs(shapes)}
+            score = tensor_specs({"score": (None,)})
+            endpoints["score"] = Endpoint(self._score, inputs, score)
         return endpoints
 
     def random_endpoints(self) -> dict[str, Endpoint]:
@@ -188,9 +187,11 @@ class Endpoints(Hooks):
         )
 
 
-def tensor_spec(name: str, shape: Any, dtype: str = "float32") -> tf.TensorSpec:
-    """Return the spec of an endpoint's input; None in the shape is any size."""
-    return tf.TensorSpec(shape, dtype, name)
+def tensor_specs(
+    shapes: Mapping[str, Any], dtype: str = "float32"
+) -> dict[str, tf.TensorSpec]:
+    """Return the specs of tensors by name; None in a shape is any size."""
+    return {name: tf.TensorSpec(shape, dtype, name) for name, shape in shapes.items()}
 
 
 def with_batch(spec: tf.TensorSpec, batch_size: int | None) -> tf.TensorSpec:

@@ -55,6 +55,21 @@ class Hooks(CheckedModel):
         """
         return x
 
+    @property
+    def corrupts(self) -> bool:
+        """Whether `fit(x)` corrupts its inputs."""
+        return type(self).corrupt is not Hooks.corrupt
+
+    @property
+    def weights_elements(self) -> bool:
+        """Whether `corrupt` returns a weight for each element, too."""
+        if not self.corrupts:
+            return False
+        # Traced only, so that no seed is consumed.
+        corrupt = tf.function(lambda x: self.corrupt(x, training=True), autograph=False)
+        x = tf.TensorSpec((1, *self.input_shape[1:]), tf.float32)
+        return isinstance(corrupt.get_concrete_function(x).structured_outputs, tuple)
+
     def encoding(self, x: Tensor, training: bool = False) -> Any:
         """Encode x: by default, return the output of the encoder."""
         return self.encoder(x, training=training)
@@ -106,7 +121,7 @@ class Hooks(CheckedModel):
         return {}
 
     def score_draws(self) -> Mapping[str, Draw]:
-        """Declare the random inputs of the score, by name."""
+        """Declare the random inputs of the score, by name: one draw for each sample."""
         return {}
 
     def terms(self, parts: Parts, batch: Batch, draws: Draws) -> Terms:

@@ -15,7 +15,7 @@ from ae_zoo._batches import slices
 from ae_zoo._checks import check_at_least, check_count, check_integer
 from ae_zoo.models import gaussian, importance
 from ae_zoo.models.autoencoder import Autoencoder
-from ae_zoo.models.endpoints import Endpoint, tensor_spec
+from ae_zoo.models.endpoints import Endpoint, tensor_specs
 from ae_zoo.models.objective import (
     Annealable,
     Batch,
@@ -224,11 +224,13 @@ class VariationalAutoencoder(Autoencoder):
         return self.parts().encode(self.scale(x))
 
     def endpoints(self) -> dict[str, Endpoint]:
-        eps = tensor_spec("eps", (None, *self.latent_shape))
-        x = tensor_spec("x", self.input_shape)
+        codes = (None, *self.latent_shape)
+        x, eps = tensor_specs({"x": self.input_shape}), tensor_specs({"eps": codes})
+        posterior = tensor_specs({"mean": codes, "log_var": codes})
+        reconstruction = tensor_specs({"reconstruction": self.output_shape})
         return super().endpoints() | {
-            "posterior": Endpoint(self.posterior, {"x": x}, ("mean", "log_var")),
-            "sample": Endpoint(self._sample, {"eps": eps}, ("reconstruction",)),
+            "posterior": Endpoint(self.posterior, x, posterior),
+            "sample": Endpoint(self._sample, eps, reconstruction),
         }
 
     def random_endpoints(self) -> dict[str, Endpoint]:
@@ -240,16 +242,16 @@ class VariationalAutoencoder(Autoencoder):
             estimate = tf.function(self._log_likelihood)
             return estimate(self.parts(), x, samples, tf.stack([seed, 0]))
 
-        x = tensor_spec("x", self.input_shape)
-        n, samples, seed = (
-            tensor_spec(name, (), "int32") for name in ("n", "samples", "seed")
+        n, samples = (
+            tensor_specs({name: (), "seed": ()}, "int32") for name in ("n", "samples")
         )
+        reconstruction = tensor_specs({"reconstruction": self.output_shape})
         return {
-            "sample": Endpoint(sample, {"n": n, "seed": seed}, ("reconstruction",)),
+            "sample": Endpoint(sample, n, reconstruction),
             "log_likelihood": Endpoint(
                 log_likelihood,
-                {"x": x, "samples": samples, "seed": seed},
-                ("log_likelihood",),
+                {**tensor_specs({"x": self.input_shape}), **samples},
+                tensor_specs({"log_likelihood": (None,)}),
             ),
         }
 

@@ -127,10 +127,15 @@ class FileModel:
         draws = self._model.drawn_for_score(x, seed)
         if not draws:
             return tf.constant(self._file.score(np.asarray(x)))
-        return self._model.score_of(self._parts(), tf.constant(x), draws)
+        x = self._model.scale(tf.constant(x))
+        return self._model.score_of(self._parts(), x, draws)
 
     def _parts(self) -> Parts:
-        return Parts(self.posterior, self.decode)
+        # The objective is in scaled values, and the file in those of the user.
+        scale, unscale = self._model.scale, self._model.unscale
+        return Parts(
+            lambda x: self.posterior(unscale(x)), lambda z: scale(self.decode(z))
+        )
 
     def posterior(self, x: ArrayLike) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = self._file.run("posterior", x=np.asarray(x))
