@@ -16,7 +16,7 @@ from ae_zoo.data import mnist_style
 
 PACKAGE = Path(ae_zoo.__file__).parent
 # Their examples export or train.
-SLOW = ("ae_zoo.export", "ae_zoo.studies")
+SLOW = ("ae_zoo.export", "ae_zoo.lite", "ae_zoo.studies", "ae_zoo.training.run")
 
 
 def modules_with_examples():

@@ -14,6 +14,8 @@ from ae_zoo.studies import file_cost, latency
 from ae_zoo.training.recipe import load_recipe
 from ae_zoo.zoo import tables
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (8, 8, 1)
 KINDS = ["float16", "dynamic", "int8", "int8_io"]
 NAME = "variational_digits"
@@ -174,7 +176,6 @@ def test_calibration_data_is_what_training_sees():
     assert 0.1 < np.abs(noisy - clean).mean() < 0.5
 
 
-@pytest.mark.slow
 def test_report(tmp_path):
     name = "undercomplete_digits"
     model, (_, recipe) = ae_zoo.load(name), load_recipe(name)

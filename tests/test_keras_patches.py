@@ -444,6 +444,7 @@ print([(job.name, job.num_tasks) for job in config.coordinated_job_list])
 """
 
 
+@pytest.mark.slow
 def test_heartbeats_have_a_timeout():
     run = subprocess.run(
         [sys.executable, "-c", HEARTBEATS], capture_output=True, text=True, check=True

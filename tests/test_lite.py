@@ -212,6 +212,7 @@ class HalfOfTheKL(ae_zoo.VariationalAutoencoder):
         return 0.5 * super().penalty(x, code, z, **step)
 
 
+@pytest.mark.slow
 def test_the_int8_score_of_a_subclass(models, tmp_path):
     """It has the KL of its base class, or there is none, but never a wrong one."""
     original = models[VARIATIONAL]

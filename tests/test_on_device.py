@@ -12,6 +12,8 @@ import ae_zoo
 from ae_zoo import layers, models, networks
 from ae_zoo.export import on_device
 
+pytestmark = pytest.mark.slow
+
 STEPS = 20
 BATCH = 3
 IMAGE = (8, 8, 1)
@@ -177,14 +179,9 @@ def operators(filepath):
 @pytest.mark.parametrize(
     "name, optimizer",
     [
-        ("dense", "momentum"),
-        ("variational", "sgd"),
-        *(pytest.param(name, "adam", marks=pytest.mark.slow) for name in MODELS),
-        *(
-            pytest.param(name, "sgd", marks=pytest.mark.slow)
-            for name in ("tied_deep", "denoising")
-        ),
-        pytest.param("convolutional", "momentum", marks=pytest.mark.slow),
+        *((name, "adam") for name in MODELS),
+        *((name, "sgd") for name in ("tied_deep", "denoising", "variational")),
+        *((name, "momentum") for name in ("dense", "convolutional")),
     ],
 )
 def test_steps_equal_keras(name, optimizer, tmp_path, monkeypatch):
@@ -207,7 +204,6 @@ def test_steps_equal_keras(name, optimizer, tmp_path, monkeypatch):
     assert not any(name.startswith("Flex") for name in operators(path))
 
 
-@pytest.mark.slow
 def test_what_train_takes(tmp_path):
     expected = {
         "dense": {"x"},

@@ -15,6 +15,8 @@ from ae_zoo.cli import main
 from ae_zoo.studies.one_class import OneClassReport, one_class
 from ae_zoo.training.recipe import load_recipe
 
+pytestmark = pytest.mark.slow
+
 NAME = "undercomplete_digits"
 LATENT_DIM = 8
 MNIST = Path(__file__).parents[1] / "benchmarks" / "one_class_mnist.py"
@@ -24,7 +26,6 @@ def roc_auc(scores, labels, normal):
     return sklearn.metrics.roc_auc_score(labels != normal, scores)
 
 
-@pytest.mark.slow
 def test_each_class_is_distinguished_from_all_others(tmp_path):
     protocol = evaluation.AnomalyDetection(
         normal=(0,), headline_metric="ROC-AUC", published=0.9, source="a paper"
@@ -67,7 +68,6 @@ def test_a_class_is_learned_from_fresh_weights(tmp_path):
     assert np.abs(model.get_weights()[0] - known.get_weights()[0]).max() > 0.1
 
 
-@pytest.mark.slow
 def test_an_interrupted_evaluation_resumes(tmp_path, capsys):
     run = ["one-class", NAME, "--epochs", "1", "--output-dir", str(tmp_path)]
     assert main([*run, "--classes", "0"]) == 0

@@ -14,6 +14,8 @@ from ae_zoo.models import Autoencoder
 from ae_zoo.studies import package
 from ae_zoo.zoo import checksums
 
+pytestmark = pytest.mark.slow
+
 DIGITS = "undercomplete_digits"
 # Parameters up to which the bytes of graph and scales, which stay, matter.
 SMALL = 50_000
@@ -52,7 +54,6 @@ def packaged(tmp_path_factory):
     return folder, lines
 
 
-@pytest.mark.slow
 def test_the_folder_holds_the_files(packaged):
     folder, lines = packaged
     for name in (*package.FILES, "model.json", "model_int8.json"):
@@ -76,7 +77,6 @@ def test_the_card_tells_their_figures(packaged):
     assert "## Deployment" in page and f"{rows[3]['bytes']:,}" in page
 
 
-@pytest.mark.slow
 def test_activations_stay_in_float_where_int8_loses_too_much(
     packaged, tmp_path, monkeypatch
 ):
@@ -92,7 +92,6 @@ def test_activations_stay_in_float_where_int8_loses_too_much(
     )
 
 
-@pytest.mark.slow
 def test_packaging_again_replaces(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     package.package(folder, samples=20, report=lambda line: None)
@@ -100,7 +99,6 @@ def test_packaging_again_replaces(packaged, tmp_path):
     checksums.verify_checksums(folder)
 
 
-@pytest.mark.slow
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     before = (folder / checksums.CHECKSUMS).read_bytes()
@@ -118,7 +116,6 @@ def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     assert [path.name for path in folder.parent.iterdir()] == [DIGITS]
 
 
-@pytest.mark.slow
 def test_the_users_own_files_stay(packaged, tmp_path):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     (folder / "extra").mkdir()
@@ -225,7 +222,6 @@ assert "ae_zoo" not in sys.modules
 """
 
 
-@pytest.mark.slow
 def test_saved_models_run_without_this_library(tmp_path):
     jobs = []
     for name in SHIPPED:

@@ -13,6 +13,8 @@ from ae_zoo.training.model import build_and_compile
 from ae_zoo.training.plan import make_plan, resolve
 from ae_zoo.training.splits import load_training
 
+pytestmark = pytest.mark.slow
+
 STEPS = 4
 
 

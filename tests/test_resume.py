@@ -20,6 +20,8 @@ import ae_zoo
 from ae_zoo import data, networks
 from ae_zoo.callbacks.checkpoints import Checkpoints, Preempted
 
+pytestmark = pytest.mark.slow
+
 JOB = Path(__file__).with_name("resume_job.py")
 PATIENCE = 300  # seconds for a run on a busy machine
 
@@ -60,7 +62,6 @@ def assert_same_run(folder, expected):
     assert not (folder / "checkpoints").exists()
 
 
-@pytest.mark.slow
 def test_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
     moments = random.Random(0)
     steps = 21  # of an epoch
@@ -79,7 +80,6 @@ def test_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
     assert_same_run(tmp_path, uninterrupted)
 
 
-@pytest.mark.slow
 def test_run_killed_from_outside_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
     process = start(tmp_path, "--resume")
     folder = tmp_path / "checkpoints"
@@ -94,7 +94,6 @@ def test_run_killed_from_outside_ends_as_an_uninterrupted_one(uninterrupted, tmp
     assert_same_run(tmp_path, uninterrupted)
 
 
-@pytest.mark.slow
 def test_sigterm_saves_within_the_epoch_and_says_how_to_resume(uninterrupted, tmp_path):
     status, errors = run(tmp_path, "term:30")
     assert status == 75
@@ -110,7 +109,6 @@ def test_sigterm_saves_within_the_epoch_and_says_how_to_resume(uninterrupted, tm
     assert_same_run(tmp_path, uninterrupted)
 
 
-@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint_intact(uninterrupted, tmp_path):
     status, errors = run(tmp_path, "full:2")
     assert status == 1
@@ -133,7 +131,6 @@ def run_workers(folder, *faults):
         return [process.returncode for process in started], texts
 
 
-@pytest.mark.slow
 def test_workers_resume_after_one_or_the_chief_was_killed(tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     statuses, texts = run_workers(straight, "none:0", "none:0")
@@ -241,7 +238,6 @@ def assert_same_fit(got, expected):
     )
 
 
-@pytest.mark.slow
 def test_callbacks_keep_their_state(straight, tmp_path):
     interrupted(tmp_path, after=13)
     assert Checkpoints(tmp_path).steps_done == 10

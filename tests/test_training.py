@@ -15,7 +15,14 @@ from ae_zoo.training.recipe import list_recipes, load_recipe
 NAME = "undercomplete_digits"
 
 
-@pytest.mark.parametrize("name", list_recipes())
+@pytest.mark.parametrize(
+    "name",
+    [
+        # `make quick` takes those of one data set.
+        name if name.endswith("_digits") else pytest.param(name, marks=pytest.mark.slow)
+        for name in list_recipes()
+    ],
+)
 def test_recipe_takes_one_step(name):
     _, recipe = load_recipe(name)
     shape = data.info(recipe.dataset).shape
@@ -57,6 +64,7 @@ def test_recipe_states_source_command_and_expected_result(name):
     assert "@" not in docstring
 
 
+@pytest.mark.slow
 def test_training_writes_a_model_folder(tmp_path):
     model = ae_zoo.train(NAME, epochs=2, output_dir=tmp_path / "run", verbose=0)
     again = ae_zoo.load(tmp_path / "run" / "model")
@@ -81,6 +89,7 @@ def test_training_writes_a_model_folder(tmp_path):
         ae_zoo.train("deep_digits", epochs=2, **again)
 
 
+@pytest.mark.slow
 def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
     half = digits_recipe(epochs=1, dtype_policy="mixed_bfloat16")
     trained = ae_zoo.train(half, output_dir=tmp_path / "run", verbose=0)
@@ -94,6 +103,7 @@ def test_a_model_trained_in_half_precision_is_kept_in_float32(tmp_path):
     assert kept.card["metrics"][0]["value"] == pytest.approx(error, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_mirrored", [False, True])
 def test_training_starts_from_the_weights_of_another_model(
     tmp_path, two_replicas, is_mirrored
@@ -126,6 +136,7 @@ def test_initial_weights_of_another_network_are_refused(tmp_path):
         ae_zoo.train(other, output_dir=tmp_path / "run", verbose=0)
 
 
+@pytest.mark.slow
 def test_training_is_reproducible(tmp_path):
     results = [
         ae_zoo.train(digits_recipe(epochs=1), output_dir=tmp_path / run, verbose=0)
@@ -156,6 +167,7 @@ def test_interrupted_run_resumes(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_training_on_endless_batches_resumes(tmp_path):
     def batches(run, skip, shard):
         seen.append((run.epochs, run.steps, skip, shard))
@@ -207,6 +219,7 @@ recipe = dataclasses.replace(load_recipe("undercomplete_digits")[1], build=build
 """
 
 
+@pytest.mark.slow
 def test_custom_variant_trains_resumes_and_is_measured(tmp_path, capsys):
     """It has a layer with several outputs; the card states the first one."""
     path = tmp_path / "own.py"
@@ -239,6 +252,7 @@ def test_run_stopped_by_a_callback_is_finished(tmp_path):
     assert ae_zoo.train(short, **again).card["training"]["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_protocol_need_not_inherit_from_protocol(tmp_path):
     class Plain:
         def __call__(self, model, splits):
@@ -249,6 +263,7 @@ def test_protocol_need_not_inherit_from_protocol(tmp_path):
     assert ae_zoo.info(tmp_path / "run" / "model")["subset"]["value"] == 200
 
 
+@pytest.mark.slow
 def test_anomaly_headline_uses_all_test_samples(tmp_path):
     """The first test samples may all be normal, as in ECG5000."""
     anomalies = digits_recipe(
@@ -269,6 +284,7 @@ def test_divergence_stops_with_a_clear_error(tmp_path):
     assert not (tmp_path / "run" / "model").exists()
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_best_weights(tmp_path):
     stopping = digits_recipe(
         optimizer=lambda steps: keras.optimizers.SGD(1e-12), patience=1, epochs=50
@@ -277,6 +293,7 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
     assert len(training_log(tmp_path / "run")) < 50
 
 
+@pytest.mark.slow
 def test_mirrored_strategy_trains(tmp_path, two_replicas):
     ae_zoo.train(
         digits_recipe(epochs=1), two_replicas, output_dir=tmp_path / "run", verbose=0
@@ -354,6 +371,7 @@ def stripes(train):
     return Stripes(name="stripes", shape=(8, 8, 1), counts=counts)
 
 
+@pytest.mark.slow
 def test_custom_source_is_trained_on(tmp_path):
     source, seen = stripes(train=64), []
 

@@ -11,6 +11,8 @@ from ae_zoo.cli import main
 from ae_zoo.studies.transfer import transfer
 from ae_zoo.zoo import tables
 
+pytestmark = pytest.mark.slow
+
 NAME = "undercomplete_digits"
 
 

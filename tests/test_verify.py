@@ -14,6 +14,8 @@ from ae_zoo.studies.spread import add_spread
 from ae_zoo.training.recipe import load_recipe
 from ae_zoo.zoo import tables
 
+pytestmark = pytest.mark.slow
+
 NAME = "undercomplete_digits"
 
 
