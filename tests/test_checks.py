@@ -33,6 +33,14 @@ def contractive(projections):
     )
 
 
+def anneal_units(start):
+    """What `Anneal` calls when training begins: only the model knows the type."""
+    encoder = networks.dense_encoder((4,), [4])
+    model = models.SparseAutoencoder(encoder, "tied", sparsity="k", k=2)
+    model.compile()
+    model.anneal("k", start)
+
+
 def tfrecords(**options):
     return data.tfrecords(["a", "b"], lambda x: x, **{"batch_size": 2, **options})
 
@@ -68,7 +76,7 @@ ENTRY_POINTS = {
     "RealNVP: units": lambda n: layers.RealNVP(2, n),
     "Checkpoints: keep": lambda n: callbacks.Checkpoints("unused", keep=n),
     "Checkpoints: save_freq": lambda n: callbacks.Checkpoints("unused", save_freq=n),
-    "Anneal: start": lambda n: callbacks.Anneal("k", start=n, epochs=3),
+    "Anneal: start": anneal_units,
     "Anneal: epochs": lambda n: callbacks.Anneal("k", start=3, epochs=n),
     "ReviveUnits: epochs": lambda n: callbacks.ReviveUnits(lambda: None, epochs=n),
 }
