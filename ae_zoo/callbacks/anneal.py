@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,11 @@ class Anneal(keras.callbacks.Callback):
     def __init__(self, name: str, start: float, epochs: int) -> None:
         super().__init__()
         self._epochs = check_count("epochs", epochs)
+        if isinstance(start, bool) or not isinstance(start, numbers.Real):
+            raise TypeError(
+                "`start` must be a number, for a count an integer. "
+                f"Received: {start!r} of type {type(start).__name__}"
+            )
         check_at_least("start", start, 0)
         self._name, self._start = name, start
 
