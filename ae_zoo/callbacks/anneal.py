@@ -54,7 +54,8 @@ class Anneal(keras.callbacks.Callback):
     def __init__(self, name: str, start: float, epochs: int) -> None:
         super().__init__()
         self._epochs = check_count("epochs", epochs)
-        if isinstance(start, bool) or not isinstance(start, numbers.Real):
+        received: Any = start  # to mypy a float is no `numbers.Real`
+        if isinstance(received, bool) or not isinstance(received, numbers.Real):
             raise TypeError(
                 "`start` must be a number, for a count an integer. "
                 f"Received: {start!r} of type {type(start).__name__}"

@@ -77,12 +77,9 @@ def score_terms(model: Autoencoder) -> list[str] | None:
     endpoints = model.endpoints()
     if names is None or "score" not in endpoints:
         return None
-    random = np.random.default_rng(0)
-    x = random.random((_SAMPLES, *model.sample_shape), dtype="float32")
-    draws = {
-        name: random.normal(size=(_SAMPLES, *draw.shape)).astype("float32")
-        for name, draw in model.score_draws().items()
-    }
+    shape = (_SAMPLES, *model.sample_shape)
+    x = np.random.default_rng(0).random(shape, dtype="float32")
+    draws = model.drawn_for_score(x, seed=0)
 
     def run(name: str, **inputs: Any) -> dict[str, np.ndarray]:
         return endpoints[name].run(**inputs)
@@ -91,6 +88,6 @@ def score_terms(model: Autoencoder) -> list[str] | None:
     # The identity hides the logits from Keras's loss, because files lack them too.
     parts = Parts(encode, lambda z: tf.identity(decode(z)))
     expected = model.score_of(parts, model.scale(tf.constant(x)), draws)
-    received = terms.score(names, run, x, draws)
+    received = terms.score(names, run, x, {k: v.numpy() for k, v in draws.items()})
     is_equal = np.allclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
     return list(names) if is_equal else None

@@ -6,7 +6,7 @@ compared their sum with the model's own score.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,13 +47,13 @@ RECONSTRUCTION = {"bernoulli": bernoulli, "gaussian": gaussian}
 POSTERIOR = {"gaussian_kl": gaussian_kl}
 
 
-def signatures_of(names: Iterable[str]) -> set[str]:
+def signatures_of(names: Collection[str]) -> set[str]:
     """Return the names of the signatures that `score` runs for the given terms."""
     return {"posterior", "decode"} if set(names) & set(POSTERIOR) else {"reconstruct"}
 
 
 def score(
-    names: Iterable[str],
+    names: Collection[str],
     run: Run,
     x: np.ndarray,
     draws: Mapping[str, np.ndarray],
