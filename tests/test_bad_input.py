@@ -248,7 +248,7 @@ BUILDS = {
     ),
     "prior of another model": (
         lambda: Variational(encoder(), decoder(), prior=built_prior(5)),
-        ["codes of shape (5,)", "are (3,)"],
+        ["codes of shape (5,)", "have shape (3,)"],
     ),
     "couplings": (
         lambda: layers.RealNVP(couplings=0),
