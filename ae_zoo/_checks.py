@@ -39,9 +39,9 @@ def check_array(
         noisy: Whether corruption may have moved values out of `support`.
 
     Raises:
-        TypeError: If the array is not numeric, or has integers although `support` is
+        TypeError: The array is not numeric, or has integers although `support` is
             given.
-        ValueError: If the array is empty, has another shape, or has values that are
+        ValueError: The array is empty, has another shape, or has values that are
             not finite or outside `support`.
     """
     array = to_array(array, role)
@@ -71,7 +71,7 @@ def to_array(values: ArrayLike | tf.Tensor, role: str) -> np.ndarray:
     """Convert `values` to a NumPy array.
 
     Raises:
-        TypeError: If the rows of a list differ in length.
+        TypeError: The rows of a list differ in length.
     """
     try:
         return np.asarray(values)
@@ -86,7 +86,7 @@ def check_at_least(name: str, value: float, least: float, reason: str = "") -> N
     """Check the lower bound of a number; NaN fails the check.
 
     Raises:
-        ValueError: If `value` < `least`.
+        ValueError: `value` < `least`.
     """
     if not value >= least:
         raise ValueError(f"`{name}` must be ≥ {least}{reason}. Received: {value}")
@@ -117,8 +117,8 @@ def check_integer(
         The value as an `int`.
 
     Raises:
-        TypeError: If it is not an integer, such as 2.5 or True.
-        ValueError: If it is out of bounds.
+        TypeError: It is not an integer, such as 2.5 or True.
+        ValueError: It is out of bounds.
     """
     bounds = "" if least is None else f" ≥ {least}"
     bounds += "" if most is None else f" and ≤ {most}"
@@ -134,8 +134,8 @@ def check_count(name: str, value: object, alternatives: str = "") -> int:
     """Check that an argument is a positive integer, and return it as an `int`.
 
     Raises:
-        TypeError: If it is not an integer.
-        ValueError: If it is below 1.
+        TypeError: It is not an integer.
+        ValueError: It is below 1.
     """
     return check_integer(name, value, least=1, alternatives=alternatives)
 
@@ -144,7 +144,7 @@ def check_share(name: str, value: float) -> None:
     """Check that a number is in [0, 1].
 
     Raises:
-        ValueError: If it is not.
+        ValueError: The number is outside [0, 1].
     """
     if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be in [0, 1]. Received: {value}")
@@ -160,7 +160,7 @@ def check_dataset(
         check_batch: Function that is called with the first batch.
 
     Raises:
-        ValueError: If the dataset is empty, or `check_batch` raises it.
+        ValueError: The dataset is empty, or `check_batch` raises it.
     """
     for batch in dataset.take(1):
         check_batch(batch)
@@ -175,7 +175,7 @@ def check_weights_have_targets(y: object, sample_weight: object) -> None:
     """Check that targets accompany sample weights: Keras ignores these otherwise.
 
     Raises:
-        ValueError: If `sample_weight` is given without `y`.
+        ValueError: `sample_weight` is given without `y`.
     """
     if y is None and sample_weight is not None:
         raise ValueError(

@@ -72,7 +72,7 @@ class GaussianCorruption(Corruption):
         clip: Interval (low, high) that x̃ is clipped to, or None.
 
     Raises:
-        ValueError: If σ is negative, or if an interval is not increasing.
+        ValueError: σ is negative, or an interval is not increasing.
 
     Example:
 
@@ -136,7 +136,7 @@ class MaskingCorruption(_RateCorruption):
             each sample.
 
     Raises:
-        ValueError: If a rate is outside [0, 1].
+        ValueError: A rate is outside [0, 1].
 
     Example:
 
@@ -160,7 +160,7 @@ class SaltAndPepperCorruption(_RateCorruption):
             each sample.
 
     Raises:
-        ValueError: If a rate is outside [0, 1].
+        ValueError: A rate is outside [0, 1].
 
     Example:
 

@@ -109,8 +109,8 @@ class RealNVP(keras.layers.Layer):
         units: Width of the two hidden layers of each network.
 
     Raises:
-        TypeError: If `couplings` or `units` is not an integer.
-        ValueError: If `couplings` or `units` is less than 1, or if the last axis of the
+        TypeError: `couplings` or `units` is not an integer.
+        ValueError: `couplings` or `units` is less than 1, or the last axis of the
             codes has only one unit.
 
     Example:

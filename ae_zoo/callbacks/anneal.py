@@ -36,12 +36,11 @@ class Anneal(keras.callbacks.Callback):
         epochs: Number of epochs until the model's own value is reached.
 
     Raises:
-        TypeError: If `epochs` is not an integer, or if `start` is not an integer for
+        TypeError: `epochs` is not an integer, or `start` is not an integer for
             "k" or "importance_samples".
-        ValueError: If `epochs` is less than 1, if `start` is less than 0, or less than
-            1 for "k" or "importance_samples", if the model has no such attribute, or if
-            it should draw several importance samples but was compiled with a loss of
-            your own.
+        ValueError: `epochs` is less than 1; `start` is less than 0, or less than 1 for
+            "k" or "importance_samples"; the model has no such attribute; or it should
+            draw several importance samples but was compiled with a loss of your own.
 
     Example:
 

@@ -51,10 +51,10 @@ class Checkpoints(keras.callbacks.CallbackList):
             training resumes within an epoch. The loss does not.
 
     Raises:
-        OSError: If a checkpoint cannot be written, for example because the disk is
+        OSError: A checkpoint cannot be written, for example because the disk is
             full. Earlier checkpoints are intact.
-        TypeError: If `keep` is not an integer.
-        ValueError: If `keep` or `save_freq` is not valid, or if the checkpoints belong
+        TypeError: `keep` is not an integer.
+        ValueError: `keep` or `save_freq` is not valid, or the checkpoints belong
             to a model with other shapes.
 
     Example:

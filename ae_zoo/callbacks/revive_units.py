@@ -40,10 +40,9 @@ class ReviveUnits(keras.callbacks.Callback):
             second epoch. Leave some epochs after them, in which revived units settle.
 
     Raises:
-        TypeError: If `epochs` is not an integer.
-        ValueError: If `epochs` is less than 1, if the model is not a
-            `SparseAutoencoder`, or if its encoder does not end in a `Dense` layer with
-            a bias.
+        TypeError: `epochs` is not an integer.
+        ValueError: `epochs` is less than 1, the model is not a `SparseAutoencoder`, or
+            its encoder does not end in a `Dense` layer with a bias.
 
     Example:
 

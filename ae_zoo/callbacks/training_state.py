@@ -59,7 +59,7 @@ def restore(
         The values of the model's metric variables, or [].
 
     Raises:
-        ValueError: If the variables of the checkpoint have other shapes.
+        ValueError: The variables of the checkpoint have other shapes.
     """
     if not model.optimizer.built:
         with model.distribute_strategy.scope():

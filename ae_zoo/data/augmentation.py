@@ -25,7 +25,7 @@ def random_flip(share: float = 0.5) -> Augmentation:
         `augment` to `ae_zoo.data.load` or to a recipe.
 
     Raises:
-        ValueError: If `share` is outside [0, 1].
+        ValueError: `share` is outside [0, 1].
 
     Example:
 
@@ -66,7 +66,7 @@ def random_affine(
         `augment` to `ae_zoo.data.load` or to a recipe.
 
     Raises:
-        ValueError: If `share` is outside [0, 1], or a standard deviation is negative.
+        ValueError: `share` is outside [0, 1], or a standard deviation is negative.
 
     Example:
 

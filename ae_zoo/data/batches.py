@@ -58,7 +58,7 @@ def in_memory(
     three times as fast as shuffling and batching single examples.
 
     Raises:
-        ValueError: If no example has one of `classes`.
+        ValueError: No example has one of `classes`.
     """
     import tensorflow as tf
 

@@ -21,7 +21,7 @@ def mnist_style(images: np.ndarray) -> np.ndarray:
         (n, 28, 28, 1) float32 in [0, 1].
 
     Raises:
-        ValueError: If the shape is another, or an image has no ink.
+        ValueError: The shape is another, or an image has no ink.
 
     Example:
 

@@ -18,8 +18,8 @@ class Plan:
     """How the examples of a set are dealt out; the fields are options of `load`.
 
     Raises:
-        TypeError: If an option has the wrong type.
-        ValueError: If an option is out of range, or two options exclude each other.
+        TypeError: An option has the wrong type.
+        ValueError: An option is out of range, or two options exclude each other.
     """
 
     batch_size: int

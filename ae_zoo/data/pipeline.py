@@ -83,10 +83,10 @@ def load(
         what `pair` returns. Its cardinality is known.
 
     Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If the set, the split or an option does not exist, or two
+        TypeError: An argument has the wrong type.
+        ValueError: The set, the split or an option does not exist, or two
             options exclude each other.
-        FileNotFoundError: If the set has not been prepared.
+        FileNotFoundError: The set has not been prepared.
 
     Example:
 
@@ -198,9 +198,9 @@ def arrays(
             With labels, the pair (x, label) with label int64, (examples,).
 
     Raises:
-        TypeError: If `name` or `split` has the wrong type.
-        ValueError: If the set or split does not exist, or has no labels.
-        FileNotFoundError: If the set has not been prepared.
+        TypeError: `name` or `split` has the wrong type.
+        ValueError: The set or split does not exist, or has no labels.
+        FileNotFoundError: The set has not been prepared.
 
     Example:
 

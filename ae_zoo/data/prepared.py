@@ -92,7 +92,7 @@ def find(source: CatalogSource, data_dir: str | os.PathLike[str] | None) -> Path
     """Return the folder of a prepared set.
 
     Raises:
-        FileNotFoundError: If there is none. The message lists the folders searched
+        FileNotFoundError: There is none. The message lists the folders searched
             and the command that prepares the set.
     """
     within = Path(source.name, str(source.version))

@@ -34,9 +34,9 @@ def prepare(
         The folder of the prepared set; None for `digits`, which needs no preparation.
 
     Raises:
-        TypeError: If `name` is not a string.
-        ValueError: If there is no such set, or a raw file has a wrong checksum.
-        FileNotFoundError: If a raw file is missing from `manual_dir`, or
+        TypeError: `name` is not a string.
+        ValueError: There is no such set, or a raw file has a wrong checksum.
+        FileNotFoundError: A raw file is missing from `manual_dir`, or
             `manual_dir` is not given and `download` is False.
 
     Example:
@@ -71,8 +71,8 @@ def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -
         manual_dir: Folder in which the user has put the raw files.
 
     Raises:
-        FileNotFoundError: If the folder or one of the files is missing.
-        ValueError: If the checksum of a file is not the published one.
+        FileNotFoundError: The folder or one of the files is missing.
+        ValueError: The checksum of a file is not the published one.
     """
     folder = Path(manual_dir).expanduser()
     for file in source.files:
@@ -91,7 +91,7 @@ def verify(path: Path, file: RawFile) -> None:
     """Check that `path` has the checksum of `file`.
 
     Raises:
-        ValueError: If it does not.
+        ValueError: The checksum is another one.
     """
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found not in file.sha256:

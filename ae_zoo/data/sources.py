@@ -151,8 +151,8 @@ class Source(abc.ABC):
         """Check that the source has a split of this name.
 
         Raises:
-            TypeError: If `split` is not a string.
-            ValueError: If there is no such split.
+            TypeError: `split` is not a string.
+            ValueError: There is no such split.
         """
         if not isinstance(split, str):
             raise TypeError(
@@ -166,7 +166,7 @@ class Source(abc.ABC):
         """Check that labels are asked only of a source that has them.
 
         Raises:
-            ValueError: If `labels` is set for a source without labels.
+            ValueError: `labels` is set for a source without labels.
         """
         if labels and self.label is None:
             raise ValueError(

@@ -54,8 +54,8 @@ def tfrecords(
         Dataset of batches of what `parse` returns.
 
     Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If there are fewer files than workers, or options exclude each
+        TypeError: An argument has the wrong type.
+        ValueError: There are fewer files than workers, or options exclude each
             other.
 
     Example:

@@ -239,7 +239,7 @@ def check_batch_size(batch_size: int | None) -> None:
     """Check that the replicas of the strategy in scope can share a global batch.
 
     Raises:
-        ValueError: If `batch_size` is not a multiple of the number of replicas.
+        ValueError: `batch_size` is not a multiple of the number of replicas.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size is not None and batch_size % replicas:

@@ -97,7 +97,7 @@ def tied_decoder(encoder: keras.Model, output: Activation) -> keras.Model:
         A model that maps the encoder's output shape to its input shape.
 
     Raises:
-        ValueError: If the encoder is not such a chain.
+        ValueError: The encoder is not such a chain.
 
     Example:
 

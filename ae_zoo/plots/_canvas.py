@@ -20,7 +20,7 @@ def pyplot() -> ModuleType:
     """Import `matplotlib.pyplot`, set up to write files only.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     try:
         import matplotlib

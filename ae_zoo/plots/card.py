@@ -47,8 +47,8 @@ def card_figures(
         normal_classes: Labels of the normal samples, for a model of anomalies.
 
     Raises:
-        ImportError: If matplotlib is not installed.
-        ValueError: If `normal_classes` is given and `test` has no labels.
+        ImportError: Matplotlib is not installed.
+        ValueError: `normal_classes` is given and `test` has no labels.
     """
     x, labels = test
     groups = {"input": x}

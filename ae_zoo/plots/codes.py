@@ -30,7 +30,7 @@ def code_histogram(model: Autoencoder, x: ArrayLike, path: _canvas.PathLike) -> 
         path: File to write. The suffix selects the format.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     codes = np.asarray(model.encode(x))
     codes = codes.reshape(len(codes), -1)  # (batch, d)

@@ -24,7 +24,7 @@ def series(
         path: File to write. The suffix selects the format.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     columns = max(map(len, x.values()))
     figure, axes = _canvas.pyplot().subplots(
@@ -56,7 +56,7 @@ def scores(normal: np.ndarray, anomalous: np.ndarray, path: _canvas.PathLike) ->
         path: File to write. The suffix selects the format.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     figure, axes = _canvas.pyplot().subplots(figsize=(6, 2.8), layout="constrained")
     everything = np.concatenate([normal, anomalous])
@@ -76,7 +76,7 @@ def training_curve(training_csv: _canvas.PathLike, path: _canvas.PathLike) -> No
         path: File to write. The suffix selects the format.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     table = np.atleast_1d(np.genfromtxt(training_csv, delimiter=",", names=True))
     figure, axes = _canvas.pyplot().subplots(figsize=(6, 3.4), layout="constrained")

@@ -28,7 +28,7 @@ def image_rows(
         title: Title above the figure.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
 
     Example:
 
@@ -90,7 +90,7 @@ def reconstructions(
         corruption_seed: Seed of the corruption of a denoising model.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     rows = {"input": x}
     corruption = model.spec().corruption
@@ -126,7 +126,7 @@ def manifold(
         steps: Number of images in each row.
 
     Raises:
-        ImportError: If matplotlib is not installed.
+        ImportError: Matplotlib is not installed.
     """
     from scipy.stats import norm
 

@@ -30,8 +30,8 @@ def filters(model: Autoencoder, path: _canvas.PathLike, most: int = 100) -> None
         most: Maximum number of units to draw.
 
     Raises:
-        ImportError: If matplotlib is not installed.
-        ValueError: If the model has no such layer, or if its images are not gray.
+        ImportError: Matplotlib is not installed.
+        ValueError: The model has no such layer, or its images are not gray.
     """
     weights = _unit_weights(model)  # (units, height, width)
     norms = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)

@@ -30,9 +30,9 @@ def redraw(
         The file names of the figures.
 
     Raises:
-        FileNotFoundError: If there is no such model or recipe.
-        ImportError: If matplotlib is not installed.
-        ValueError: If the model or the recipe cannot be read.
+        FileNotFoundError: There is no such model or recipe.
+        ImportError: Matplotlib is not installed.
+        ValueError: The model or the recipe cannot be read.
 
     Example:
 

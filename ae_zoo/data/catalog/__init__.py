@@ -56,8 +56,8 @@ def info(name: str) -> CatalogSource:
         Its `CatalogSource`.
 
     Raises:
-        TypeError: If `name` is not a string.
-        ValueError: If there is no such data set.
+        TypeError: `name` is not a string.
+        ValueError: There is no such data set.
 
     Example:
 
@@ -88,8 +88,8 @@ def source(
         A `Source`.
 
     Raises:
-        TypeError: If `name_or_source` is neither a string nor a `Source`.
-        ValueError: If there is no such data set.
+        TypeError: `name_or_source` is neither a string nor a `Source`.
+        ValueError: There is no such data set.
 
     Example:
 
