@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # Images in 0–255 are much farther outside.
 _NOISE_MARGIN = 5.0
 _ROUNDING = 1e-6
+# `keras.utils.set_random_seed` takes seeds below this.
+SEED_LIMIT = 2**32
 
 
 def check_array(
@@ -138,6 +141,42 @@ def check_count(name: str, value: object, alternatives: str = "") -> int:
         ValueError: It is below 1.
     """
     return check_integer(name, value, least=1, alternatives=alternatives)
+
+
+def check_number(
+    name: str,
+    value: object,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+) -> None:
+    """Check that an argument is a finite real number, Python's or NumPy's.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: What was received.
+        least: Lower bound, or None.
+        most: Upper bound, or None.
+        above: Bound that the number must exceed, or None.
+
+    Raises:
+        TypeError: It is not a number, such as "1" or True.
+        ValueError: It is not finite, or out of bounds.
+    """
+    bounds = {"≥": least, "≤": most, ">": above}
+    texts = [f"{sign} {bound}" for sign, bound in bounds.items() if bound is not None]
+    wanted = " and ".join(["a finite number", *texts])
+    message = f"`{name}` must be {wanted}. Received: {value!r}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{message} of type {type(value).__name__}")
+    number = float(value)
+    if (
+        not math.isfinite(number)
+        or (least is not None and number < least)
+        or (most is not None and number > most)
+        or (above is not None and number <= above)
+    ):
+        raise ValueError(message)
 
 
 def check_share(name: str, value: float) -> None:

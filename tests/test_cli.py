@@ -1,5 +1,10 @@
 """The command line: what it prints and how it fails."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,7 +12,7 @@ import pytest
 import ae_zoo
 from ae_zoo import cli
 from ae_zoo._checks import check_count
-from ae_zoo.cli import command_line, info
+from ae_zoo.cli import command_line, info, one_class, train
 from ae_zoo.zoo import tables
 
 NAME = "undercomplete_digits"
@@ -85,13 +90,88 @@ def test_other_type_errors_are_bugs_and_keep_their_traceback(bug, monkeypatch):
         cli.main(["info", NAME])
 
 
-def test_interrupts_are_one_line(monkeypatch, capsys):
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_errors_of_libraries_are_bugs_too(kind, monkeypatch):
     def run(options):
-        raise KeyboardInterrupt
+        raise kind("not by this package")
 
     monkeypatch.setattr(info, "run", run)
+    with pytest.raises(kind):
+        cli.main(["info", NAME])
+
+
+def test_messages_of_several_lines_are_printed_in_one(monkeypatch, capsys):
+    def run(options):
+        raise OSError("the first line\n\n  and the second")
+
+    monkeypatch.setattr(info, "run", run)
+    assert cli.main(["info", NAME]) == 1
+    assert capsys.readouterr().err == "ae-zoo: the first line and the second\n"
+
+
+def interrupt(options):
+    raise KeyboardInterrupt
+
+
+def test_interrupts_are_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(info, "run", interrupt)
     assert cli.main(["info", NAME]) == 130
     assert capsys.readouterr().err == "ae-zoo: interrupted\n"
+
+
+@pytest.mark.parametrize("verb", [train, one_class])
+def test_interrupted_training_says_how_to_resume(verb, monkeypatch, capsys):
+    monkeypatch.setattr(verb, "run", interrupt)
+    name = verb.__name__.rpartition(".")[2].replace("_", "-")
+    assert cli.main([name, NAME]) == 130
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "again with --resume" in error
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_training_with_one_line(tmp_path):
+    folder = tmp_path / "run"
+    options = ["--epochs", "1000", "--output-dir", str(folder)]
+    process = start(["train", NAME, *options], stdout=subprocess.DEVNULL)
+    while not list(folder.glob("checkpoints/[0-9]*")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = [line for line in errors.splitlines() if "ae-zoo" in line]
+    assert len(lines) == 1 and "--resume" in lines[0]
+    assert "Traceback" not in errors
+
+
+def start(arguments, unbuffered=False, **pipes):
+    return subprocess.Popen(
+        [sys.executable, *["-u"] * unbuffered, "-m", "ae_zoo.cli", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        **pipes,
+    )
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("arguments", [["list"], ["info", NAME]])
+def test_a_closed_pipe_ends_the_command_quietly(arguments, unbuffered):
+    """As in `ae-zoo list | head -1`, whose reader ends first."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start(arguments, unbuffered, stdout=writer)
+    os.close(writer)
+    assert process.communicate() == (None, "")
+    assert process.returncode == 141
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_an_error():
+    with open("/dev/full", "w") as full:
+        process = start(["list"], stdout=full)
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.startswith("ae-zoo: ") and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -101,6 +181,10 @@ def test_interrupts_are_one_line(monkeypatch, capsys):
         ["train", NAME, "--local-workers", "-1"],
         ["evaluate", NAME, "--samples", "few"],
         ["export", NAME, "m.tflite", "--batch-size", "0"],
+        ["package", NAME, "--samples", "-1"],
+        ["transfer", NAME, "digits", "--epochs", "1e3"],
+        ["transfer", NAME, "digits", "--samples", "9" * 30],
+        ["one-class", NAME, "--epochs", "9" * 5000],
     ],
 )
 def test_counts_are_positive_integers(arguments, capsys):
@@ -111,6 +195,22 @@ def test_counts_are_positive_integers(arguments, capsys):
     option, value = arguments[-2:]
     assert f"argument {option}: expected a positive integer" in message
     assert f"received {value!r}" in message
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", NAME, "--seed", "-1"],
+        ["train", NAME, "--seed", str(2**32)],
+        ["one-class", NAME, "--seed", "1.5"],
+        ["one-class", NAME, "--classes", "-1"],
+    ],
+)
+def test_seeds_and_labels_are_integers_of_at_least_0(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    assert "expected an integer of at least 0" in capsys.readouterr().err
 
 
 def test_every_verb_has_a_file_and_help(capsys):

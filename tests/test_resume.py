@@ -1,5 +1,7 @@
 """Runs that are killed, stopped by a signal, or out of disk space, and resume."""
 
+import gc
+import logging
 import os
 import random
 import resource
@@ -13,11 +15,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from builders import training_log
 from workers import cluster_of, outputs, processes
 
 import ae_zoo
 from ae_zoo import data, networks
+from ae_zoo.callbacks import checkpoint_files
 from ae_zoo.callbacks.checkpoints import Checkpoints, Preempted
 
 pytestmark = pytest.mark.slow
@@ -252,6 +256,33 @@ def test_resume_within_an_epoch(straight, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     assert (checkpoints.steps_done, checkpoints.epoch) == (12, 2)
     assert_same_fit(fit(tmp_path), straight)
+
+
+@pytest.fixture
+def logged():
+    """What TensorFlow logs from now on, also when it forgets a checkpoint."""
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)
+
+
+def test_resuming_warns_of_nothing(two_epochs, tmp_path, logged):
+    shutil.copytree(two_epochs, tmp_path, dirs_exist_ok=True)
+    fit(tmp_path)
+    gc.collect()
+    assert not logged
+
+
+def test_values_that_no_one_reads_are_warned_of(tmp_path, logged):
+    weights = {"model": [tf.Variable(1.0)], "optimizer": []}
+    checkpoint_files.write(tmp_path / "1", {}, weights | {"other": [tf.Variable(2.0)]})
+    checkpoint_files.read(tmp_path / "1", weights)
+    gc.collect()
+    assert any("(root).other" in message for message in logged)
 
 
 def test_sigterm_in_a_custom_program(straight, tmp_path, capsys):

@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 _KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
+# What checkpoints hold besides variables of the model and the optimizer.
+_READ_BY_NAME = ("state", "arrays", "_CHECKPOINTABLE_OBJECT_GRAPH")
 
 
 class Reader(Protocol):
@@ -61,8 +63,13 @@ def read(folder: pathlib.Path, variables: Mapping[str, Sequence[tf.Variable]]) -
         variables: A dict from name to variables, with the names and the order in which
             they were written.
     """
-    saved = tf.train.Checkpoint(**variables)
-    saved.read(str(folder / "checkpoint")).assert_existing_objects_matched()
+    status = tf.train.Checkpoint(**variables).read(str(folder / "checkpoint"))
+    status.assert_existing_objects_matched()
+    # "state" and "arrays" are read by name. Any other value would be lost, which
+    # TensorFlow then warns about.
+    names = reader_of(folder).get_variable_to_shape_map()
+    if {name.split("/")[0] for name in names} <= {*variables, *_READ_BY_NAME}:
+        status.expect_partial()
 
 
 def keep_newest(directory: pathlib.Path, number: int) -> None:

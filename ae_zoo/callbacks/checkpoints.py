@@ -234,6 +234,8 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except BrokenPipeError:  # of the output that a callback printed
+            raise
         except (OSError, tf.errors.OpError) as error:
             files.remove_unfinished(self.directory)
             folders = files.folders(self.directory)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import pathlib
+import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 import ae_zoo
+from ae_zoo.cli import _errors, _output
 
 # Each verb is the file of the same name in this folder ("one-class": one_class.py).
 VERBS = (
@@ -29,7 +29,6 @@ VERBS = (
     "prepare",
     "demo",
 )
-_PACKAGE = str(pathlib.Path(ae_zoo.__file__).parent)
 
 
 class Verb(Protocol):
@@ -49,26 +48,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `ae-zoo`. Defaults to those of this process.
 
     Returns:
-        The exit status: 0 for success, 1 for an error, 130 for Ctrl-C.
+        The exit status: 0 for success, 1 for an error, 130 for Ctrl-C, 141 if the
+        program that reads the output has ended, as in `ae-zoo list | head -1`.
     """
     # TensorFlow's log of each conversion step would hide the output of the command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    options = _parser().parse_args(arguments)
+    options = argparse.Namespace()
     try:
-        return options.run(options) or 0
+        return _run(arguments, options)
     except KeyboardInterrupt:
-        print("ae-zoo: interrupted", file=sys.stderr)
-        return 130
-    except FloatingPointError as error:
-        message = f"training diverged. {error}"
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        message = str(error)
-    except TypeError as error:
-        if not _is_deliberate(error):
+        _fail("interrupted" + _how_to_resume(options))
+        return 128 + signal.SIGINT
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _output.has_lost_reader():
+            _output.discard()
+            return _output.NO_READER
+        if not _errors.is_expected(error):
             raise
-        message = str(error)
-    print(f"ae-zoo: {message}", file=sys.stderr)
-    return 1
+        _fail(_errors.one_line(error))
+        return 1
+
+
+def _run(arguments: Sequence[str] | None, options: argparse.Namespace) -> int:
+    """Parse the arguments into `options`, and run the verb."""
+    try:
+        _parser().parse_args(arguments, options)
+        status = options.run(options) or 0
+    except SystemExit:  # of --help, for example
+        _output.flush()
+        raise
+    _output.flush()
+    return status
+
+
+def _fail(message: str) -> None:
+    """Print the line that a failed command ends with."""
+    _output.discard()
+    if sys.stderr is None:  # the shell closed it
+        return
+    # A progress bar leaves its line unfinished.
+    start = "\n" if sys.stderr.isatty() else ""
+    print(f"{start}ae-zoo: {message}", file=sys.stderr)
+
+
+def _how_to_resume(options: argparse.Namespace) -> str:
+    if "resume" not in options:
+        return ""
+    return ". To resume, start the same command again with --resume"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,13 +110,3 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_arguments(added)
         added.set_defaults(run=verb.run)
     return parser
-
-
-def _is_deliberate(error: TypeError) -> bool:
-    """Whether a `raise` statement of this package raised the error.
-
-    Any other `TypeError` is a bug, here or in a recipe, and needs its traceback.
-    """
-    innermost = traceback.extract_tb(error.__traceback__)[-1]
-    is_ours = innermost.filename.startswith(_PACKAGE)
-    return is_ours and (innermost.line or "").startswith("raise ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ae_zoo.cli.options import add_recipe_to_run, add_training
+from ae_zoo.cli.options import add_recipe_to_run, add_training, natural_number
 
 HELP = "Train on each class alone and detect all other classes as anomalies."
 
@@ -12,7 +12,11 @@ HELP = "Train on each class alone and detect all other classes as anomalies."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_to_run(parser)
     parser.add_argument(
-        "--classes", type=int, nargs="+", metavar="LABEL", help="default: all classes"
+        "--classes",
+        type=natural_number,
+        nargs="+",
+        metavar="LABEL",
+        help="default: all classes",
     )
     add_training(parser, output_dir="runs/NAME-one-class[-seedSEED]")
     parser.add_argument(

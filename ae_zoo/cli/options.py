@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from ae_zoo._checks import SEED_LIMIT
+
+# TensorFlow counts steps and samples in integers of 32 bits in some places.
+_LIMIT = 2**31
+
 
 def positive_integer(text: str) -> int:
     """Convert an argument to a positive integer.
@@ -11,11 +16,35 @@ def positive_integer(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: `text` is anything else.
     """
-    if not text.isdecimal() or int(text) < 1:
+    return _integer(text, "a positive integer", 1, _LIMIT)
+
+
+def natural_number(text: str) -> int:
+    """Convert an argument to an integer of at least 0, such as a label.
+
+    Raises:
+        argparse.ArgumentTypeError: `text` is anything else.
+    """
+    return _integer(text, "an integer of at least 0", 0, _LIMIT)
+
+
+def seed(text: str) -> int:
+    """Convert an argument to the seed of a run.
+
+    Raises:
+        argparse.ArgumentTypeError: `text` is anything else.
+    """
+    return _integer(text, "an integer of at least 0", 0, SEED_LIMIT)
+
+
+def _integer(text: str, kind: str, least: int, limit: int) -> int:
+    # No more digits than Python converts without an error of its own.
+    number = int(text) if text.isdecimal() and len(text) < 100 else -1
+    if not least <= number < limit:
         raise argparse.ArgumentTypeError(
-            f"expected a positive integer, received {text!r}"
+            f"expected {kind} and below {limit}, received {text!r}"
         )
-    return int(text)
+    return number
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +87,6 @@ def add_training(parser: argparse.ArgumentParser, output_dir: str) -> None:
     parser.add_argument(
         "--epochs", type=positive_integer, metavar="N", help="overrides the recipe"
     )
-    parser.add_argument("--seed", type=int, help="overrides the recipe")
+    parser.add_argument("--seed", type=seed, metavar="N", help="overrides the recipe")
     parser.add_argument("--output-dir", help=f"default: {output_dir}")
     add_data_dir(parser)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from ae_zoo.cli import _output
 from ae_zoo.cli.options import add_recipe_to_run, add_training, positive_integer
 
 HELP = "Train a recipe."
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int | None:
             data_dir=options.data_dir,
         )
     except WorkerLostError as error:
+        _output.discard()
         # The progress bar leaves its line unfinished.
         print(f"\nae-zoo: {error}", file=sys.stderr, flush=True)
         os._exit(TRY_AGAIN)  # a normal exit would wait for the lost worker

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ae_zoo.cli import _errors
 from ae_zoo.cli.options import add_data_dir, add_recipe_of_model
 
 HELP = "Measure models again and compare the results with their cards."
@@ -38,8 +39,10 @@ def run(options: argparse.Namespace) -> None:
             checks = verify.verify(
                 name, options.data_dir, options.subset, options.recipe
             )
-        except (ValueError, OSError, ImportError) as error:
-            print(f"ae-zoo: {error}", file=sys.stderr)
+        except Exception as error:
+            if not _errors.is_expected(error):
+                raise
+            print(f"ae-zoo: {_errors.one_line(error)}", file=sys.stderr)
             failed.append(name)
             continue
         print(verify.checks_table(checks), end="\n\n", flush=True)

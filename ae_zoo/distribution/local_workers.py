@@ -49,7 +49,9 @@ def run(arguments: Sequence[str], count: int) -> int:
             for index in range(count):
                 workers.append(_start(arguments, addresses, index))
             threads = [
-                threading.Thread(target=_print_output, args=one, daemon=True)
+                threading.Thread(
+                    target=_print_output, args=(*one, received), daemon=True
+                )
                 for one in enumerate(workers)
             ]
             for thread in threads:
@@ -114,9 +116,17 @@ def _start(
     )
 
 
-def _print_output(index: int, worker: subprocess.Popen[str]) -> None:
+def _print_output(
+    index: int, worker: subprocess.Popen[str], received: list[int]
+) -> None:
+    """Print the output of a worker; without a reader, end the workers by SIGTERM."""
     for line in worker.stdout or ():
-        print(f"[{index}] {line}", end="", flush=True)
+        try:
+            print(f"[{index}] {line}", end="", flush=True)
+        except BrokenPipeError:
+            # The worker's output is still read, or the worker would wait for that.
+            if signal.SIGTERM not in received:
+                received.append(signal.SIGTERM)
 
 
 def _wait(workers: Workers, received: Sequence[int]) -> int:
