@@ -13,6 +13,8 @@ import ae_zoo
 PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 # From the ground up: a room may use the rooms before it and its own.
 ROOMS = [
+    "_bounds",
+    "_reading",
     "_checks",
     "_batches",
     "_machine",

@@ -13,6 +13,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -516,3 +517,67 @@ def test_keras_still_writes_the_names_on_the_allow_list():
     names.discard("keras.layers.InputLayer")
     assert allowlist.FUNCTIONAL in names
     assert names - {allowlist.FUNCTIONAL} <= allowlist.OPERATIONS
+
+
+# Metering.
+
+
+class Counting:
+    """A meter that counts, and fills variables with ones."""
+
+    def __init__(self):
+        self.objects = self.calls = 0
+        self.variables, self.outputs = [], []
+
+    def made(self):
+        self.objects += 1
+
+    def called(self, layer, inputs):
+        self.calls += 1
+
+    def returned(self, outputs):
+        self.outputs.append(outputs.shape)
+
+    def started(self, variable, initializer):
+        self.variables.append((variable.path, tuple(variable.shape)))
+        return keras.initializers.Ones()
+
+
+def test_what_keras_makes_is_metered():
+    meter, before = Counting(), keras.layers.Layer.__call__
+    with keras_patches.metered(meter):
+        inputs = keras.Input((3,))
+        dense = keras.layers.Dense(2, name="metered")
+        outputs = keras.layers.Add()([dense(inputs), dense(inputs)])
+    assert outputs.shape == (None, 2)
+    assert (meter.objects, meter.calls) == (3, 3)  # InputLayer, Dense, Add
+    assert meter.variables == [("metered/kernel", (3, 2)), ("metered/bias", (2,))]
+    assert meter.outputs == [(None, 2)] * 3
+    np.testing.assert_array_equal(dense.kernel, np.ones((3, 2)))
+    assert keras.layers.Layer.__call__ is before
+
+
+def test_a_meter_ends_the_building():
+    class Full(Counting):
+        def started(self, variable, initializer):
+            raise MemoryError(variable.path)
+
+    with keras_patches.metered(Full()), pytest.raises(MemoryError, match="kernel"):
+        keras.layers.Dense(10**9).build((None, 10**9))
+
+
+def test_other_threads_are_not_metered():
+    meter = Counting()
+    with keras_patches.metered(meter):
+        thread = threading.Thread(target=lambda: keras.layers.Dense(2).build((1, 3)))
+        thread.start()
+        thread.join()
+    assert meter.variables == [] and meter.objects == 0
+
+
+def test_keras_still_builds_a_sequential_after_each_layer():
+    layers = [keras.Input((4,)), *(keras.layers.Identity() for _ in range(20))]
+    config, meter = keras.Sequential(layers).get_config(), Counting()
+    with keras_patches.metered(meter):
+        keras.Sequential.from_config(config)
+    assert meter.calls > 20 * 20 / 2

@@ -453,13 +453,32 @@ def test_deep_json_is_refused(tmp_path, members, config, depth):
     refuse(tmp_path, members, data, "nests")
 
 
-def test_calls_that_multiply_are_refused(tmp_path, members, config):
-    inner = config["config"]
-    for _ in range(4):
-        inner["layers"][1]["inbound_nodes"] *= 50
-        inner["layers"][1]["config"] = copy.deepcopy(config["config"])
-        inner = inner["layers"][1]["config"]
-    refuse(tmp_path, members, config, "more than 100,000 calls")
+def tensor(name, call):
+    config = {"shape": [None, 4], "dtype": "float32", "keras_history": [name, call, 0]}
+    return thing(None, "__keras_tensor__", config)
+
+
+def chained(layer, times, shift=1):
+    """A Functional model that calls a layer on its own outputs."""
+    sources = [tensor("x", 0), *(tensor("again", i) for i in range(times - 1))]
+    nodes = [{"args": [source], "kwargs": {}} for source in sources]
+    x = thing("keras.layers", "InputLayer", {"batch_shape": [None, 4], "name": "x"})
+    again = layer | {"name": "again", "inbound_nodes": nodes}
+    graph = {
+        "name": "again",
+        "layers": [x | {"name": "x", "inbound_nodes": []}, again],
+        "input_layers": ["x", 0, 0],
+        "output_layers": ["again", times - 1 + shift, 0],
+    }
+    return thing(allowlist.FUNCTIONAL[:-11], "Functional", graph)
+
+
+def test_calls_that_multiply_are_refused(tmp_path, members):
+    layer = thing("keras.layers", "Identity", {"name": "again"})
+    config = chained(layer, 20, shift=0)
+    for _ in range(3):
+        config = chained(config, 20)
+    refuse(tmp_path, members, config, "more than 10,000 calls")
 
 
 def test_archive_is_read_without_tensorflow():

@@ -3,6 +3,7 @@
 Importing this package does not import TensorFlow.
 """
 
+from ae_zoo._reading import UnsafeModelError
 from ae_zoo.zoo.entry import amend, info, list_models, load, save
 
-__all__ = ["amend", "info", "list_models", "load", "save"]
+__all__ = ["UnsafeModelError", "amend", "info", "list_models", "load", "save"]

@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ae_zoo.zoo.errors import UnsafeModelError
+from ae_zoo._bounds import MAX_FOLDER, MAX_LIST, MAX_LISTED, MIB
+from ae_zoo._reading import UnsafeModelError, check_regular, read_limited, short
 
 CHECKSUMS = "SHA256SUMS"
 OPTIONAL = f"{CHECKSUMS}.optional"
 MODEL = "model.keras"
-MIB = 2**20
 
 
 def write_checksums(
@@ -61,48 +61,27 @@ def verify_checksums(directory: str | os.PathLike[str]) -> dict[str, str]:
 
     Raises:
         FileNotFoundError: `SHA256SUMS`, or a file that it lists, is missing.
-        ValueError: A digest differs, `model.keras` is not listed, or a name leads
-            out of the folder.
+        UnsafeModelError: A ValueError. A digest differs, `model.keras` is not listed,
+            a name leads out of the folder, or the files are too many or too large.
     """
     directory = Path(directory)
     listing = directory / CHECKSUMS
     if not listing.is_file():
         raise FileNotFoundError(f"'{directory}' holds no {CHECKSUMS}.")
-    required = _parse(read_limited(listing, MIB), CHECKSUMS)
+    required = _parse(listing, read_limited(listing, MAX_LIST))
     if MODEL not in required:
-        raise ValueError(
-            f"'{listing}' does not list {MODEL}, so the model cannot be checked. "
-            "Fetch the folder again."
+        raise UnsafeModelError(
+            f"It does not list {MODEL}, so the model cannot be checked. Fetch the "
+            "folder again.",
+            listing,
         )
+    _check_sizes(directory, required)
     for name, digest in required.items():
-        path = _member_path(directory, name)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"'{listing}' lists '{name}', which is missing. Fetch the folder again."
-            )
+        path = directory / name
         compare(path, digest, sha256(path))
     if OPTIONAL not in required:
         return required
     return _verify_optional(directory, required[OPTIONAL]) | required
-
-
-def read_limited(path: Path, limit: int) -> bytes:
-    """The bytes of a file that has at most `limit` of them.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not a regular file.
-        UnsafeModelError: It is larger.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"'{path}' does not exist.")
-    if not path.is_file():
-        raise ValueError(f"'{path}' is not a regular file.")
-    with open(path, "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise UnsafeModelError(f"'{path}' is larger than the {limit:,} bytes allowed.")
-    return data
 
 
 def sha256(path: Path) -> str:
@@ -115,13 +94,34 @@ def sha256(path: Path) -> str:
 
 
 def compare(path: Path, expected: str, received: str) -> None:
-    """Raise `ValueError` if the digest of a file is not the expected one."""
+    """Raise `UnsafeModelError` if the digest of a file is not the expected one."""
     if expected.lower() != received:
-        raise ValueError(
-            f"'{path}' is not the file that was published: expected SHA-256 "
+        raise UnsafeModelError(
+            "It is not the file that was published: expected SHA-256 "
             f"{expected}, received {received}. Fetch the folder again; if it still "
-            "differs, do not load it."
+            "differs, do not load it.",
+            path,
         )
+
+
+def _check_sizes(directory: Path, names: Iterable[str]) -> None:
+    """Check what the listed files are, before one of them is read to its end."""
+    total = 0
+    for name in names:
+        path = _member_path(directory, name)
+        if not path.exists():
+            raise FileNotFoundError(
+                f"'{directory / CHECKSUMS}' lists '{short(name)[1:-1]}', which is "
+                "missing. Fetch the folder again."
+            )
+        check_regular(path)
+        total += path.stat().st_size
+        if total > MAX_FOLDER:
+            raise UnsafeModelError(
+                f"The files that it lists have more than the {MAX_FOLDER:,} bytes that "
+                "are allowed.",
+                directory / CHECKSUMS,
+            )
 
 
 def _write_list(directory: Path, name: str, files: dict[str, Path]) -> Path:
@@ -141,29 +141,39 @@ def _has_own_list(path: Path, directory: Path) -> bool:
 
 
 def _verify_optional(directory: Path, digest: str) -> dict[str, str]:
-    data = read_limited(directory / OPTIONAL, MIB)
+    listing = directory / OPTIONAL
+    data = read_limited(listing, MAX_LIST)
     # Read again after the first check: only bytes with the right digest are used.
-    compare(directory / OPTIONAL, digest, hashlib.sha256(data).hexdigest())
-    present = {}
-    for name, expected in _parse(data, OPTIONAL).items():
-        path = _member_path(directory, name)
-        if path.exists():
-            compare(path, expected, sha256(path))
-            present[name] = expected
+    compare(listing, digest, hashlib.sha256(data).hexdigest())
+    expected = _parse(listing, data)
+    present = {n: d for n, d in expected.items() if _member_path(directory, n).exists()}
+    _check_sizes(directory, present)
+    for name, value in present.items():
+        compare(directory / name, value, sha256(directory / name))
     return present
 
 
-def _parse(data: bytes, listing: str) -> dict[str, str]:
+def _parse(listing: Path, data: bytes) -> dict[str, str]:
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UnsafeModelError("It is not a text in UTF-8.", listing) from None
     expected: dict[str, str] = {}
-    for line in data.decode("utf-8").splitlines():
+    for line in lines:
         match = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](\S.*)", line)
         if match is None:
-            raise ValueError(
-                f"{listing}: expected lines of '<sha256>  <name>', received {line!r}."
+            raise UnsafeModelError(
+                f"expected lines of '<sha256>  <name>', received {short(line)}.",
+                listing,
             )
         digest, name = match[1].lower(), match[2]
         if expected.setdefault(name, digest) != digest:
-            raise ValueError(f"{listing} lists '{name}' with two digests.")
+            raise UnsafeModelError(f"It lists {short(name)} with two digests.", listing)
+        if len(expected) > MAX_LISTED:
+            raise UnsafeModelError(
+                f"It lists more than the {MAX_LISTED:,} files that are allowed.",
+                listing,
+            )
     return expected
 
 
@@ -177,10 +187,19 @@ def _member_path(directory: Path, name: str) -> Path:
         or ".." in windows.parts
         or not name.isprintable()
     ):
-        raise ValueError(
-            f"{CHECKSUMS} names {name!r}; expected relative names without '..'."
+        raise UnsafeModelError(
+            f"It names {short(name)}; expected relative names without '..'.",
+            directory / CHECKSUMS,
         )
     path = directory / name
-    if not path.resolve().is_relative_to(directory.resolve()):
-        raise ValueError(f"'{path}' is a link that leads out of '{directory}'.")
+    try:
+        is_inside = path.resolve().is_relative_to(directory.resolve())
+        path.exists()
+    except (OSError, RuntimeError) as error:  # links in a circle, or a name too long
+        raise UnsafeModelError(
+            f"It names {short(name)}, which cannot be followed ({error}).",
+            directory / CHECKSUMS,
+        ) from None
+    if not is_inside:
+        raise UnsafeModelError(f"It is a link that leads out of '{directory}'.", path)
     return path

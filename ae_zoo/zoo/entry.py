@@ -16,7 +16,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo import _resources
+from ae_zoo._bounds import MAX_CARD
 from ae_zoo._checks import unknown_name
+from ae_zoo._reading import (
+    UnsafeModelError,
+    escaped_texts,
+    parse_json,
+    read_limited,
+)
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -43,25 +50,28 @@ def info(name_or_folder: StrPath) -> Card:
         name_or_folder: A name of `list_models()`, or the path of a model folder.
 
     Returns:
-        A dict, the contents of `card.json`.
+        A dict, the contents of `card.json`. Control characters in its texts, which a
+        terminal would obey, are replaced by their escape sequences.
 
     Raises:
-        ValueError: There is no model of that name, or the card is damaged.
+        ValueError: There is no model of that name.
+        UnsafeModelError: A ValueError. The card is damaged or too large.
         FileNotFoundError: There is no such folder, or it has no card.
     """
     folder = _find(name_or_folder)
     path = folder / "card.json"
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(
             f"'{folder}' is not a model folder: no card.json in it."
         )
     try:
-        card = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"'{path}' is damaged: expected JSON. Restore the folder. ({error})"
-        ) from error
-    return _with_current_keys(card)
+        card = parse_json(read_limited(path, MAX_CARD), "the card")
+    except UnsafeModelError as error:
+        reason = f"It is damaged: expected JSON. Restore the folder. ({error.reason})"
+        raise UnsafeModelError(reason, path) from None
+    if not isinstance(card, dict):
+        raise UnsafeModelError("It is damaged: expected a JSON object.", path)
+    return _with_current_keys(escaped_texts(card))
 
 
 def load(
@@ -82,8 +92,10 @@ def load(
         the model is created under that strategy.
 
     Raises:
-        ValueError: There is no model of that name, a file is damaged or was changed,
-            or the model contains something that is not allowed.
+        ValueError: There is no model of that name.
+        UnsafeModelError: A ValueError. A file is damaged or was changed, the model
+            contains something that is not allowed, or it would cost more memory or time
+            than its weights can need; see `SECURITY.md`.
         FileNotFoundError: There is no such folder, or one of its files is missing.
 
     Example:
@@ -93,15 +105,18 @@ def load(
     """
     folder = _find(name_or_folder)
 
-    from ae_zoo import models  # noqa: F401  (registers the variants)
+    from ae_zoo.models import Autoencoder
     from ae_zoo.zoo import checksums, safe_load
 
     digests = checksums.verify_checksums(folder)
-    model = safe_load.load_model(folder, custom_objects, sha256=digests["model.keras"])
+    card = info(folder)
+    model = safe_load.load_model(
+        folder, custom_objects, digests[checksums.MODEL], Autoencoder
+    )
     if not model.compiled:
         model.compile()
     # Keras would replace a plain dict by one that it tracks.
-    model.card = types.MappingProxyType(info(folder))
+    model.card = types.MappingProxyType(card)
     return model
 
 
@@ -217,7 +232,9 @@ def _with_current_keys(card: Card) -> Card:
     """Rename the key `licence` of cards that older versions wrote."""
     return {
         "license" if key == "licence" else key: (
-            _with_current_keys(value) if key == "dataset" else value
+            _with_current_keys(value)
+            if key == "dataset" and isinstance(value, dict)
+            else value
         )
         for key, value in card.items()
     }

@@ -1,16 +1,19 @@
-"""The error for an unsafe model file, and the messages it carries."""
+"""The messages of `UnsafeModelError` for parts of a config."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
+from ae_zoo._reading import UnsafeModelError, short
 
-class UnsafeModelError(ValueError):
-    """A model file contains something that a zoo model must not contain."""
+__all__ = ["Where", "UnsafeModelError", "readable", "refuse", "refuse_graph", "short"]
+
+# The keys and indices that lead to a value inside config.json.
+Where = tuple[str | int, ...]
 
 
 def refuse(
-    name: str, where: str, kind: str = "class", alias: object = None
+    name: str, where: Where, kind: str = "class", alias: object = None
 ) -> NoReturn:
     """Raise `UnsafeModelError` for a class or function that is not allowed.
 
@@ -22,15 +25,15 @@ def refuse(
     """
     registered = f" (registered as {short(alias)})" if alias else ""
     raise UnsafeModelError(
-        f"model.keras asks for the {kind} '{name}'{registered} at "
-        f"'{_readable(where)}', which a zoo model may not hold. "
+        f"model.keras asks for the {kind} '{name[:200]}'{registered} at "
+        f"'{readable(where)}', which a zoo model may not hold. "
         "Allowed: the classes of ae_zoo and the Keras names listed in "
         "ae_zoo/zoo/allowlist.py (Dense, Conv2D, BatchNormalization, Adam, ...). Pass "
         "custom_objects={'Name': Name} for a class of your own that you trust."
     )
 
 
-def refuse_graph(where: str, reason: str) -> NoReturn:
+def refuse_graph(where: Where, reason: str) -> NoReturn:
     """Raise `UnsafeModelError` for a Functional model with a malformed graph.
 
     Args:
@@ -38,17 +41,12 @@ def refuse_graph(where: str, reason: str) -> NoReturn:
         reason: What is wrong with the graph.
     """
     raise UnsafeModelError(
-        f"model.keras holds a Functional model at '{_readable(where)}' "
+        f"model.keras holds a Functional model at '{readable(where)}' "
         f"that Keras would not have saved: {reason}. Expected: every call of every "
         "layer lies between the declared inputs and outputs. Do not load this file."
     )
 
 
-def short(value: object) -> str:
-    """`repr` of a value, cut to 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _readable(where: str) -> str:
-    return where.lstrip(".") or "the top"
+def readable(where: Where) -> str:
+    """The path of a value inside config.json, as a text."""
+    return ".".join(str(key)[:40] for key in where) or "the top"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ae_zoo._bounds import MAX_ATTEMPTS
+from ae_zoo._reading import items
 from ae_zoo.zoo.allowlist import FUNCTIONAL
-from ae_zoo.zoo.errors import refuse, refuse_graph, short
+from ae_zoo.zoo.errors import Where, refuse, refuse_graph, short
 
 MAX_ARGUMENT_LENGTH = 64  # characters of a string passed to a layer call
 
@@ -16,12 +18,12 @@ Node = tuple[str, int]  # name of a layer, number of the call
 class Checker(Protocol):
     """What the check of a graph needs from the check of the whole config."""
 
-    def check_value(self, value: object, where: str) -> None: ...
+    def check_value(self, value: object, where: Where) -> None: ...
 
-    def is_functional(self, node: dict[str, Any], where: str) -> bool: ...
+    def is_functional(self, node: dict[str, Any], where: Where) -> bool: ...
 
 
-def check_graph(config: Any, where: str, checker: Checker) -> list[dict[str, Any]]:
+def check_graph(config: Any, where: Where, checker: Checker) -> list[dict[str, Any]]:
     """Check the nodes of a Functional model and return its layers without them.
 
     A node is one call of a layer. While it loads a model, Keras makes every call in
@@ -48,7 +50,7 @@ def check_graph(config: Any, where: str, checker: Checker) -> list[dict[str, Any
         if layer["class_name"] == "InputLayer":
             inputs.add((name, 0))
         for index, node in enumerate(nodes):
-            sources[name, index] = _node_sources(node, f"{where}.{name}", checker)
+            sources[name, index] = _node_sources(node, (*where, name), checker)
         layers.append({k: v for k, v in layer.items() if k != "inbound_nodes"})
     declared = {leaf[:2] for leaf in _leaves(config.get("input_layers"), where)}
     if declared != inputs:
@@ -59,6 +61,7 @@ def check_graph(config: Any, where: str, checker: Checker) -> list[dict[str, Any
         for name, index, _ in _leaves(config.get("output_layers"), where)
     ]
     _check_reached(outputs, inputs, sources, where)
+    _check_order(list(shifts), sources, where)
     return layers
 
 
@@ -71,7 +74,7 @@ def is_graph(node: dict[str, Any]) -> bool:
     )
 
 
-def check_plain(value: object, where: str) -> None:
+def check_plain(value: object, where: Where) -> None:
     """Raise if a value holds an object to build; shapes and names are allowed."""
     if isinstance(value, dict) and "class_name" in value:
         refuse(short(value["class_name"]), where)
@@ -79,18 +82,11 @@ def check_plain(value: object, where: str) -> None:
         check_plain(item, where)
 
 
-def items(value: object) -> Collection[Any]:
-    """The values inside a list or dict; none inside anything else."""
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
 def _check_reached(
     outputs: list[Node],
     inputs: set[Node],
     sources: Mapping[Node, list[Node]],
-    where: str,
+    where: Where,
 ) -> None:
     """Walk from the outputs back to the inputs; raise if a call was not reached."""
     waiting, reached = list(outputs), set()
@@ -105,7 +101,34 @@ def _check_reached(
         refuse_graph(where, f"call {index} of '{name}' is an unconnected node")
 
 
-def _functional_layers(config: Any, where: str) -> list[dict[str, Any]]:
+def _check_order(
+    names: list[str], sources: Mapping[Node, list[Node]], where: Where
+) -> None:
+    """Make the calls as Keras would; raise if it would have to try too often.
+
+    Keras goes through the layers in the order of the file, again and again, and calls
+    each of them as often as its arguments are there already.
+    """
+    waiting = {name: 0 for name in names if (name, 0) in sources}
+    made, attempts = {(name, 0) for name in names if name not in waiting}, 0
+    while waiting:
+        before = len(made)
+        for name in list(waiting):
+            while needs := sources.get((name, waiting[name])):
+                attempts += len(needs)
+                if attempts > MAX_ATTEMPTS:
+                    refuse_graph(where, "its layers are not in the order of the calls")
+                if not made.issuperset(needs):
+                    break
+                made.add((name, waiting[name]))
+                waiting[name] += 1
+            else:
+                del waiting[name]
+        if len(made) == before:
+            refuse_graph(where, f"{short(sorted(waiting))} wait for each other")
+
+
+def _functional_layers(config: Any, where: Where) -> list[dict[str, Any]]:
     layers = config.get("layers")
     if not isinstance(layers, list):
         refuse_graph(where, "it has no list of layers")
@@ -122,7 +145,7 @@ def _functional_layers(config: Any, where: str) -> list[dict[str, Any]]:
     return layers
 
 
-def _node_sources(node: Any, where: str, checker: Checker) -> list[Node]:
+def _node_sources(node: Any, where: Where, checker: Checker) -> list[Node]:
     """Return the nodes whose outputs are the arguments of one call."""
     if (
         not isinstance(node, dict)
@@ -148,7 +171,7 @@ def _node_sources(node: Any, where: str, checker: Checker) -> list[Node]:
     return sources
 
 
-def _tensor_source(value: dict[str, Any], where: str) -> Node:
+def _tensor_source(value: dict[str, Any], where: Where) -> Node:
     config = value.get("config")
     history: Any = config.get("keras_history") if isinstance(config, dict) else None
     if value.get("class_name") != "__keras_tensor__" or not _is_leaf(history):
@@ -169,7 +192,7 @@ def _is_leaf(value: Any) -> bool:
     )
 
 
-def _leaves(value: Any, where: str) -> list[tuple[str, int, int]]:
+def _leaves(value: Any, where: Where) -> list[tuple[str, int, int]]:
     """Return the [layer, node, tensor] triples of a nested structure."""
     if _is_leaf(value):
         return [tuple(value)]

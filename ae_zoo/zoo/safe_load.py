@@ -18,26 +18,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo.zoo.checksums import MIB, MODEL, compare, read_limited
+from ae_zoo._bounds import (
+    MAX_ARCHIVE,
+    MAX_ENTRIES,
+    MAX_EXPANDED,
+    MAX_EXPANSION,
+    MAX_EXPANSION_ABOVE,
+    MEMBERS,
+    MIB,
+)
+from ae_zoo._reading import UnsafeModelError, clean, parse_json, read_limited, short
+from ae_zoo.zoo.checksums import MODEL, compare
 from ae_zoo.zoo.config_check import check_config
-from ae_zoo.zoo.errors import UnsafeModelError
-from ae_zoo.zoo.weights_check import BROKEN, check_weights
+from ae_zoo.zoo.weights_check import BROKEN, Shape, check_finite, check_weights
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["UnsafeModelError", "load_model"]
 
-# The maximum number of bytes that each member of a `.keras` file may unpack to.
-MEMBERS = {
-    "metadata.json": MIB // 16,
-    "config.json": 4 * MIB,
-    "model.weights.h5": 1024 * MIB,
-}
-MAX_ARCHIVE = sum(MEMBERS.values()) + MIB
-# Keras stores its members uncompressed. A zip that compresses them stays below this.
-MAX_EXPANSION = 100
-MAX_ENTRIES = 1000  # three, and byte patterns in the weights that look like an entry
 NEW_ARGUMENTS = ("quantization_config", "input_axes", "output_axes")
 
 
@@ -45,6 +44,7 @@ def load_model(
     path: str | os.PathLike[str],
     custom_objects: Mapping[str, object] | None = None,
     sha256: str | None = None,
+    expected: type[keras.Model] | None = None,
 ) -> keras.Model:
     """Load a `model.keras` from a source that may not be trusted.
 
@@ -57,34 +57,48 @@ def load_model(
             you trust, by name.
         sha256: Hexadecimal digest that the file must have, for instance
             `checksums.verify_checksums(folder)["model.keras"]`.
+        expected: The class that the model must be or inherit from; None allows any.
 
     Returns:
         The `keras.Model`, compiled if it was compiled when it was saved.
 
     Raises:
-        UnsafeModelError: A ValueError. The file contains something that a zoo model
-            must not contain.
-        ValueError: The file is truncated, has another format, or does not have the
-            expected digest.
+        FileNotFoundError: There is no such file.
+        UnsafeModelError: A ValueError. The file is damaged, contains something that a
+            zoo model must not contain, would cost more than its weights can need, or
+            does not have the expected digest.
     """
     path = Path(path)
     path = path / MODEL if path.is_dir() else path
+    try:
+        members = _read_file(path, sha256)
+        metadata = parse_json(members["metadata.json"], "metadata.json")
+        if not isinstance(metadata, dict):
+            raise UnsafeModelError("metadata.json: expected a JSON object.")
+        config = parse_json(members["config.json"], "config.json")
+        check_config(config, custom_objects, expected)
+        stored = check_weights(members["model.weights.h5"])
+        return _load_checked(members, stored, custom_objects)
+    except UnsafeModelError as error:
+        raise error.of(path) from error.__cause__
+
+
+def _read_file(path: Path, sha256: str | None) -> dict[str, bytes]:
     data = read_limited(path, MAX_ARCHIVE)
     if sha256 is not None:
         compare(path, sha256, hashlib.sha256(data).hexdigest())
-    members = _read_members(data, path)
-    del data
-    if not isinstance(_parse_json(members["metadata.json"], "metadata.json"), dict):
-        raise UnsafeModelError("metadata.json: expected a JSON object.")
-    check_config(_parse_json(members["config.json"], "config.json"), custom_objects)
-    check_weights(members["model.weights.h5"])
-    return _load_checked(members, custom_objects)
+    return _read_members(data)
 
 
 def _load_checked(
-    members: dict[str, bytes], custom_objects: Mapping[str, object] | None
+    members: dict[str, bytes],
+    stored: Mapping[Shape, list[int]],
+    custom_objects: Mapping[str, object] | None,
 ) -> keras.Model:
     from keras import saving
+
+    from ae_zoo.distribution.keras_patches import metered
+    from ae_zoo.zoo.meter import LoadMeter
 
     with tempfile.TemporaryDirectory(prefix="ae_zoo-") as private:
         copy = os.path.join(private, MODEL)
@@ -95,7 +109,30 @@ def _load_checked(
         with zipfile.ZipFile(copy, "w") as archive:
             for name in MEMBERS:
                 archive.writestr(name, members.pop(name))
-        return saving.load_model(copy, custom_objects=custom_objects, safe_mode=True)
+        meter = LoadMeter(stored, draws=bool(custom_objects))
+        try:
+            with metered(meter):
+                model = saving.load_model(
+                    copy, custom_objects=custom_objects, safe_mode=True
+                )
+        except Exception as error:
+            # The messages of Keras quote whole configurations. They are of use only to
+            # those who want to mend their own classes.
+            raise meter.refusal or UnsafeModelError(
+                "Keras cannot build this model, or the weights do not fit it: "
+                f"{_innermost(error)}"
+            ) from (error if custom_objects else None)
+    if meter.refusal:
+        raise meter.refusal
+    check_finite(model)
+    return model
+
+
+def _innermost(error: BaseException) -> str:
+    """The error that Keras met first, before it wrapped it into others."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {clean(str(error), 500)}"
 
 
 def _without_defaults(config: Any) -> Any:
@@ -114,11 +151,11 @@ def _without_defaults(config: Any) -> Any:
     }
 
 
-def _read_members(data: bytes, path: Path) -> dict[str, bytes]:
+def _read_members(data: bytes) -> dict[str, bytes]:
     """Return the bytes of the three members of a `.keras` file, by name."""
     # zipfile creates an object for each entry before they can be counted.
     if data.count(b"PK\x01\x02") > MAX_ENTRIES:
-        raise UnsafeModelError(f"'{path}' lists more than {MAX_ENTRIES} members.")
+        raise UnsafeModelError(f"It lists more than {MAX_ENTRIES} members.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
@@ -130,19 +167,19 @@ def _read_members(data: bytes, path: Path) -> dict[str, bytes]:
         raise
     except (*BROKEN, zipfile.BadZipFile, zlib.error, struct.error, EOFError) as error:
         raise UnsafeModelError(
-            f"'{path}' is truncated or not a .keras file: expected a zip archive of "
+            "It is truncated or not a .keras file: expected a zip archive of "
             f"{', '.join(MEMBERS)} ({error}). Fetch it again."
-        ) from error
+        ) from None
 
 
 def _check_member_names(names: list[str]) -> None:
     for name in names:
         if name not in MEMBERS:
             raise UnsafeModelError(
-                f"model.keras holds {name!r}; expected only {', '.join(MEMBERS)}."
+                f"model.keras holds {short(name)}; expected only {', '.join(MEMBERS)}."
             )
         if names.count(name) > 1:
-            raise UnsafeModelError(f"model.keras holds {name!r} more than once.")
+            raise UnsafeModelError(f"model.keras holds {short(name)} more than once.")
     for name in MEMBERS:
         if name not in names:
             raise UnsafeModelError(f"model.keras lacks {name!r}.")
@@ -157,7 +194,11 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         raise UnsafeModelError(f"model.keras: '{name}' is encrypted.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise UnsafeModelError(f"model.keras: '{name}' uses an unknown compression.")
-    limit = min(MEMBERS[name], max(MIB, MAX_EXPANSION * info.compress_size))
+    limit = min(
+        MEMBERS[name],
+        max(MIB, MAX_EXPANSION * info.compress_size),
+        max(MAX_EXPANDED, int(MAX_EXPANSION_ABOVE * info.compress_size)),
+    )
     if info.file_size > limit:
         raise UnsafeModelError(
             f"model.keras: '{name}' declares {info.file_size:,} bytes in "
@@ -175,12 +216,3 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
             f"unpacks to {len(data):,}: the file is truncated or forged."
         )
     return data
-
-
-def _parse_json(data: bytes, name: str) -> Any:
-    try:
-        return json.loads(data)
-    except RecursionError as error:
-        raise UnsafeModelError(f"{name} nests too deeply.") from error
-    except ValueError as error:
-        raise UnsafeModelError(f"{name} is not JSON: {error}.") from error

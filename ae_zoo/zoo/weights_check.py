@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import collections
 import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ae_zoo.zoo.errors import UnsafeModelError
+from ae_zoo._bounds import MAX_HDF5_DEPTH, MAX_HDF5_OBJECTS
+from ae_zoo._reading import UnsafeModelError, short
 
 if TYPE_CHECKING:
     import h5py
+    import keras
 
-MAX_VARIABLES = 100_000  # objects inside model.weights.h5
+Shape = tuple[int, ...]
 # What zipfile and h5py raise on damaged bytes.
 BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
 
-def check_weights(data: bytes) -> None:
+def check_weights(data: bytes) -> dict[Shape, list[int]]:
     """Raise if an HDF5 file holds more than groups of plain, stored arrays.
 
     Args:
         data: The bytes of the file.
+
+    Returns:
+        {shape: bytes of each array} of its arrays.
 
     Raises:
         UnsafeModelError: It holds links, other types or arrays of false sizes, or it
@@ -28,38 +34,63 @@ def check_weights(data: bytes) -> None:
     """
     import h5py
 
+    stored = collections.defaultdict(list)
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            declared = sum(_array_sizes(file))
+            for shape, size in _arrays(file):
+                stored[shape].append(size)
     except UnsafeModelError:
         raise
     except BROKEN as error:
         raise UnsafeModelError(
             f"model.weights.h5 is truncated or not an HDF5 file: {error}."
-        ) from error
+        ) from None
+    declared = sum(map(sum, stored.values()))
     if declared > len(data):
         raise UnsafeModelError(
             f"model.weights.h5 declares arrays of {declared:,} bytes in a file of "
             f"{len(data):,}."
         )
+    return stored
 
 
-def _array_sizes(file: h5py.File) -> Iterator[int]:
-    """Yield the size of every array in bytes, after checking the array."""
+def check_finite(model: keras.Model) -> None:
+    """Raise if a weight of a model, or of its optimizer, is NaN or infinite."""
+    import numpy as np
+    from keras import ops
+
+    optimizer = model.optimizer if model.compiled else None
+    for variable in [*model.weights, *(optimizer.variables if optimizer else ())]:
+        if (
+            "float" in variable.dtype
+            and not np.isfinite(ops.convert_to_numpy(variable)).all()
+        ):
+            raise UnsafeModelError(
+                f"model.weights.h5 holds NaN or infinite values: {variable.path} of "
+                f"shape {tuple(variable.shape)}. The training has diverged, or the "
+                "file is damaged."
+            )
+
+
+def _arrays(file: h5py.File) -> Iterator[tuple[Shape, int]]:
+    """Yield the shape of every array, and its bytes, after checking the array."""
     import h5py
 
-    waiting, seen, count = [file], set(), 0
+    waiting, seen, count = [(file, "", 0)], set(), 0
     while waiting:
-        group = waiting.pop()
+        group, path, depth = waiting.pop()
         address = h5py.h5o.get_info(group.id).addr
-        if address in seen:
-            raise UnsafeModelError(f"model.weights.h5: '{group.name}' is linked twice.")
+        if address in seen or depth > MAX_HDF5_DEPTH:
+            raise UnsafeModelError(
+                f"model.weights.h5: {short(path)} is linked twice, or lies deeper than "
+                f"{MAX_HDF5_DEPTH} levels."
+            )
         seen.add(address)
         for name in group:
-            where, count = f"{group.name.rstrip('/')}/{name}", count + 1
-            if count > MAX_VARIABLES:
+            where, count = f"{path}/{name[:100]}", count + 1
+            if count > MAX_HDF5_OBJECTS:
                 raise UnsafeModelError(
-                    f"model.weights.h5 holds more than {MAX_VARIABLES:,} objects."
+                    f"model.weights.h5 holds more than {MAX_HDF5_OBJECTS:,} objects."
                 )
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise UnsafeModelError(
@@ -67,9 +98,10 @@ def _array_sizes(file: h5py.File) -> Iterator[int]:
                 )
             item = group[name]
             if isinstance(item, h5py.Group):
-                waiting.append(item)
+                waiting.append((item, where, depth + 1))
             else:
-                yield _array_size(item, where)
+                size = _array_size(item, where)
+                yield item.shape, size
 
 
 def _array_size(item: object, where: str) -> int:
