@@ -16,6 +16,7 @@ ROOMS = [
     "_bounds",
     "_reading",
     "_checks",
+    "_errors",
     "_batches",
     "_machine",
     "_resources",

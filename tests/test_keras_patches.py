@@ -502,6 +502,16 @@ def test_the_package_still_has_no_public_reader_of_files():
     assert not hasattr(tf.lite, "tools")
 
 
+def test_names_are_counted_as_without_the_block():
+    keras.backend.clear_session()
+    keras.layers.Dense(1)
+    with keras_patches.names_kept():
+        assert keras.layers.Dense(1).name == "dense_1"
+        assert keras.layers.ReLU().name == "re_lu"
+    assert keras.layers.Dense(1).name == "dense_1"
+    assert keras.layers.ReLU().name == "re_lu"
+
+
 # Names in files.
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copy
 import functools
 import re
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
@@ -21,7 +23,7 @@ from keras import ops
 from ae_zoo.distribution.replicas import is_multi_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from keras.optimizers.schedules import LearningRateSchedule
 
@@ -209,6 +211,24 @@ CALLBACK_STATE: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
     keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
 }
+
+
+@contextlib.contextmanager
+def names_kept() -> Iterator[None]:
+    """Give layers that are built after the block the names that they had without it.
+
+    Keras counts the layers of each class, for names such as "dense_1".
+
+    Private part: the attribute "object_name_uids" of Keras's global state.
+    """
+    from keras.src.backend.common import global_state
+
+    name = "object_name_uids"
+    before = copy.copy(global_state.get_global_attribute(name))
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(name, before)
 
 
 def enable_heartbeats(workers: int, timeout: int) -> None:

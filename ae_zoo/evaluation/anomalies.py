@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 
+from ae_zoo._checks import check_integer, check_number
 from ae_zoo.evaluation.baselines import has_pca, pca
 from ae_zoo.evaluation.measures import squared_error
-from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.protocol import Measurement, Protocol, check_tuple
 from ae_zoo.evaluation.splits import Splits
 from ae_zoo.models import Autoencoder
 
@@ -46,6 +47,12 @@ class AnomalyDetection(Protocol):
         return True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.normal != ():  # `one_class` sets it for each class
+            check_tuple(self.argument("normal"), self.normal, check_integer, None)
+        if self.anomalous is not None:
+            check_tuple(self.argument("anomalous"), self.anomalous, check_integer, None)
+        check_number(self.argument("quantile"), self.quantile, 0, 1)
         if self.headline_metric not in _METRICS:
             raise ValueError(
                 f"AnomalyDetection.headline_metric must be one of {list(_METRICS)}. "

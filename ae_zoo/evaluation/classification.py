@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo._checks import SEED_LIMIT, check_count, check_integer, check_number
 from ae_zoo.evaluation.measures import flat
-from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.protocol import Measurement, Protocol, check_tuple
 from ae_zoo.evaluation.splits import Split, Splits
 from ae_zoo.models import Autoencoder
 
@@ -43,6 +45,21 @@ class LinearProbe(Protocol):
     inverse_regularizations: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
     iterations: int = 2000
     k: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_tuple(
+            self.argument("inverse_regularizations"),
+            self.inverse_regularizations,
+            functools.partial(check_number, above=0),
+            None,
+        )
+        check_count(self.argument("iterations"), self.iterations)
+        if self.k is not None:
+            check_count(self.argument("k"), self.k, " or None")
+
+    def rehearsal(self) -> LinearProbe:
+        return dataclasses.replace(self, iterations=min(self.iterations, 8))
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         name = "linear-probe error, %"
@@ -131,6 +148,24 @@ class FineTuning(Protocol):
     dropout: tuple[float, float] = (0.0, 0.0)
     augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("epochs", "batch_size"):
+            check_count(self.argument(name), getattr(self, name))
+        check_integer(self.argument("patience"), self.patience, 0)
+        check_integer(self.argument("seed"), self.seed, 0, SEED_LIMIT - 1)
+        check_number(self.argument("learning_rate"), self.learning_rate, above=0)
+        rate = functools.partial(check_number, least=0, most=1)
+        check_tuple(self.argument("dropout"), self.dropout, rate, 2)
+        if self.augment is not None and not callable(self.augment):
+            raise TypeError(
+                f"`{self.argument('augment')}` must be a function of a batch and a "
+                f"seed, or None. Received: {self.augment!r}"
+            )
+
+    def rehearsal(self) -> FineTuning:
+        return dataclasses.replace(self, epochs=1)
 
     @property
     def is_slow(self) -> bool:

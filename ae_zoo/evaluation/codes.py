@@ -7,6 +7,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from ae_zoo._checks import SEED_LIMIT, check_count, check_integer, check_number
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.protocol import Measurement, Protocol
 from ae_zoo.evaluation.splits import Splits
@@ -24,6 +25,10 @@ class Sparsity(Protocol):
     """
 
     threshold: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self.argument("threshold"), self.threshold, least=0)
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
@@ -63,6 +68,17 @@ class Contraction(Protocol):
     batch_size: int = 128
     learning_rate: float = 1e-3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.twin_epochs is not None:
+            check_count(self.argument("twin_epochs"), self.twin_epochs, " or None")
+        check_count(self.argument("batch_size"), self.batch_size)
+        check_number(self.argument("learning_rate"), self.learning_rate, above=0)
+        check_integer(self.argument("seed"), self.seed, 0, SEED_LIMIT - 1)
+
+    def rehearsal(self) -> Contraction:
+        return dataclasses.replace(self, twin_epochs=self.twin_epochs and 1)
 
     @property
     def is_slow(self) -> bool:

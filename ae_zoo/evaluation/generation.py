@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from ae_zoo._checks import check_count
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.baselines import SEED, fit_pca
 from ae_zoo.evaluation.protocol import Measurement, Protocol
@@ -28,7 +29,15 @@ class Likelihood(Protocol):
 
     samples: int = 5000
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.argument("samples"), self.samples)
+
+    def rehearsal(self) -> Likelihood:
+        return dataclasses.replace(self, samples=min(self.samples, 8))
+
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
+        _check_is_generative(self, model, "log_likelihood")
         train, test = splits.train.x, splits.test.x
         binary = (np.random.default_rng((SEED, 1)).random(test.shape) < test).astype(
             "float32"
@@ -78,7 +87,12 @@ class FrechetDistance(Protocol):
 
     components: int = 50
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.argument("components"), self.components)
+
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
+        _check_is_generative(self, model, "sample")
         train, test = splits.train.x, splits.test.x
         fitted = fit_pca(train, self.components)
         rows = np.random.default_rng(SEED).permutation(len(train))[: len(test)]
@@ -97,3 +111,11 @@ class FrechetDistance(Protocol):
                 baseline_name="training images",
             )
         ]
+
+
+def _check_is_generative(protocol: Protocol, model: Autoencoder, method: str) -> None:
+    if not hasattr(model, method):
+        raise ValueError(
+            f"{type(protocol).__name__} needs a model with the method `{method}`, such "
+            f"as a VariationalAutoencoder. Received: a {type(model).__name__}"
+        )

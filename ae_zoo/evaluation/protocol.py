@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ae_zoo._checks import check_number
 from ae_zoo.evaluation.splits import Splits
 
 if TYPE_CHECKING:
@@ -55,6 +56,34 @@ class Measurement:
             object.__setattr__(self, field, None if number is None else float(number))
 
 
+def check_tuple(
+    name: str, values: object, check: Callable[[str, Any], object], size: int | None
+) -> None:
+    """Check an argument that is a tuple, or a list, and each value in it.
+
+    Args:
+        name: Name of the argument, for the message.
+        values: What was received.
+        check: Function of the name and one value.
+        size: Number of values, or None for one or more.
+
+    Raises:
+        TypeError: It is no tuple or list, or a value has the wrong type.
+        ValueError: The number of values is another one, or a value is out of range.
+    """
+    expected = "at least one value" if size is None else f"{size} values"
+    message = f"`{name}` must be a tuple of {expected}. Received: {values!r}"
+    if not isinstance(values, tuple | list):
+        raise TypeError(f"{message} of type {type(values).__name__}")
+    if not values or size not in (None, len(values)):
+        raise ValueError(message)
+    for value in values:
+        check(name, value)
+
+
+AnyProtocol = Callable[["Autoencoder", Splits], Sequence[Measurement]]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Protocol:
     """Base class of protocols: `protocol(model, splits)` returns measurements.
@@ -69,6 +98,19 @@ class Protocol:
 
     published: float | None = None
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.published is not None:
+            check_number(self.argument("published"), self.published)
+        if not isinstance(self.source, str):
+            raise TypeError(
+                f"`{self.argument('source')}` must be a string. Received: "
+                f"{self.source!r} of type {type(self.source).__name__}"
+            )
+
+    def argument(self, name: str) -> str:
+        """Name an argument with its protocol, for messages: "Likelihood.samples"."""
+        return f"{type(self).__name__}.{name}"
 
     @property
     def is_slow(self) -> bool:
@@ -86,14 +128,18 @@ class Protocol:
             "return a list of Measurement."
         )
 
+    def rehearsal(self) -> AnyProtocol:
+        """Return a quicker protocol that fails wherever this one would.
+
+        `ae_zoo.train` runs it once on a few samples, before the training.
+        """
+        return self
+
     def headline(self, metric: str, value: float, **fields: Any) -> Measurement:
         """Return the measurement that the published number belongs to."""
         return Measurement(
             metric, value, published=self.published, source=self.source, **fields
         )
-
-
-AnyProtocol = Callable[["Autoencoder", Splits], Sequence[Measurement]]
 
 
 def evaluate(
@@ -119,12 +165,12 @@ def evaluate(
 
     Example:
 
-    >>> splits = ae_zoo.evaluation.read_splits(data.source("digits"))
+    >>> splits = ae_zoo.evaluation.read_splits(ae_zoo.data.source("digits"))
     >>> model = ae_zoo.load("undercomplete_digits")
     >>> evaluate(model, [ae_zoo.evaluation.SquaredError()], splits)[0].metric
     'squared error'
     """
-    return _without_repeats(
+    return without_repeats(
         row
         for protocol in protocols
         if not (quick and getattr(protocol, "is_slow", False))
@@ -158,7 +204,7 @@ def measure_subset(
     return {"samples": samples, "metric": headline.metric, "value": headline.value}
 
 
-def _without_repeats(measurements: Iterable[Measurement]) -> list[Measurement]:
+def without_repeats(measurements: Iterable[Measurement]) -> list[Measurement]:
     """Keep one row of each metric: the first with a published number, or the first."""
     rows: dict[str, Measurement] = {}
     for row in measurements:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo._checks import check_number
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.baselines import add_noise, linear_denoiser, non_local_means
-from ae_zoo.evaluation.protocol import Measurement, Protocol
+from ae_zoo.evaluation.protocol import Measurement, Protocol, check_tuple
 from ae_zoo.evaluation.reconstruction import image_rows, with_best_baseline
 from ae_zoo.evaluation.splits import Splits
 from ae_zoo.models import Autoencoder
@@ -40,9 +42,14 @@ class Denoising(Protocol):
     baselines: tuple[str, ...] = ("linear denoiser",)
 
     def __post_init__(self) -> None:
-        unknown = set(self.baselines) - set(_DENOISERS)
-        metrics = {self.published_metric, self.headline_metric}
-        if unknown or metrics - {"bce", "psnr"}:
+        super().__post_init__()
+        check_number(self.argument("stddev"), self.stddev, above=0)
+        metrics = [self.published_metric, self.headline_metric]
+        if (
+            not isinstance(self.baselines, tuple | list)
+            or any(name not in list(_DENOISERS) for name in self.baselines)
+            or any(metric not in ["bce", "psnr"] for metric in metrics)
+        ):
             raise ValueError(
                 f"Denoising.baselines must be among {list(_DENOISERS)}, and its "
                 f"metrics among ['bce', 'psnr']. Received: {self}"
@@ -84,11 +91,9 @@ class NoiseLevels(Protocol):
     stddevs: tuple[float, ...] = (0.1, 0.25, 1.0)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.stddevs, tuple | list) or not self.stddevs:
-            raise ValueError(
-                "NoiseLevels.stddevs must be a tuple of standard deviations. Received: "
-                f"{self.stddevs!r}"
-            )
+        super().__post_init__()
+        positive = functools.partial(check_number, above=0)
+        check_tuple(self.argument("stddevs"), self.stddevs, positive, None)
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         return [

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ae_zoo._checks import check_count
+
 if TYPE_CHECKING:
     from ae_zoo.data import Source
+
+# For `read_few`: samples read of a split that does not fit in memory, classes, and
+# samples of each class.
+_STREAMED = 1000
+_CLASSES = 100
+_OF_CLASS = 8
 
 
 class Split(NamedTuple):
@@ -45,6 +53,8 @@ class Split(NamedTuple):
 
     def first(self, samples: int | None) -> Split:
         """Keep the first `samples` samples; None keeps all of them."""
+        if samples is not None:
+            samples = check_count("samples", samples, " or None")
         labels = None if self.labels is None else self.labels[:samples]
         return Split(self.x[:samples], labels)
 
@@ -69,13 +79,18 @@ def read_splits(source: Source, samples: int | None = None) -> Splits:
 
     Raises:
         FileNotFoundError: The data set has not been prepared.
+        TypeError: `samples` is not an integer.
+        ValueError: `samples` is less than 1.
 
     Example:
 
+    >>> from ae_zoo import data
     >>> splits = read_splits(data.source("digits"), samples=100)
     >>> splits.test.x.shape
     (100, 8, 8, 1)
     """
+    if samples is not None:
+        samples = check_count("samples", samples, " or None")
     train, validation, test = (
         read_split(source, name) for name in ("train", "validation", "test")
     )
@@ -91,3 +106,38 @@ def read_split(source: Source, name: str) -> Split:
     """
     arrays = source.arrays(name, labels=source.label is not None)
     return Split(*arrays) if isinstance(arrays, tuple) else Split(arrays)
+
+
+def read_few(source: Source, samples: int) -> Splits:
+    """Read a few samples of each split, to try protocols on.
+
+    Args:
+        source: An `ae_zoo.data.Source`.
+        samples: Number of samples from the beginning of each split. A few samples of
+            each class are added, since the first ones may be of one class.
+    """
+    train, validation, test = (
+        _read_few(source, name, samples) for name in ("train", "validation", "test")
+    )
+    return Splits(train, validation, test)
+
+
+def _read_few(source: Source, name: str, samples: int) -> Split:
+    from ae_zoo.data.batches import fits_in_memory
+
+    has_labels = source.label is not None
+    if fits_in_memory(source, name):
+        x, labels = source.stored(name)
+        scale = np.float32(source.divisor)
+    else:
+        batches = source.load(name, batch_size=_STREAMED, labels=has_labels)
+        batch = next(iter(batches))
+        x, labels = (part.numpy() for part in (batch if has_labels else (batch, batch)))
+        scale = np.float32(1)
+    if not has_labels:
+        return Split(x[:samples].astype(np.float32) / scale)
+    rows = set(range(min(samples, len(x))))
+    for label in np.unique(labels)[:_CLASSES]:
+        rows.update(np.flatnonzero(labels == label)[:_OF_CLASS].tolist())
+    chosen = sorted(rows)
+    return Split(x[chosen].astype(np.float32) / scale, labels[chosen])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 
-from ae_zoo.training.plan import Job, Plan, make_context
+from ae_zoo.training.context import RunContext
+from ae_zoo.training.naming import naming
+from ae_zoo.training.plan import Job, Plan, make_context, run_settings
 
 
 class StopOnDivergence(keras.callbacks.Callback):
@@ -37,11 +41,51 @@ class StopOnDivergence(keras.callbacks.Callback):
             )
 
 
+class SameData(keras.callbacks.Callback):
+    """Keeps the data of a run in its checkpoints, and refuses to resume with others.
+
+    Args:
+        settings: What a run must have in common with the one that it resumes.
+
+    Raises:
+        ValueError: The checkpoint is of a run with other settings.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def get_state(self) -> dict[str, Any]:
+        return {"settings": json.dumps(self._settings, sort_keys=True)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        if not state:  # a checkpoint of an earlier version
+            return
+        expected = json.loads(state["settings"])
+        received = json.loads(self.get_state()["settings"])
+        differing = [key for key in expected if received.get(key) != expected[key]]
+        if differing:
+            raise ValueError(
+                "A run resumes with the settings that it began with, which are "
+                f"{ {key: expected[key] for key in differing} }. Received: "
+                f"{ {key: received.get(key) for key in differing} }. Use the same "
+                "settings, or choose another output directory."
+            )
+
+
 def make_callbacks(job: Job, plan: Plan) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of a run whose state belongs in its checkpoints."""
-    callbacks: list[keras.callbacks.Callback] = [StopOnDivergence()]
+    """Return the callbacks of a run whose state belongs in its checkpoints.
+
+    Raises:
+        TypeError: `Recipe.callbacks` returns something else than callbacks.
+        ValueError: `Recipe.callbacks` failed.
+    """
+    callbacks: list[keras.callbacks.Callback] = [
+        StopOnDivergence(),
+        SameData(run_settings(job)),
+    ]
     if job.recipe.callbacks is not None:
-        callbacks += job.recipe.callbacks(make_context(job, plan))
+        callbacks += _own_callbacks(job.recipe.callbacks, make_context(job, plan))
     if job.recipe.patience is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(
@@ -51,6 +95,21 @@ def make_callbacks(job: Job, plan: Plan) -> list[keras.callbacks.Callback]:
     if job.is_writer and importlib.util.find_spec("tensorboard"):
         callbacks.append(keras.callbacks.TensorBoard(job.output_dir / "logs"))
     return callbacks
+
+
+def _own_callbacks(
+    make: Callable[[RunContext], Sequence[keras.callbacks.Callback]], run: RunContext
+) -> list[keras.callbacks.Callback]:
+    with naming("Recipe.callbacks"):
+        callbacks = make(run)
+    if not isinstance(callbacks, list | tuple) or not all(
+        isinstance(callback, keras.callbacks.Callback) for callback in callbacks
+    ):
+        raise TypeError(
+            "`Recipe.callbacks` must return a list of Keras callbacks. Received: "
+            f"{callbacks!r} of type {type(callbacks).__name__}"
+        )
+    return list(callbacks)
 
 
 def make_csv_logger(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ae_zoo import zoo
 from ae_zoo.training.model import build, check_same_network
+from ae_zoo.training.plan import run_settings
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -33,7 +34,8 @@ def load_finished(job: Job) -> Autoencoder:
     """
     model = zoo.load(job.model_folder, job.own_classes)
     advice = "Use the same settings, or choose another output directory."
-    expected, found = _settings(job), _settings_on_card(zoo.info(job.model_folder), job)
+    expected = {"epochs": job.recipe.epochs, **run_settings(job)}
+    found = _settings_on_card(zoo.info(job.model_folder), job)
     differing = [field for field in expected if expected[field] != found[field]]
     if differing:
         raise ValueError(
@@ -51,18 +53,6 @@ def load_finished(job: Job) -> Autoencoder:
     return model
 
 
-def _settings(job: Job) -> dict[str, Any]:
-    """Return the settings of a job that a card states too."""
-    recipe = job.recipe
-    return {
-        "batch_size": recipe.batch_size,
-        "seed": recipe.seed,
-        "epochs": recipe.epochs,
-        "classes": list(recipe.classes or []) or None,
-        "dataset": job.source.name,
-    }
-
-
 def _settings_on_card(card: dict[str, Any], job: Job) -> dict[str, Any]:
     """Return the same settings of a finished run."""
     training = card["training"]
@@ -73,4 +63,5 @@ def _settings_on_card(card: dict[str, Any], job: Job) -> dict[str, Any]:
         "epochs": training.get("epochs_at_most", job.recipe.epochs),
         "classes": card["dataset"].get("classes"),
         "dataset": card["dataset"]["name"],
+        "fingerprint": card["dataset"]["sha256"],
     }

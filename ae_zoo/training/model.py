@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import reprlib
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import keras
 
 from ae_zoo import optimizers
 from ae_zoo.distribution.replicas import is_multi_worker
+from ae_zoo.models import Autoencoder
+from ae_zoo.training.naming import naming
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from ae_zoo.models import Autoencoder
     from ae_zoo.training.recipe import Recipe
 
 
@@ -24,13 +26,24 @@ def build(recipe: Recipe, dtype_policy: str | None = None) -> Autoencoder:
     Args:
         recipe: The recipe.
         dtype_policy: Policy of the layers. Defaults to that of the recipe.
+
+    Raises:
+        TypeError: `Recipe.build` returns something else than an `Autoencoder`.
+        ValueError: `Recipe.build` failed.
     """
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype_policy or recipe.dtype_policy)
     try:
-        return recipe.build()
+        with naming("Recipe.build"):
+            model = recipe.build()
     finally:
         keras.config.set_dtype_policy(previous)
+    if not isinstance(model, Autoencoder):
+        raise TypeError(
+            "`Recipe.build` must return an ae_zoo Autoencoder. Received: "
+            f"{reprlib.repr(model)} of type {type(model).__name__}"
+        )
+    return model
 
 
 def build_and_compile(
@@ -42,9 +55,19 @@ def build_and_compile(
         recipe: The recipe.
         optimizer_steps: Number of optimizer steps in the run.
         steps_per_execution: Number of training steps per call of the compiled graph.
+
+    Raises:
+        TypeError: A function of the recipe returns something else than it must.
+        ValueError: A function of the recipe failed, or a field does not fit the model.
     """
     model = build(recipe)
-    optimizer = recipe.optimizer(optimizer_steps)
+    with naming("Recipe.optimizer"):
+        optimizer = recipe.optimizer(optimizer_steps)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise TypeError(
+            "`Recipe.optimizer` must return a Keras optimizer. Received: "
+            f"{reprlib.repr(optimizer)} of type {type(optimizer).__name__}"
+        )
     # A LossScaleOptimizer delegates clipping and accumulation to the one it wraps.
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if recipe.global_clipnorm is not None:

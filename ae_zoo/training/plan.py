@@ -6,9 +6,10 @@ import dataclasses
 import math
 import os
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ae_zoo import data
+from ae_zoo._checks import check_count
 from ae_zoo.distribution.replicas import check_batch_size
 from ae_zoo.distribution.strategies import is_chief
 from ae_zoo.training.context import RunContext
@@ -123,9 +124,13 @@ def make_plan(job: Job) -> Plan:
     """Plan the steps of a run.
 
     Raises:
-        ValueError: The batch does not divide among the replicas.
+        ValueError: The batch does not divide among the replicas, or the data lack a
+            split.
     """
     recipe = job.recipe
+    for split in ("train", "validation", "test"):
+        job.source.check_split(split)
+        check_count(f"Source.counts[{split!r}]", job.source.counts[split])
     part_size = recipe.batch_size // recipe.gradient_accumulation_steps
     with job.strategy.scope():
         check_batch_size(part_size)
@@ -149,6 +154,18 @@ def make_context(job: Job, plan: Plan) -> RunContext:
         epochs=job.recipe.epochs,
         steps=plan.optimizer_steps,
     )
+
+
+def run_settings(job: Job) -> dict[str, Any]:
+    """Return what a run must have in common with the one that it resumes."""
+    recipe = job.recipe
+    return {
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        "classes": list(recipe.classes or []) or None,
+        "dataset": job.source.name,
+        "fingerprint": dict(job.source.fingerprint),
+    }
 
 
 def _command(

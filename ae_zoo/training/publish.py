@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ae_zoo import evaluation, plots, zoo
@@ -12,6 +13,7 @@ from ae_zoo.zoo import cards
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
     from ae_zoo.training.plan import Job
+    from ae_zoo.zoo.entry import Card
 
 
 def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> None:
@@ -25,7 +27,46 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
     """
     recipe = job.recipe
     splits = evaluation.read_splits(job.source)
-    card = cards.make_card(
+    card = make_card(
+        model,
+        job,
+        evaluation.evaluate(model, recipe.metrics, splits),
+        evaluation.measure_subset(model, recipe.metrics, splits),
+        epochs=epochs,
+        seconds=seconds,
+    )
+
+    def draw(folder: pathlib.Path) -> None:
+        plots.training_curve(job.output_dir / "training.csv", folder / "training.png")
+        plots.card_figures(
+            model, splits.test, folder, pair=recipe.pair, normal_classes=recipe.classes
+        )
+
+    pictures = draw if importlib.util.find_spec("matplotlib") else None
+    zoo.save(model, job.model_folder, card, pictures=pictures, overwrite=True)
+
+
+def make_card(
+    model: Autoencoder,
+    job: Job,
+    metrics: Sequence[evaluation.Measurement],
+    subset: Mapping[str, object],
+    *,
+    epochs: int,
+    seconds: float,
+) -> Card:
+    """Make the card of a model.
+
+    Args:
+        model: The model.
+        job: The job that trained it.
+        metrics: Its measurements.
+        subset: Its headline on the first test samples.
+        epochs: Number of epochs it was trained for.
+        seconds: Wall time of the training.
+    """
+    recipe = job.recipe
+    return cards.make_card(
         name=job.name,
         model=model,
         source=job.source,
@@ -42,17 +83,8 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
             "seed": recipe.seed,
             "seconds": round(seconds, 1),
         },
-        metrics=evaluation.evaluate(model, recipe.metrics, splits),
-        subset=evaluation.measure_subset(model, recipe.metrics, splits),
+        metrics=metrics,
+        subset=subset,
         binarize=recipe.binarize,
         classes=recipe.classes,
     )
-
-    def draw(folder: pathlib.Path) -> None:
-        plots.training_curve(job.output_dir / "training.csv", folder / "training.png")
-        plots.card_figures(
-            model, splits.test, folder, pair=recipe.pair, normal_classes=recipe.classes
-        )
-
-    pictures = draw if importlib.util.find_spec("matplotlib") else None
-    zoo.save(model, job.model_folder, card, pictures=pictures, overwrite=True)

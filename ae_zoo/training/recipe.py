@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo import _resources
-from ae_zoo._checks import check_integer, unknown_name
+from ae_zoo._checks import unknown_name
 from ae_zoo.training.context import RunContext
+from ae_zoo.training.fields import check_fields
 
 if TYPE_CHECKING:
     import keras
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from ae_zoo.data import Source
     from ae_zoo.evaluation import Measurement, Splits
     from ae_zoo.models import Autoencoder
-
-# Fields that hold integers, and their lower bounds.
-_INTEGERS = {
-    "epochs": 1,
-    "batch_size": 1,
-    "seed": 0,
-    "steps_per_epoch": 1,
-    "patience": 0,
-    "steps_per_execution": 1,
-    "gradient_accumulation_steps": 1,
-}
-_OPTIONAL = ("steps_per_epoch", "patience")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,7 +76,7 @@ class Recipe:
             the bytes.
 
     Raises:
-        TypeError: A field is missing, or is no integer where one is expected.
+        TypeError: A field is missing or has the wrong type.
         ValueError: A field is out of range, or two fields contradict each other.
     """
 
@@ -119,30 +108,8 @@ class Recipe:
     gradient_dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if not self.metrics:
-            raise ValueError(
-                "Recipe.metrics must contain at least one protocol of "
-                "ae_zoo.evaluation, such as evaluation.SquaredError()."
-            )
-        if self.batches is not None and self.steps_per_epoch is None:
-            raise ValueError(
-                "Recipe.batches is endless: set Recipe.steps_per_epoch to the number "
-                "of its batches that make an epoch."
-            )
-        for field, least in _INTEGERS.items():
-            value = getattr(self, field)
-            if value is not None or field not in _OPTIONAL:
-                # As `int`: JSON cannot hold NumPy's integers.
-                value = check_integer(f"Recipe.{field}", value, least)
-                object.__setattr__(self, field, value)
-        if self.classes is not None:
-            labels = [check_integer("Recipe.classes", label) for label in self.classes]
-            object.__setattr__(self, "classes", tuple(labels))
-        if self.batch_size % self.gradient_accumulation_steps:
-            raise ValueError(
-                f"Recipe.batch_size must be a multiple of gradient_accumulation_steps, "
-                f"{self.gradient_accumulation_steps}. Received: {self.batch_size}"
-            )
+        for field, value in check_fields(self).items():
+            object.__setattr__(self, field, value)
 
 
 def list_recipes() -> list[str]:
@@ -165,8 +132,9 @@ def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
         (name, recipe), where the name is that of the file without ".py".
 
     Raises:
-        ValueError: There is no such recipe, or the file defines no `recipe` or one
-            with an unknown field.
+        TypeError: `name_or_file` is no name or path, or a field has the wrong type.
+        ValueError: There is no such recipe, the file is not valid Python, or it defines
+            no `recipe` or one with an unknown, missing or invalid field.
         FileNotFoundError: There is no such file.
 
     Example:
@@ -175,12 +143,16 @@ def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
     >>> recipe.batch_size
     64
     """
+    if not isinstance(name_or_file, str | os.PathLike):
+        raise TypeError(
+            "Expected the name of a recipe or the path of a Python file. Received: "
+            f"{name_or_file!r} of type {type(name_or_file).__name__}"
+        )
     path = pathlib.Path(name_or_file)
     if path.suffix != ".py":
         if str(name_or_file) not in list_recipes():
-            raise unknown_name(
-                "recipe", name_or_file, list_recipes(), " Or pass the path of a file."
-            )
+            remedy = " Or pass the path of a .py file."
+            raise unknown_name("recipe", name_or_file, list_recipes(), remedy)
         path = _resources.folder("recipes") / f"{name_or_file}.py"
     if not path.is_file():
         raise FileNotFoundError(f"There is no recipe file '{path}'.")
@@ -200,12 +172,33 @@ def _run_file(path: pathlib.Path) -> dict[str, Any]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(
+            f"'{error.filename}' is not valid Python: {error.msg} in line "
+            f"{error.lineno}."
+        ) from error
     except TypeError as error:
-        field = re.search(r"Recipe\..* unexpected keyword argument '(\w+)'", str(error))
-        if field is None:
-            raise
+        _explain_fields(error, path)
+        raise
+    return vars(module)
+
+
+def _explain_fields(error: TypeError, path: pathlib.Path) -> None:
+    """Raise a clearer error if unknown or missing fields of a recipe caused this one.
+
+    Raises:
+        ValueError: A field is unknown or missing.
+    """
+    call, text = r"Recipe\.__init__\(\) ", str(error)
+    unknown = re.search(call + r"got an unexpected keyword argument '(\w+)'", text)
+    if unknown is not None:
         fields = [field.name for field in dataclasses.fields(Recipe)]
         raise unknown_name(
-            "Recipe field", field[1], fields, f" In '{path}'."
+            "Recipe field", unknown[1], fields, f" In '{path}'."
         ) from error
-    return vars(module)
+    missing = re.search(call + r"missing \d+ required .*: (.*)", text)
+    if missing is not None:
+        raise ValueError(
+            f"The recipe in '{path}' lacks these fields: {missing[1]}. Every recipe "
+            "states them."
+        ) from error

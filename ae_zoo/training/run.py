@@ -23,6 +23,7 @@ from ae_zoo.training.model import (
 )
 from ae_zoo.training.plan import Job, Plan, make_plan, resolve
 from ae_zoo.training.publish import publish
+from ae_zoo.training.rehearsal import rehearse
 from ae_zoo.training.splits import load_training, load_validation
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def train(
     `output_dir` receives `model/` (which `ae_zoo.load` reads), `training.csv`, `logs/`
     for TensorBoard if that is installed and, during training, `checkpoints/`, from
     which an interrupted run resumes. With several workers, only the chief writes.
+
+    Before the training, the metrics are tried on an untrained model and a few samples,
+    and this model is saved to a temporary folder, to find mistakes early. It takes a
+    second or two for small models, changes no result, and is left out only if the run
+    is finished already.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`.
@@ -78,9 +84,10 @@ def train(
             the program ends with status 75.
         RuntimeError: Another worker was lost (`ae_zoo.distribution.WorkerLostError`) or
             did not start.
-        ValueError: The recipe, strategy or cluster is unknown or invalid; the batch
-            does not divide among the replicas; the initial weights are those of another
-            network; or `output_dir` holds a finished run with other settings.
+        ValueError: The recipe, strategy or cluster is unknown or invalid; a function of
+            the recipe failed; the batch does not divide among the replicas; the initial
+            weights are those of another network; or `output_dir` holds a run with other
+            data or settings.
 
     Example:
 
@@ -151,6 +158,8 @@ def _fit(job: Job, plan: Plan, keep: int) -> tuple[Autoencoder, Checkpoints]:
 def _make_model(job: Job, plan: Plan, is_resumed: bool) -> Autoencoder:
     """Build and compile the model, with the recipe's initial weights if it is new."""
     recipe, initial = job.recipe, None
+    if job.is_writer:
+        rehearse(job)
     if recipe.initial_weights is not None and not is_resumed:
         initial = zoo.load(recipe.initial_weights, job.own_classes)
     keras.utils.set_random_seed(recipe.seed)

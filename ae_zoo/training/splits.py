@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from ae_zoo.distribution.replicas import is_multi_worker
+from ae_zoo.training.context import RunContext
+from ae_zoo.training.naming import naming
 from ae_zoo.training.plan import Job, Plan, make_context
+from ae_zoo.training.recipe import Recipe
 
 
 def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
@@ -22,20 +26,21 @@ def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
 
     def load(shard: tuple[int, int]) -> tf.data.Dataset:
         if recipe.batches is not None:
-            return recipe.batches(make_context(job, plan), skip, shard)
-        return job.source.load(
-            "train",
-            batch_size=plan.part_size,
-            shuffle=True,
-            seed=recipe.seed,
-            binarize=recipe.binarize,
-            augment=recipe.augment,
-            repeat=True,
-            skip=skip,
-            pair=recipe.pair,
-            classes=recipe.classes,
-            shard=shard,
-        )
+            return _own_batches(recipe.batches, make_context(job, plan), skip, shard)
+        with _naming_functions(recipe):
+            return job.source.load(
+                "train",
+                batch_size=plan.part_size,
+                shuffle=True,
+                seed=recipe.seed,
+                binarize=recipe.binarize,
+                augment=recipe.augment,
+                repeat=True,
+                skip=skip,
+                pair=recipe.pair,
+                classes=recipe.classes,
+                shard=shard,
+            )
 
     return _share(load, job.strategy)
 
@@ -45,16 +50,45 @@ def load_validation(job: Job) -> tf.data.Dataset:
     recipe = job.recipe
 
     def load(shard: tuple[int, int]) -> tf.data.Dataset:
-        return job.source.load(
-            "validation",
-            batch_size=recipe.batch_size,
-            binarize=recipe.binarize and "fixed",
-            pair=recipe.pair,
-            classes=recipe.classes,
-            shard=shard,
-        )
+        with _naming_functions(recipe):
+            return job.source.load(
+                "validation",
+                batch_size=recipe.batch_size,
+                binarize=recipe.binarize and "fixed",
+                pair=recipe.pair,
+                classes=recipe.classes,
+                shard=shard,
+            )
 
     return _share(load, job.strategy)
+
+
+def _own_batches(
+    make: Callable[[RunContext, int, tuple[int, int]], tf.data.Dataset],
+    run: RunContext,
+    skip: int,
+    shard: tuple[int, int],
+) -> tf.data.Dataset:
+    with naming("Recipe.batches"):
+        batches = make(run, skip, shard)
+    if not isinstance(batches, tf.data.Dataset):
+        raise TypeError(
+            "`Recipe.batches` must return a tf.data.Dataset. Received an object of "
+            f"type {type(batches).__name__}"
+        )
+    return batches
+
+
+def _naming_functions(recipe: Recipe) -> contextlib.AbstractContextManager[None]:
+    """Name the fields whose functions `Source.load` calls, if one of them fails."""
+    fields = [
+        f"Recipe.{field}"
+        for field in ("augment", "pair")
+        if getattr(recipe, field) is not None
+    ]
+    if not fields:
+        return contextlib.nullcontext()
+    return naming(" or ".join(fields), also_deliberate=False)
 
 
 def _share(
