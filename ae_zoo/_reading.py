@@ -40,7 +40,9 @@ class UnsafeModelError(ValueError):
     def __init__(self, reason: str, file: str | os.PathLike[str] | None = None) -> None:
         self.reason = reason
         self.file = None if file is None else Path(file)
-        where = "" if file is None else f"'{self.file}' cannot be loaded. "
+        where = (
+            "" if file is None else f"'{self.file}' is damaged or not safe to load. "
+        )
         super().__init__(clean(where + reason))
 
     def of(self, file: Path) -> UnsafeModelError:
@@ -133,7 +135,9 @@ def parse_json(data: bytes, name: str) -> Any:
     except RecursionError:
         raise UnsafeModelError(f"{name} nests too deeply.") from None
     except ValueError as error:
-        raise UnsafeModelError(f"{name} is not JSON: {error}.") from None
+        raise UnsafeModelError(
+            f"{name}: expected JSON, but it cannot be read: {error}."
+        ) from None
     level, depth = [value], 0
     while level := [item for value in level for item in items(value)]:
         depth += 1

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "ae_zoo"
 ROOMS = [
     "_bounds",
     "_reading",
+    "_fields",
     "_checks",
     "_errors",
     "_batches",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import os
 import pathlib
 import shutil
 
@@ -13,10 +15,15 @@ from workers import run_without
 
 import ae_zoo
 from ae_zoo import layers, lite, penalties
+from ae_zoo._reading import UnsafeModelError
 
 BATCH = 4
 PLAIN, VARIATIONAL = "contractive_digits", "variational_digits"
 TOLERANCE = 1e-5  # of float32 sums in another order
+
+
+def unchecked():
+    return pytest.warns(UserWarning, match="is unchecked: there is no sidecar")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +142,8 @@ def test_attributes(folder):
 def test_open_batch(models, folder, tmp_path, x):
     path = tmp_path / "open.tflite"
     path.write_bytes(convert(folder / PLAIN, ["reconstruct", "score"]))
-    light = lite.load(path)
+    with unchecked():
+        light = lite.load(path)
     assert light.signatures["reconstruct"]["inputs"]["x"]["shape"] == (None, 8, 8, 1)
     many = np.tile(x, (40, 1, 1, 1))  # more than are run at once
     for images in (many, x[:1], x):
@@ -235,7 +243,7 @@ def test_the_int8_score_of_a_subclass(models, tmp_path):
 
 def test_a_variational_score_needs_the_sidecar(variational_int8, tmp_path, x):
     path = shutil.copy(variational_int8, tmp_path)
-    with pytest.raises(ValueError, match="no signature 'score'.*sidecar"):
+    with unchecked(), pytest.raises(ValueError, match="no signature 'score'.*sidecar"):
         lite.load(path).score(x)
 
 
@@ -287,10 +295,12 @@ def test_gaussian_score_without_its_signature(models, folder, tmp_path, x):
 def test_score_that_cannot_be_computed(folder, tmp_path, x):
     content = convert(folder / VARIATIONAL, ["reconstruct"])
     (tmp_path / "alone.tflite").write_bytes(content)
+    with unchecked():
+        light = lite.load(tmp_path / "alone.tflite")
     with pytest.raises(ValueError, match=r"(?s)'score'.*\['reconstruct'\].*sidecar"):
-        lite.load(tmp_path / "alone.tflite").score(x)
+        light.score(x)
     with pytest.raises(ValueError, match="no signature 'sample'"):
-        lite.load(tmp_path / "alone.tflite").sample(3)
+        light.sample(3)
     path = tmp_path / "m.tflite"
     with_sidecar(path, content, variant="VariationalAutoencoder")
     with pytest.raises(ValueError, match="no signature 'score'"):
@@ -326,8 +336,10 @@ def test_noise_may_leave_the_range_of_the_target(file, x):
 
 def test_pixels_without_a_sidecar(file, x):
     file.with_suffix(".json").unlink()
+    with unchecked():
+        light = lite.load(file)
     with pytest.raises(TypeError, match="must hold floats. Received uint8"):
-        lite.load(file).reconstruct((x * 255).astype("uint8"))
+        light.reconstruct((x * 255).astype("uint8"))
 
 
 def test_inputs_of_a_signature(folder, x):
@@ -361,22 +373,28 @@ def test_missing_file_and_directory(folder):
         lite.load(folder / PLAIN)
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(500)])
+def test_file_in_another_format(file, content):
+    file.with_suffix(".json").unlink()
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="no TFLite file"):
+        lite.load(file)
+
+
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (lambda content: b"", "no TFLite file"),
-        (lambda content: b"PK\x03\x04" + bytes(500), "no TFLite file"),
         (lambda content: content[:8], "truncated"),
         (lambda content: content[: len(content) // 2], "truncated"),
         (lambda content: content[:-1], "truncated"),
         (lambda content: content[:4] + b"TFL3" + bytes(500), "truncated"),
     ],
-    ids=["empty", "zip", "head", "half", "last byte", "zeros"],
+    ids=["head", "half", "last byte", "zeros"],
 )
 def test_damaged_file(file, damage, message):
     file.with_suffix(".json").unlink()
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(ValueError, match=message):
+    with unchecked(), pytest.raises(ValueError, match=message):
         lite.load(file)
 
 
@@ -388,7 +406,7 @@ def test_foreign_model(tmp_path):
         [double.get_concrete_function()], tf.Module()
     )
     (tmp_path / "double.tflite").write_bytes(converter.convert())
-    with pytest.raises(ValueError, match=r"It has \['serving_default'\]"):
+    with unchecked(), pytest.raises(ValueError, match=r"It has \['serving_default'\]"):
         lite.load(tmp_path / "double.tflite")
 
 
@@ -400,11 +418,57 @@ def test_foreign_model(tmp_path):
         ('{"name": "m"}', "must be the sidecar of 'm.tflite'"),
         ('{"format_version": 2, "sha256": ""}', "Update ae_zoo"),
         ('{"format_version": 1, "sha256": "00"}', "belongs to another file"),
+        ('{"format_version": 1, "sha256": 7}', "'sha256' of the sidecar has another"),
+        ('{"format_version": true, "sha256": ""}', "has another type. Received: True"),
+        ("[" * 100_000, "nests too deeply"),
+        (" " * 2**20 + "{}", "larger than the 1,048,576 bytes"),
+        ("\ud800", "cannot be read"),
     ],
 )
 def test_sidecar_that_does_not_belong(file, text, message):
-    file.with_suffix(".json").write_text(text)
-    with pytest.raises(ValueError, match=message):
+    data = text.encode("utf-8", errors="surrogatepass")
+    file.with_suffix(".json").write_bytes(data)
+    with pytest.raises(UnsafeModelError, match=message) as caught:
+        lite.load(file)
+    assert caught.value.file == file.with_suffix(".json")
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("input_range", [0.0, math.nan]),
+        ("input_range", [1.0, 0.0]),
+        ("input_range", [0.0]),
+        ("input_range", "[0, 1]"),
+        ("score_terms", ["bernouli"]),
+        ("score_terms", ["gaussian_kl"]),
+        ("score_terms", ["bernoulli", "bernoulli"]),
+        ("score_terms", "bernoulli"),
+        ("score_terms", []),
+        ("prior", {"class_name": "RealNVP"}),
+        ("quantization", 8),
+        ("signatures", {"encode": []}),
+    ],
+)
+def test_forged_sidecar(file, field, value):
+    """What the methods read is checked when it is loaded, not in the middle of one."""
+    with_sidecar(file, file.read_bytes(), **{field: value})
+    with pytest.raises(UnsafeModelError, match=f"'{field}'"):
+        lite.load(file)
+
+
+def test_control_characters_of_a_sidecar_are_escaped(file):
+    with_sidecar(file, file.read_bytes(), task="\x1b[2J", name="a\u202eb")
+    metadata = lite.load(file).metadata
+    assert (metadata["task"], metadata["name"]) == ("\\x1b[2J", "a\\u202eb")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("suffix", [".json", ".tflite"])
+def test_a_pipe_is_no_file(file, suffix):
+    file.with_suffix(suffix).unlink()
+    os.mkfifo(file.with_suffix(suffix))
+    with pytest.raises(UnsafeModelError, match="not a regular file"):
         lite.load(file)
 
 

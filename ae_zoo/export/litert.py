@@ -38,7 +38,7 @@ def _write(job: Job) -> Runners:
     )
     per_channel = pays_per_channel(job.model)
     convert(source, job.target, job.endpoints, per_channel, job.quantization, feed)
-    file = lite.load(job.target)
+    file = lite.open_own(job.target)
     sidecar.write(job.model, file, job.target, job.quantization)
     return {name: functools.partial(file.run, name) for name in file.signatures}
 

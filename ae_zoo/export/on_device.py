@@ -270,7 +270,7 @@ def _check_parity(
     Raises:
         RuntimeError: They differ.
     """
-    file = lite.load(filepath)
+    file = lite.open_own(filepath)
     run = {name: file.runner(name) for name in file.signatures}
     random = np.random.default_rng(0)
     batch = {

@@ -19,7 +19,10 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
 
     If the sidecar that the exporter writes is there (`m.json` next to `m.tflite`), the
     file must have its checksum, and inputs must lie in its range. Without it, the
-    model runs with the signatures of the file only.
+    model runs with the signatures of the file only, and a warning says that the file
+    is unchecked: a damaged one can crash the interpreter, and Python with it. A
+    checksum protects from damage, not from a stranger who writes both files. Run the
+    files of strangers in a process of their own.
 
     Args:
         name_or_file: A name of `ae_zoo.list_models()`, or the path of a `.tflite` file.
@@ -35,8 +38,9 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
         FileNotFoundError: There is no such file.
         ImportError: The package ai-edge-litert is not installed.
         ValueError: There is no model of that name, the file is truncated or not an
-            autoencoder in TFLite, the sidecar is damaged or belongs to another file,
-            or `num_threads` is less than 1.
+            autoencoder in TFLite, or `num_threads` is less than 1.
+        UnsafeModelError: A ValueError. The sidecar is damaged or belongs to another
+            file, or one of the files is too large or no regular file.
 
     Example:
 
@@ -56,7 +60,23 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
         raise unknown_name("model", str(name_or_file), names, hint)
     content = files.read(path)
     metadata = files.read_sidecar(path, content)
+    if not metadata:
+        warnings.warn(
+            f"'{path}' is unchecked: there is no sidecar '{path.with_suffix('.json')}' "
+            "with its checksum. If you do not know where the file comes from, run it "
+            "in a process of its own, because a damaged file can crash Python.",
+            stacklevel=2,
+        )
     return LiteModel(files.open_interpreter(path, content, num_threads), metadata)
+
+
+def open_own(path: pathlib.Path) -> LiteModel:
+    """Open a file that this process has just written, before it has a sidecar.
+
+    Args:
+        path: Path of the file.
+    """
+    return LiteModel(files.open_interpreter(path, files.read(path), 1), {})
 
 
 def _file_of(name: str) -> pathlib.Path:

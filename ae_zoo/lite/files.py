@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pathlib
 from typing import Any
 
+from ae_zoo._bounds import MAX_LITE, MAX_SIDECAR
+from ae_zoo._fields import NUMBER, OPTIONAL_TEXT, SIZES, check_fields
+from ae_zoo._reading import (
+    UnsafeModelError,
+    escaped_texts,
+    parse_json,
+    read_limited,
+    short,
+)
+from ae_zoo.lite import terms
+
 _SIDECAR_VERSION = 1
+_FIELDS = {
+    "format_version": int,
+    "sha256": str,
+    "name": OPTIONAL_TEXT,
+    "variant": OPTIONAL_TEXT,
+    "task": OPTIONAL_TEXT,
+    "license": OPTIONAL_TEXT,
+    "licence": OPTIONAL_TEXT,
+    "input_shape": SIZES,
+    "input_range": ([NUMBER], type(None)),
+    "latent_shape": SIZES,
+    "reconstruction_loss": OPTIONAL_TEXT,
+    "score_terms": ([str], type(None)),
+    "prior": OPTIONAL_TEXT,
+    "signatures": {str: {"inputs": {str: dict}, "outputs": {str: dict}}},
+    "quantization": OPTIONAL_TEXT,
+}
+_REQUIRED = {"format_version", "sha256"}
 
 
 def read(path: pathlib.Path) -> bytes:
@@ -16,6 +44,7 @@ def read(path: pathlib.Path) -> bytes:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is a directory or in another format.
+        UnsafeModelError: A ValueError. It is no regular file, or larger than 512 MB.
     """
     if path.is_dir():
         raise ValueError(
@@ -27,7 +56,7 @@ def read(path: pathlib.Path) -> bytes:
             f"There is no file '{path}'. Write it with "
             "model.export('m.tflite', format='litert')."
         )
-    content = path.read_bytes()
+    content = read_limited(path, MAX_LITE)
     if content[4:8] != b"TFL3":
         raise ValueError(
             f"'{path}' is no TFLite file: expected b'TFL3' at byte 4. Received "
@@ -44,32 +73,69 @@ def read_sidecar(path: pathlib.Path, content: bytes) -> dict[str, Any]:
         content: Its bytes.
 
     Raises:
-        ValueError: The description is damaged, too new, or of another file.
+        UnsafeModelError: A ValueError. The description is damaged, too new, or of
+            another file.
     """
     sidecar = path.with_suffix(".json")
     if not sidecar.exists():
         return {}
+    try:
+        return _checked_sidecar(sidecar, path, content)
+    except UnsafeModelError as error:
+        raise error.of(sidecar) from None
+
+
+def _checked_sidecar(
+    sidecar: pathlib.Path, path: pathlib.Path, content: bytes
+) -> dict[str, Any]:
     mend = f"Copy both files from one export, or remove '{sidecar}'."
     try:
-        metadata = json.loads(sidecar.read_text("utf-8"))
-        version, expected = metadata["format_version"], metadata["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"'{sidecar}' must be the sidecar of '{path.name}': JSON with "
-            f"'format_version' and 'sha256'. It is not: {error!r}. {mend}"
-        ) from error
+        metadata = parse_json(read_limited(sidecar, MAX_SIDECAR), sidecar.name)
+        if not isinstance(metadata, dict) or not metadata.keys() >= _REQUIRED:
+            raise UnsafeModelError("'format_version' or 'sha256' is missing.")
+        check_fields(metadata, _FIELDS, "the sidecar")
+    except UnsafeModelError as error:
+        raise UnsafeModelError(
+            f"It must be the sidecar of '{path.name}': JSON with 'format_version' and "
+            f"'sha256'. It is not: {error.reason} {mend}"
+        ) from None
+    version, expected = metadata["format_version"], metadata["sha256"]
     if version != _SIDECAR_VERSION:
-        raise ValueError(
-            f"'{sidecar}' must have format_version {_SIDECAR_VERSION}. Received "
-            f"{version!r}. Update ae_zoo to read it."
+        raise UnsafeModelError(
+            f"It must have format_version {_SIDECAR_VERSION}. Received {version!r}. "
+            "Update ae_zoo to read it."
         )
     received = hashlib.sha256(content).hexdigest()
     if received != expected:
-        raise ValueError(
-            f"'{sidecar}' belongs to another file, or '{path.name}' is damaged: "
-            f"expected SHA-256 {expected}. Received {received}. {mend}"
+        raise UnsafeModelError(
+            f"It belongs to another file, or '{path.name}' is damaged: expected "
+            f"SHA-256 {short(expected)}. Received {received}. {mend}"
         )
-    return _with_present_keys(metadata)
+    metadata = _with_present_keys(escaped_texts(metadata))
+    _check_range(metadata.get("input_range"))
+    _check_terms(metadata["score_terms"])
+    return metadata
+
+
+def _check_range(support: list[float] | None) -> None:
+    if support is not None and not (len(support) == 2 and support[0] < support[1]):
+        raise UnsafeModelError(
+            "'input_range' must be null or two numbers, the lower one first. Received: "
+            f"{short(support)}"
+        )
+
+
+def _check_terms(names: list[str] | None) -> None:
+    known = terms.RECONSTRUCTION.keys() | terms.POSTERIOR.keys()
+    if names is not None and not (
+        set(names) <= known
+        and len(set(names)) == len(names)
+        and len(terms.RECONSTRUCTION.keys() & set(names)) == 1
+    ):
+        raise UnsafeModelError(
+            f"'score_terms' must be null or one of {sorted(terms.RECONSTRUCTION)}, "
+            f"with or without {sorted(terms.POSTERIOR)}. Received: {short(names)}"
+        )
 
 
 def _with_present_keys(metadata: dict[str, Any]) -> dict[str, Any]:

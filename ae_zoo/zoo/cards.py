@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo._machine import hardware
+from ae_zoo._reading import UnsafeModelError
 from ae_zoo.zoo import provenance, tables
 from ae_zoo.zoo.entry import Card
 
@@ -119,7 +120,24 @@ def render(card: Card) -> str:
 
     Args:
         card: A dict as returned by `make_card` or `ae_zoo.info`.
+
+    Raises:
+        UnsafeModelError: A ValueError. A field that the page shows is missing, or it
+            has another type or a value that cannot be shown.
     """
+    import jinja2
+
+    broken = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+    try:
+        return _page(card)
+    except (*broken, jinja2.TemplateError) as error:
+        raise UnsafeModelError(
+            "The card lacks a field that its page shows, or holds a value that cannot "
+            f"be shown: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _page(card: Card) -> str:
     deployment = card.get("deployment")
     transfer = card.get("transfer")
     return (

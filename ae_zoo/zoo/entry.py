@@ -24,6 +24,7 @@ from ae_zoo._reading import (
     parse_json,
     read_limited,
 )
+from ae_zoo.zoo.card_check import check_card
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -65,13 +66,14 @@ def info(name_or_folder: StrPath) -> Card:
             f"'{folder}' is not a model folder: no card.json in it."
         )
     try:
-        card = parse_json(read_limited(path, MAX_CARD), "the card")
+        card = parse_json(read_limited(path, MAX_CARD), path.name)
+        if not isinstance(card, dict):
+            raise UnsafeModelError("card.json: expected a JSON object.")
+        card = _with_current_keys(escaped_texts(card))
+        check_card(card)
     except UnsafeModelError as error:
-        reason = f"It is damaged: expected JSON. Restore the folder. ({error.reason})"
-        raise UnsafeModelError(reason, path) from None
-    if not isinstance(card, dict):
-        raise UnsafeModelError("It is damaged: expected a JSON object.", path)
-    return _with_current_keys(escaped_texts(card))
+        raise error.of(path) from None
+    return card
 
 
 def load(
