@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test quick lint clean
+.PHONY: demo test quick fuzz lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/ae-zoo demo --output-dir demo
@@ -14,6 +14,14 @@ test: lint
 # The fast tests alone: under two minutes on two cores.
 quick: $(VENV)/installed
 	$(BIN)/python -m pytest -m "not slow"
+
+# Damaged and crafted input, a minute in all; for an hour: make fuzz FUZZ_MINUTES=60
+# Another FUZZ_SEED tries other cases.
+FUZZ_MINUTES ?= 1
+FUZZ_SEED ?= 0
+fuzz: $(VENV)/installed
+	AE_ZOO_FUZZ_MINUTES=$(FUZZ_MINUTES) AE_ZOO_FUZZ_SEED=$(FUZZ_SEED) \
+	$(BIN)/python -m pytest -n 0 tests/fuzz
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The zoo: every entry loads, does what its card says, and refuses what it should."""
 
+import io
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import data, evaluation, zoo
+from ae_zoo.cli import main
 from ae_zoo.data import source
 from ae_zoo.training.recipe import list_recipes, load_recipe
 from ae_zoo.zoo import cards, checksums
@@ -146,6 +148,136 @@ def test_damaged_card(folder):
     (folder / "card.json").write_text("{")
     with pytest.raises(ValueError, match="damaged.*expected JSON"):
         ae_zoo.info(folder)
+
+
+@pytest.mark.parametrize(
+    "changes, match",
+    [
+        ({"metrics": None}, "'metrics' of the card has another type"),
+        ({"metrics": []}, "no measurement"),
+        ({"metrics": [{"metric": "NLL"}]}, "lacks its name or its value"),
+        ({"metrics": [{"metric": 7, "value": 1.0}]}, "'metric' of 'metrics' of"),
+        ({"dataset": "mnist"}, "'dataset' of the card has another type"),
+        ({"dataset": {}}, "'dataset' lacks its name"),
+        ({"parameters": True}, "'parameters' of the card has another type"),
+        ({"input_shape": [[8]]}, "'input_shape' of the card has another type"),
+        ({"training": {"versions": {"keras": 3}}}, "'keras' of 'versions' of"),
+    ],
+)
+def test_forged_card(folder, changes, match):
+    card = ae_zoo.info(folder) | changes
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(zoo.UnsafeModelError, match=match) as caught:
+        ae_zoo.info(folder)
+    assert caught.value.file == folder / "card.json"
+
+
+@pytest.mark.parametrize("text", ["[]", "7", "null", "{}", '{"name": "x"}'])
+def test_card_that_is_no_card(folder, text):
+    (folder / "card.json").write_text(text)
+    with pytest.raises(zoo.UnsafeModelError, match="expected a JSON object|lacks the"):
+        ae_zoo.info(folder)
+
+
+def test_card_that_has_no_page(folder):
+    """What only the page needs may be missing, until somebody asks for the page."""
+    card = ae_zoo.info(folder)
+    del card["training"]["seconds"]
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(zoo.UnsafeModelError, match="lacks a field.*'seconds'"):
+        cards.render(ae_zoo.info(folder))
+
+
+def test_control_characters_of_a_card_are_escaped(folder, capsys):
+    card = ae_zoo.info(folder)
+    card["task"] = "\x1b]0;title\x07 \u202ereversed \ud800 two\nlines"
+    card["dataset"]["sha256"] = {"\x9b2J": "00"}
+    (folder / "card.json").write_text(json.dumps(card))
+    escaped = ae_zoo.info(folder)
+    assert escaped["task"] == ("\\x1b]0;title\\x07 \\u202ereversed \\ud800 two\nlines")
+    assert list(escaped["dataset"]["sha256"]) == ["\\x9b2J"]
+    assert main(["info", str(folder)]) == 0
+    assert not {"\x1b", "\x07", "\x9b"} & set(capsys.readouterr().out)
+
+
+def with_members(folder, **changes):
+    """Change members of model.keras, and the checksums with them."""
+    path = folder / "model.keras"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            change = changes.get(name.split(".")[0])
+            archive.writestr(name, change(data) if change else data)
+    checksums.write_checksums(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(folder, value):
+    def diverge(data):
+        with h5py.File(buffer := io.BytesIO(data), "a") as file:
+            names = []
+            file.visit(names.append)
+            arrays = (file[name] for name in names)
+            next(a for a in arrays if getattr(a, "ndim", 0) == 2)[-1, -1] = value
+        return buffer.getvalue()
+
+    with_members(folder, model=diverge)
+    with pytest.raises(zoo.UnsafeModelError, match="NaN or infinite values: .*kernel"):
+        ae_zoo.load(folder)
+
+
+def of_another_class(config):
+    """A config of something that is no autoencoder, though Keras would build it."""
+    inner = config["config"]["encoder"]
+    yield inner, "Functional"
+    name, loss = "ae_zoo>Bernoulli", {"module": "ae_zoo.losses", "config": {}}
+    yield loss | {"class_name": "Bernoulli", "registered_name": name}, "Bernoulli"
+
+
+def test_load_returns_an_autoencoder(folder):
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    for other, name in of_another_class(config):
+        with_members(folder, config=lambda _, other=other: json.dumps(other).encode())
+        match = f"holds a '{name}'; expected a model of the class Autoencoder"
+        with pytest.raises(zoo.UnsafeModelError, match=match):
+            ae_zoo.load(folder)
+
+
+def broken_configs(config):
+    """(what Keras or a variant says, config) of mistakes in otherwise safe configs."""
+    layer = config["config"]["encoder"]["config"]["layers"][2]["config"]
+    for change, match in (
+        ({"units": "x"}, "ValueError: .*units"),
+        ({"units": -1}, "units"),
+        ({"activation": "nonsense"}, "activation"),
+        ({"unknown": 1}, "unknown"),
+        ({"units": layer["units"] + 1}, "do not fit it"),
+        ({"kernel_initializer": 7}, "initializer"),
+        ({"dtype": "float3"}, "float3"),
+    ):
+        saved = dict(layer)
+        layer.update(change)
+        yield config, match
+        layer.clear()
+        layer.update(saved)
+    for field, value in (("decoder", None), ("seed", "x"), ("input_range", [1, 0])):
+        inner = config["config"] | {field: value}
+        yield config | {"config": inner}, "cannot build this model"
+
+
+def test_what_keras_cannot_build(folder):
+    """One error with the file and the reason, not a configuration of thousands."""
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        original = json.loads(archive.read("config.json"))
+    for config, match in broken_configs(original):
+        data = json.dumps(config).encode()
+        with_members(folder, config=lambda _, data=data: data)
+        with pytest.raises(zoo.UnsafeModelError, match=match) as caught:
+            ae_zoo.load(folder)
+        assert caught.value.file == folder / "model.keras"
+        assert len(str(caught.value)) < 1000 and caught.value.__suppress_context__
 
 
 def test_truncated_weights(folder):
