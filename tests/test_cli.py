@@ -229,3 +229,11 @@ def test_zoo_table_is_in_the_readme():
     """`README.md` shows the cards as they are."""
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     assert tables.zoo_markdown() in readme
+
+
+def test_a_message_is_one_line_without_control_characters(capsys, tmp_path):
+    path = tmp_path / "\x1b[2J\nname\u202e"
+    assert cli.main(["info", str(path)]) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "\\x1b[2J name\\u202e" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ae_zoo._errors import is_deliberate
+from ae_zoo._reading import clean
 
 
 def is_expected(error: BaseException) -> bool:
@@ -19,8 +20,8 @@ def is_expected(error: BaseException) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error, without line breaks."""
-    message = " ".join(str(error).split())
+    """The message of an error, without line breaks and control characters."""
+    message = clean(str(error))
     if isinstance(error, FloatingPointError):
         return f"training diverged. {message}"
     return message or type(error).__name__
