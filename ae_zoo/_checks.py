@@ -6,6 +6,7 @@ import difflib
 import inspect
 import math
 import numbers
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -179,12 +180,28 @@ def check_number(
         raise ValueError(message)
 
 
+def check_boolean(name: str, value: object) -> bool:
+    """Check that an argument is True or False, Python's or NumPy's.
+
+    Raises:
+        TypeError: It is anything else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(
+            f"`{name}` must be True or False. Received: {value!r} of type "
+            f"{type(value).__name__}"
+        )
+    return bool(value)
+
+
 def check_share(name: str, value: float) -> None:
     """Check that a number is in [0, 1].
 
     Raises:
+        TypeError: It is not a number.
         ValueError: The number is outside [0, 1].
     """
+    check_number(name, value)
     if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be in [0, 1]. Received: {value}")
 
@@ -221,6 +238,39 @@ def check_weights_have_targets(y: object, sample_weight: object) -> None:
             "`sample_weight` needs targets. Received y=None. Pass targets too, as in "
             "fit(x, x, sample_weight=sample_weight); for a denoising model "
             "fit(noisy, x, sample_weight=sample_weight)."
+        )
+
+
+def check_name_or_path(kind: str, value: object) -> None:
+    """Check that an argument can be the name of something, or a path.
+
+    Args:
+        kind: What has the name, for the message: "model", "recipe".
+        value: What was received.
+
+    Raises:
+        TypeError: It is neither a string nor a path.
+        ValueError: It is empty.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(
+            f"Expected the name of a {kind}, or a path. Received: {value!r} of type "
+            f"{type(value).__name__}"
+        )
+    if not str(value):
+        raise ValueError(f"Expected the name of a {kind}, or a path. Received: ''")
+
+
+def check_folder(name: str, value: object) -> None:
+    """Check that an argument is the path of a folder, whether or not it exists.
+
+    Raises:
+        TypeError: It is not a path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(
+            f"`{name}` must be the path of a folder. Received: {value!r} of type "
+            f"{type(value).__name__}"
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import keras
 from keras.optimizers import schedules
 
+from ae_zoo._checks import check_number
 from ae_zoo.distribution.keras_patches import MatrixMuon, learning_rate_or_schedule
 
 _WARMUP_START = 1e-5
@@ -45,7 +46,9 @@ def adam(
         A function from the number of optimizer steps to the optimizer.
 
     Raises:
-        ValueError: `decay` is unknown, or does not go with `alpha` or `warmup`.
+        TypeError: A rate is not a number.
+        ValueError: A rate is out of range, or `decay` is unknown or does not go with
+            `alpha` or `warmup`.
 
     Example:
 
@@ -55,6 +58,8 @@ def adam(
     0.002
     """
     rate_over = _schedule(learning_rate, decay, alpha, warmup)
+    if weight_decay is not None:
+        check_number("weight_decay", weight_decay, least=0)
 
     def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
         rate = rate_over(steps)
@@ -92,8 +97,9 @@ def muon(
         A function from the number of optimizer steps to the optimizer.
 
     Raises:
-        TypeError: `exclude_layers` is a string.
-        ValueError: `decay` is unknown, or does not go with `alpha`.
+        TypeError: A rate is not a number, or `exclude_layers` is a string.
+        ValueError: A rate is out of range, or `decay` is unknown or does not go with
+            `alpha`.
         RuntimeError: Raised by the returned function before Keras 3.13, whose Muon does
             not train on TensorFlow.
 
@@ -129,6 +135,8 @@ def _schedule(
     learning_rate: float, decay: str | None, alpha: float, warmup: bool
 ) -> Callable[[int], float | schedules.LearningRateSchedule]:
     """Return a function from the number of steps to the learning rate or schedule."""
+    check_number("learning_rate", learning_rate, above=0)
+    check_number("alpha", alpha, 0, 1)
     if decay not in (None, "cosine", "exponential"):
         raise ValueError(
             "`decay` must be 'cosine', 'exponential' or None. Received: "

@@ -330,5 +330,5 @@ def test_mistakes_in_a_file_are_one_line(text, expected, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", [5, None, b"deep_digits"])
 def test_the_name_of_a_recipe_is_a_string_or_a_path(name):
-    with pytest.raises(TypeError, match="name of a recipe or the path"):
+    with pytest.raises(TypeError, match="the name of a recipe, or a path"):
         load_recipe(name)

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ae_zoo import evaluation
+    from ae_zoo import evaluation, zoo
     from ae_zoo.data import source
     from ae_zoo.studies import verify
     from ae_zoo.training.loading import load_with_recipe
@@ -32,9 +32,14 @@ def run(options: argparse.Namespace) -> None:
     if options.write and (options.samples or options.quick):
         raise ValueError("--write needs the whole table. Remove --samples and --quick.")
     model, recipe = load_with_recipe(options.model, options.recipe)
-    splits = evaluation.read_splits(
-        source(recipe.dataset, options.data_dir), options.samples
-    )
+    data = source(recipe.dataset, options.data_dir)
+    own = zoo.info(options.model)["dataset"]["name"]
+    if options.write and data.name != own:
+        raise ValueError(
+            f"--write needs measurements on the data of the card, {own!r}. Received a "
+            f"recipe that measures on {data.name!r}."
+        )
+    splits = evaluation.read_splits(data, options.samples)
     rows = evaluation.evaluate(model, recipe.metrics, splits, options.quick)
     print(tables.metrics_text(rows))
     if options.write:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo._checks import check_at_least, check_share
+from ae_zoo._checks import check_number, check_share
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -25,6 +25,7 @@ def random_flip(share: float = 0.5) -> Augmentation:
         `augment` to `ae_zoo.data.load` or to a recipe.
 
     Raises:
+        TypeError: `share` is not a number.
         ValueError: `share` is outside [0, 1].
 
     Example:
@@ -66,6 +67,7 @@ def random_affine(
         `augment` to `ae_zoo.data.load` or to a recipe.
 
     Raises:
+        TypeError: An argument is not a number.
         ValueError: `share` is outside [0, 1], or a standard deviation is negative.
 
     Example:
@@ -74,7 +76,7 @@ def random_affine(
     """
     check_share("share", share)
     for name, stddev in {"rotation": rotation, "shear": shear, "scale": scale}.items():
-        check_at_least(name, stddev, 0)
+        check_number(name, stddev, least=0)
 
     import tensorflow as tf
 

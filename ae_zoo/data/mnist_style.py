@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ae_zoo._checks import to_array
+
 _BOX, _SIDE = 20, 28
 
 
@@ -21,6 +23,7 @@ def mnist_style(images: np.ndarray) -> np.ndarray:
         (n, 28, 28, 1) float32 in [0, 1].
 
     Raises:
+        TypeError: The images are not numbers.
         ValueError: The shape is another, or an image has no ink.
 
     Example:
@@ -29,11 +32,16 @@ def mnist_style(images: np.ndarray) -> np.ndarray:
     >>> x.shape
     (250, 28, 28, 1)
     """
-    images = np.asarray(images, "float32")
-    if images.ndim != 4 or images.shape[-1] != 1:
+    images = to_array(images, "images")
+    if images.dtype.kind not in "fiub":
+        raise TypeError(f"`images` must hold numbers. Received dtype {images.dtype}.")
+    if images.ndim != 4 or images.shape[-1] != 1 or not images.size:
         raise ValueError(
             f"`images` must have shape (n, height, width, 1). Received {images.shape}."
         )
+    images = images.astype("float32")
+    if not np.isfinite(images).all():
+        raise ValueError("`images` must be finite. Received NaN or infinite values.")
     return np.stack([_normalize(image[..., 0]) for image in images])[..., None]
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ae_zoo._checks import check_integer
+from ae_zoo._checks import check_boolean, check_integer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -54,6 +54,8 @@ class Plan:
                 f"Received skip={self.skip} without repeat=True: only the endless "
                 "sequence has a fixed order to start within."
             )
+        for name in ("shuffle", "drop_remainder", "repeat"):
+            check_boolean(name, getattr(self, name))
         for name, value in integers.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "shard", (index, workers))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
+from ae_zoo._checks import check_boolean
 from ae_zoo.data import catalog, checks
 from ae_zoo.data.order import Plan, fold_in, with_cardinality
 from ae_zoo.data.sources import Source
@@ -98,6 +99,8 @@ def load(
 
     source = catalog.source(name, data_dir)
     source.check_split(split)
+    check_boolean("labels", labels)
+    check_boolean("drop_remainder", drop_remainder)
     source.check_labels(labels)
     plan = Plan(
         batch_size=CHUNK if batch_size is None else batch_size,

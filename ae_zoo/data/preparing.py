@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from ae_zoo._checks import check_folder
 from ae_zoo.data import catalog, prepared
 from ae_zoo.data.catalog.record import CatalogSource, RawFile
 
@@ -44,6 +45,9 @@ def prepare(
     >>> prepare("frey_faces", manual_dir="~/Downloads")  # doctest: +SKIP
     """
     source = catalog.info(name)
+    for argument, folder in {"data_dir": data_dir, "manual_dir": manual_dir}.items():
+        if folder is not None:
+            check_folder(argument, folder)
     if source.version is None:
         return None
     root = prepared.folders_to_search(data_dir)[0]

@@ -71,6 +71,16 @@ def tfrecords(
     """
     import tensorflow as tf
 
+    if isinstance(files, str | bytes | os.PathLike):
+        raise TypeError(
+            f"`files` must be a list of paths. Received: {files!r} of type "
+            f"{type(files).__name__}"
+        )
+    if not callable(parse):
+        raise TypeError(
+            "`parse` must be a function of a serialized record. Received: "
+            f"{parse!r} of type {type(parse).__name__}"
+        )
     window = check_integer("window", window, 1)
     plan = Plan(
         batch_size=batch_size,

@@ -7,9 +7,12 @@ import pathlib
 import warnings
 
 from ae_zoo import _resources
-from ae_zoo._checks import check_count, unknown_name
+from ae_zoo._checks import check_integer, check_name_or_path, unknown_name
 from ae_zoo.lite import files
 from ae_zoo.lite.model import LiteModel
+
+# The interpreter starts as many as it is told to, and more than cores do not help.
+_MOST_THREADS = 1024
 
 __all__ = ["LiteModel", "load"]
 
@@ -38,7 +41,7 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
         FileNotFoundError: There is no such file.
         ImportError: The package ai-edge-litert is not installed.
         ValueError: There is no model of that name, the file is truncated or not an
-            autoencoder in TFLite, or `num_threads` is less than 1.
+            autoencoder in TFLite, or `num_threads` is not between 1 and 1024.
         UnsafeModelError: A ValueError. The sidecar is damaged or belongs to another
             file, or one of the files is too large or no regular file.
 
@@ -50,7 +53,8 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
     >>> model.export("m.tflite", format="litert")
     >>> light = ae_zoo.lite.load("m.tflite")
     """
-    num_threads = check_count("num_threads", num_threads)
+    check_name_or_path("model", name_or_file)
+    num_threads = check_integer("num_threads", num_threads, 1, _MOST_THREADS)
     path = pathlib.Path(name_or_file)
     names = _resources.model_names()
     if str(name_or_file) in names:

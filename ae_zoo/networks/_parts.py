@@ -2,13 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import keras
 
+from ae_zoo._checks import check_count
+
 Shape: TypeAlias = tuple[int, ...]
 Activation: TypeAlias = str | Callable[[keras.KerasTensor], keras.KerasTensor]
+
+
+def check_shape(
+    name: str, shape: object, rank: int | None = None, can_be_open: bool = False
+) -> Shape:
+    """Check the shape of one sample.
+
+    Args:
+        name: Name of the argument, for the message.
+        shape: What was received.
+        rank: Number of sizes, or None for one or more.
+        can_be_open: Whether sizes may be None, for inputs of any size.
+
+    Returns:
+        The shape as a tuple of Python integers.
+
+    Raises:
+        TypeError: It is no sequence, or a size is no integer.
+        ValueError: It has another number of sizes, or a size is less than 1.
+    """
+    expected = {None: "such as (28, 28, 1) or (784,)", 3: "(height, width, channels)"}
+    message = f"`{name}` must be the shape of one sample, {expected[rank]}"
+    sizes = _sequence(shape, message)
+    if not sizes or rank not in (None, len(sizes)):
+        raise ValueError(f"{message}. Received: {shape!r}")
+    for place, size in enumerate(sizes):
+        if size is not None or not can_be_open:
+            sizes[place] = check_count(name, size, " in each place")
+    return tuple(sizes)
+
+
+def check_counts(name: str, values: object, can_be_empty: bool = False) -> list[int]:
+    """Check the widths of several layers, or their numbers of channels.
+
+    Args:
+        name: Name of the argument, for the message.
+        values: What was received.
+        can_be_empty: Whether there may be no layer.
+
+    Returns:
+        The values as Python integers.
+
+    Raises:
+        TypeError: It is no sequence of integers.
+        ValueError: It is empty, or a value is less than 1.
+    """
+    message = f"`{name}` must be a sequence of positive integers, such as [256, 32]"
+    counts = _sequence(values, message)
+    if not counts and not can_be_empty:
+        raise ValueError(f"{message}. Received: {values!r}")
+    return [check_count(name, value, " in each place") for value in counts]
+
+
+def check_kernel(size: object) -> None:
+    """Check the size of a kernel, an integer or a pair of integers."""
+    sizes = size if isinstance(size, tuple | list) and len(size) == 2 else [size]
+    for value in sizes:
+        check_count("kernel_size", value)
+
+
+def _sequence(values: object, message: str) -> list[Any]:
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise TypeError(
+            f"{message}. Received: {values!r} of type {type(values).__name__}"
+        )
+    return list(values)
 
 
 def dense(

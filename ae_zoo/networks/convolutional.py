@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
+from ae_zoo._checks import check_count
 from ae_zoo.networks import _parts
 from ae_zoo.networks._parts import Activation, Shape
 
@@ -39,6 +40,13 @@ def convolutional_encoder(
     >>> encoder.output_shape
     (None, 10)
     """
+    input_shape = _parts.check_shape(
+        "input_shape", input_shape, 3, can_be_open=latent_dim is None
+    )
+    filters = _parts.check_counts("filters", filters)
+    _parts.check_kernel(kernel_size)
+    if latent_dim is not None:
+        latent_dim = check_count("latent_dim", latent_dim, " or None")
     inputs = keras.Input(input_shape)
     x = inputs
     for channels in filters:
@@ -80,6 +88,11 @@ def convolutional_decoder(
     >>> decoder.output_shape
     (None, 33, 47, 3)
     """
+    output_shape = _parts.check_shape("output_shape", output_shape, rank=3)
+    filters = _parts.check_counts("filters", filters)
+    _parts.check_kernel(kernel_size)
+    if latent_dim is not None:
+        latent_dim = check_count("latent_dim", latent_dim, " or None")
     height, width, channels = output_shape
     sizes = [(height, width)]
     for _ in filters:

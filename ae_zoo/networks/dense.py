@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
+from ae_zoo._checks import check_count
 from ae_zoo.layers import TransposedDense
 from ae_zoo.networks import _parts
 from ae_zoo.networks._parts import Activation, Shape
@@ -36,6 +37,8 @@ def dense_encoder(
     >>> ae_zoo.networks.dense_encoder((28, 28, 1), [1000, 500, 250, 30]).output_shape
     (None, 30)
     """
+    input_shape = _parts.check_shape("input_shape", input_shape)
+    units = _parts.check_counts("units", units)
     inputs = keras.Input(input_shape)
     x = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
     for depth, width in enumerate(units, 1):
@@ -72,6 +75,9 @@ def dense_decoder(
     >>> ae_zoo.networks.dense_decoder(30, [250, 500, 1000], (28, 28, 1)).output_shape
     (None, 28, 28, 1)
     """
+    latent_dim = check_count("latent_dim", latent_dim)
+    units = _parts.check_counts("units", units, can_be_empty=True)
+    output_shape = _parts.check_shape("output_shape", output_shape)
     inputs = keras.Input((latent_dim,))
     x = inputs
     for width in units:

@@ -6,6 +6,7 @@ import math
 
 import keras
 
+from ae_zoo._checks import check_count, check_integer
 from ae_zoo.networks import _parts
 from ae_zoo.networks._parts import Activation, Shape
 
@@ -43,6 +44,8 @@ def residual_encoder(
     >>> encoder.output_shape
     (None, 256)
     """
+    input_shape = _parts.check_shape("input_shape", input_shape, rank=3)
+    _check_grid(patch_size, channels, blocks, units)
     inputs = keras.Input(input_shape)
     width = patch_size + patch_size // 2
     x = _parts.convolution(channels, width, activation, strides=patch_size)(inputs)
@@ -90,6 +93,9 @@ def residual_decoder(
     >>> decoder.output_shape
     (None, 28, 28, 1)
     """
+    latent_dim = check_count("latent_dim", latent_dim)
+    output_shape = _parts.check_shape("output_shape", output_shape, rank=3)
+    _check_grid(patch_size, channels, blocks, units)
     height, width, _ = output_shape
     grid = (math.ceil(height / patch_size), math.ceil(width / patch_size), channels)
     inputs = keras.Input((latent_dim,))
@@ -99,6 +105,13 @@ def residual_decoder(
     x = _pixels(x, patch_size, output_shape)
     x = _parts.reconstruction(x, output_shape, output)
     return keras.Model(inputs, x, name="decoder")
+
+
+def _check_grid(patch_size: int, channels: int, blocks: int, units: int) -> None:
+    check_count("patch_size", patch_size)
+    check_count("channels", channels)
+    check_integer("blocks", blocks, least=0)
+    check_count("units", units)
 
 
 def _residual_convolutions(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from ae_zoo._checks import check_count
 from ae_zoo.networks import _parts
 from ae_zoo.networks._parts import Activation, Shape
 
@@ -33,6 +34,12 @@ def u_net_encoder(
     >>> ae_zoo.networks.u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
     (None, 33, 47, 19)
     """
+
+    filters = _parts.check_counts("filters", filters)
+    # Cropping a scale to the next finer one needs their sizes.
+    input_shape = _parts.check_shape(
+        "input_shape", input_shape, 3, can_be_open=len(filters) == 1
+    )
 
     def convolution(
         x: keras.KerasTensor, channels: int, strides: int = 1
@@ -76,6 +83,9 @@ def pixel_decoder(
     >>> ae_zoo.networks.pixel_decoder((33, 47, 19), 3).output_shape
     (None, 33, 47, 3)
     """
+    code_shape = _parts.check_shape("code_shape", code_shape, 3, can_be_open=True)
+    channels = check_count("channels", channels)
+    _parts.check_kernel(kernel_size)
     inputs = keras.Input(code_shape)
     x = keras.layers.Conv2D(channels, kernel_size, padding="same")(inputs)
     x = _parts.reconstruction(x, (*code_shape[:-1], channels), output)

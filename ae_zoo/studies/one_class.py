@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ae_zoo import data, evaluation, zoo
+from ae_zoo.data.checks import check_classes
 from ae_zoo.training.recipe import Recipe, load_recipe
 from ae_zoo.training.run import train
 from ae_zoo.zoo import tables
@@ -156,6 +157,8 @@ def _check_classes(
         )
     _, labels = source.arrays("train", labels=True)
     known = np.unique(labels).tolist()
+    if classes is not None:
+        check_classes(source, classes)
     chosen = known if classes is None else list(dict.fromkeys(classes))
     if not chosen or not set(chosen) <= set(known):
         raise ValueError(

@@ -27,21 +27,48 @@ def load_with_recipe(
         (model, recipe).
 
     Raises:
-        ValueError: No recipe has the name of the model; or as `ae_zoo.load`.
+        ValueError: No recipe has the name of the model, the recipe builds another kind
+            of model; or as `ae_zoo.load`.
         FileNotFoundError: As `ae_zoo.load`.
 
     Example:
 
     >>> model, recipe = load_with_recipe("denoising_digits")
     """
-    name = zoo.info(name_or_folder)["name"]
+    card = zoo.info(name_or_folder)
+    name = card["name"]
     if recipe is None and name not in list_recipes():
         raise ValueError(
             f"The zoo has no recipe with the name of the model, {name!r}. Pass the "
             "file it was trained from (--recipe FILE)."
         )
     _, loaded = load_recipe(recipe or name)
-    return zoo.load(name_or_folder, own_classes(recipe or name)), loaded
+    model = zoo.load(name_or_folder, own_classes(recipe or name))
+    _check_recipe_of(model, loaded)
+    return model, loaded
+
+
+def _check_recipe_of(model: Autoencoder, recipe: Recipe) -> None:
+    """Check that a recipe builds models of the same variant and the same shapes.
+
+    Raises:
+        ValueError: The recipe builds another kind of model.
+    """
+    from ae_zoo.distribution.keras_patches import names_kept
+    from ae_zoo.training.model import build
+
+    with names_kept():
+        built = build(recipe, "float32")
+    expected, received = (
+        f"a {type(one).__name__} from {one.input_shape[1:]} to {one.output_shape[1:]}"
+        for one in (built, model)
+    )
+    if expected != received:
+        raise ValueError(
+            f"The recipe must be the one the model was trained with. It builds "
+            f"{expected}, and the model is {received}. Pass the recipe of the model "
+            "(--recipe)."
+        )
 
 
 def own_classes(recipe: Recipe | str | os.PathLike[str]) -> dict[str, type]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo import _resources
-from ae_zoo._checks import unknown_name
+from ae_zoo._checks import check_name_or_path, unknown_name
 from ae_zoo.training.context import RunContext
 from ae_zoo.training.fields import check_fields
 
@@ -143,11 +143,7 @@ def load_recipe(name_or_file: str | os.PathLike[str]) -> tuple[str, Recipe]:
     >>> recipe.batch_size
     64
     """
-    if not isinstance(name_or_file, str | os.PathLike):
-        raise TypeError(
-            "Expected the name of a recipe or the path of a Python file. Received: "
-            f"{name_or_file!r} of type {type(name_or_file).__name__}"
-        )
+    check_name_or_path("recipe", name_or_file)
     path = pathlib.Path(name_or_file)
     if path.suffix != ".py":
         if str(name_or_file) not in list_recipes():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from ae_zoo import zoo
-from ae_zoo._checks import check_count
+from ae_zoo._checks import check_count, check_folder
 from ae_zoo.callbacks.checkpoints import Checkpoints
 from ae_zoo.distribution.strategies import explain_lost_workers, get_strategy
 from ae_zoo.training.callbacks import make_callbacks, make_csv_logger
@@ -95,6 +95,9 @@ def train(
     """
     if epochs is not None:
         check_count("epochs", epochs)
+    check_count("keep", keep)
+    if output_dir is not None:
+        check_folder("output_dir", output_dir)
     # First of all, because a cluster must be set up before TensorFlow is used.
     strategy = get_strategy(strategy)
     job = resolve(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ae_zoo import _resources
 from ae_zoo._bounds import MAX_CARD
-from ae_zoo._checks import unknown_name
+from ae_zoo._checks import check_name_or_path, unknown_name
 from ae_zoo._reading import (
     UnsafeModelError,
     escaped_texts,
@@ -243,6 +243,7 @@ def _with_current_keys(card: Card) -> Card:
 
 
 def _find(name_or_folder: StrPath) -> pathlib.Path:
+    check_name_or_path("model", name_or_folder)
     if str(name_or_folder) in list_models():
         return _resources.folder("saved_models") / str(name_or_folder)
     path = pathlib.Path(name_or_folder)

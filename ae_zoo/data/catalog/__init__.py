@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from ae_zoo._checks import unknown_name
+from ae_zoo._checks import check_folder, unknown_name
 from ae_zoo.data.catalog import (
     cifar10,
     digits,
@@ -98,4 +98,6 @@ def source(
     """
     if isinstance(name_or_source, Source):
         return name_or_source
+    if data_dir is not None:
+        check_folder("data_dir", data_dir)
     return dataclasses.replace(info(name_or_source), data_dir=data_dir)
