@@ -19,7 +19,7 @@ def check_fields(value: Any, expected: Any, where: str) -> None:
         value: The value.
         expected: A type; a tuple of alternatives; [what each item is]; or {key: what
             its value is}, where keys may be missing and others are not checked. The key
-            `str` itself stands for all keys.
+            `str` itself stands for all keys. Integers have at most 64 bits.
         where: What the value is, for the message.
 
     Raises:
@@ -44,6 +44,10 @@ def _fits(value: Any, expected: Any) -> bool:
     if isinstance(expected, tuple):
         return any(_fits(value, kind) for kind in expected)
     if isinstance(value, bool) and expected in (int, float):
+        return False
+    if (
+        isinstance(value, int) and value.bit_length() > 63
+    ):  # no float, no array holds it
         return False
     kind = expected if isinstance(expected, type) else type(expected)
     return isinstance(value, kind)

@@ -439,6 +439,7 @@ def test_sidecar_that_does_not_belong(file, text, message):
         ("input_range", [0.0, math.nan]),
         ("input_range", [1.0, 0.0]),
         ("input_range", [0.0]),
+        ("input_range", [0, 10**400]),
         ("input_range", "[0, 1]"),
         ("score_terms", ["bernouli"]),
         ("score_terms", ["gaussian_kl"]),
