@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ae_zoo
-from ae_zoo import cli
+from ae_zoo import cli, lite
 from ae_zoo._checks import check_count
 from ae_zoo.cli import command_line, info, one_class, train
 from ae_zoo.zoo import tables
@@ -62,6 +62,32 @@ def test_export_reports_what_quantization_costs(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:2] == ["file", "bytes"]
     assert [line.split()[0] for line in lines[3:]] == ["float32", "int8"]
+
+
+@pytest.mark.slow
+def test_export_writes_a_file_that_trains_on_the_device(tmp_path):
+    path = str(tmp_path / "m.tflite")
+    options = ["--trainable", "--optimizer", "sgd", "--batch-size", "4"]
+    assert cli.main(["export", NAME, path, *options]) == 0
+    with pytest.warns(UserWarning, match="unchecked"):  # it has no sidecar
+        signatures = lite.load(path).signatures
+    assert "train" in signatures
+    assert signatures["train"]["inputs"]["x"]["shape"][0] == 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--optimizer", "sgd"],
+        ["--trainable", "--report"],
+        ["--trainable", "--quantization", "float16"],
+        ["--trainable", "--format", "onnx"],
+    ],
+)
+def test_options_of_a_trainable_file_must_fit(options, tmp_path, capsys):
+    assert cli.main(["export", NAME, str(tmp_path / "m.tflite"), *options]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_is_of_a_litert_file(tmp_path, capsys):

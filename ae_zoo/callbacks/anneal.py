@@ -44,10 +44,12 @@ class Anneal(keras.callbacks.Callback):
 
     Example:
 
-    >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
+    >>> images = ae_zoo.data.arrays("digits", "test")
+    >>> encoder = ae_zoo.networks.dense_encoder((8, 8, 1), [100])
     >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
-    >>> annealing = ae_zoo.callbacks.Anneal("k", start=100, epochs=10)
-    >>> model.fit(images, epochs=20, callbacks=[annealing])  # doctest: +SKIP
+    >>> model.compile("adam")
+    >>> annealing = ae_zoo.callbacks.Anneal("k", start=50, epochs=2)
+    >>> history = model.fit(images, epochs=4, callbacks=[annealing], verbose=0)
     """
 
     def __init__(self, name: str, start: float, epochs: int) -> None:

@@ -46,10 +46,12 @@ class ReviveUnits(keras.callbacks.Callback):
 
     Example:
 
-    >>> encoder = ae_zoo.networks.dense_encoder((784,), [1000])
+    >>> images = ae_zoo.data.arrays("digits", "test")
+    >>> encoder = ae_zoo.networks.dense_encoder((8, 8, 1), [100])
     >>> model = ae_zoo.SparseAutoencoder(encoder, "tied", sparsity="k", k=25)
-    >>> reviving = ae_zoo.callbacks.ReviveUnits(lambda: images[:5000], epochs=10)
-    >>> model.fit(images, epochs=20, callbacks=[reviving])  # doctest: +SKIP
+    >>> model.compile("adam")
+    >>> reviving = ae_zoo.callbacks.ReviveUnits(lambda: images, epochs=2)
+    >>> history = model.fit(images, epochs=4, callbacks=[reviving], verbose=0)
     """
 
     def __init__(self, samples: Callable[[], ArrayLike], epochs: int) -> None:

@@ -48,6 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pixels", action="store_true", help="add a signature for uint8 images"
     )
     parser.add_argument(
+        "--trainable",
+        action="store_true",
+        help="write a .tflite file that can be trained on the device",
+    )
+    parser.add_argument(
+        "--optimizer", help="optimizer of a trainable file; default: adam"
+    )
+    parser.add_argument(
         "--signature",
         default="reconstruct",
         help="signature of an .onnx file; default: reconstruct",
@@ -71,6 +79,10 @@ def run(options: argparse.Namespace) -> None:
     suffix = pathlib.Path(options.path).suffix
     by_suffix = {format.suffix: format.name for format in FORMATS.values()}
     format = options.format or by_suffix.get(suffix, "tf_saved_model")
+    if options.optimizer is not None and not options.trainable:
+        raise ValueError("--optimizer is of a file that is written with --trainable.")
+    if options.report and options.trainable:
+        raise ValueError("--report measures files that are not trainable.")
     if options.report and format != "litert":
         raise ValueError(
             f"--report measures LiteRT files. Received: format {format!r}. Use a path "
@@ -103,6 +115,8 @@ def _write(
         calibration=calibration,
         pixels=options.pixels,
         signature=options.signature,
+        trainable=options.trainable,
+        optimizer=options.optimizer or "adam",
     )
     print(f"Wrote {options.path}")
 

@@ -72,7 +72,9 @@ def random_affine(
 
     Example:
 
-        >>> train = load("digits", batch_size=64, augment=random_affine())
+        >>> images = ae_zoo.data.arrays("digits", "test")
+        >>> random_affine()(images, seed=(1, 2)).shape
+        TensorShape([250, 8, 8, 1])
     """
     check_share("share", share)
     for name, stddev in {"rotation": rotation, "shear": shear, "scale": scale}.items():

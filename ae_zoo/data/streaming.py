@@ -61,13 +61,13 @@ def tfrecords(
     Example:
 
         >>> with tf.io.TFRecordWriter("images-0.tfrecord") as writer:
-        ...     for image in x:
+        ...     for image in ae_zoo.data.arrays("digits", "test"):
         ...         writer.write(image.tobytes())
         >>> def parse(record):
-        ...     return tf.reshape(tf.io.decode_raw(record, tf.float32), (28, 28, 1))
+        ...     return tf.reshape(tf.io.decode_raw(record, tf.float32), (8, 8, 1))
         >>> train = tfrecords(["images-0.tfrecord"], parse, batch_size=8, repeat=True)
         >>> next(iter(train)).shape
-        TensorShape([8, 28, 28, 1])
+        TensorShape([8, 8, 8, 1])
     """
     import tensorflow as tf
 

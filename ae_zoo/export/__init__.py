@@ -90,13 +90,15 @@ def export_model(
 
     Example:
 
+    >>> model = ae_zoo.load("denoising_digits")
     >>> model.export("denoiser")
     >>> model.export("denoiser.tflite", format="litert")
+    >>> images = ae_zoo.data.arrays("digits", "test")
     >>> model.export(
     ...     "denoiser_int8.tflite",
     ...     format="litert",
     ...     quantization="int8",
-    ...     calibration=noisy[:500],
+    ...     calibration=ae_zoo.evaluation.add_noise(images, 0.5),
     ... )
     """
     filepath = pathlib.Path(filepath)

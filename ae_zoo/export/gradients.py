@@ -5,8 +5,9 @@ but it lacks many of TensorFlow's gradient operators. Each function here maps
 ∂L/∂(output) of an operation to ∂L/∂(inputs), in the form that `tf.RegisterGradient`
 expects. To use them:
 
+>>> from ae_zoo.export import gradients
 >>> graph = tf.compat.v1.get_default_graph()
->>> with graph.gradient_override_map(OVERRIDES):
+>>> with graph.gradient_override_map(gradients.OVERRIDES):
 ...     y = tf.nn.relu(tf.constant([-1.0, 2.0]))
 
 The override affects only `tf.gradients`, not a `tf.GradientTape`.

@@ -77,6 +77,7 @@ def write_trainable(
     Example:
 
     >>> from ae_zoo.export import on_device
+    >>> model = ae_zoo.load("undercomplete_digits")
     >>> on_device.write_trainable(model, "personal.tflite", "sgd", batch_size=4)
     """
     filepath = pathlib.Path(filepath)

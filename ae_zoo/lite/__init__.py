@@ -48,9 +48,9 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
     Example:
 
     >>> light = ae_zoo.lite.load("denoising_mnist")
-    >>> light.reconstruct(noisy).shape
+    >>> light.reconstruct(np.zeros((16, 28, 28, 1), "float32")).shape
     (16, 28, 28, 1)
-    >>> model.export("m.tflite", format="litert")
+    >>> ae_zoo.load("denoising_mnist").export("m.tflite", format="litert")
     >>> light = ae_zoo.lite.load("m.tflite")
     """
     check_name_or_path("model", name_or_file)

@@ -32,7 +32,9 @@ def image_rows(
 
     Example:
 
-    >>> ae_zoo.plots.image_rows({"clean": x[:8], "noisy": noisy[:8]}, "picture.png")
+    >>> clean = ae_zoo.data.arrays("digits", "test")[:8]
+    >>> noisy = ae_zoo.evaluation.add_noise(clean, 0.5)
+    >>> ae_zoo.plots.image_rows({"clean": clean, "noisy": noisy}, "picture.png")
     """
     names = list(rows) if isinstance(rows, Mapping) else []
     values = rows.values() if isinstance(rows, Mapping) else rows

@@ -42,7 +42,7 @@ def measure(filepath: str | os.PathLike, calls: int = CALLS) -> dict[str, Any]:
     Example:
 
     >>> from ae_zoo.studies import latency
-    >>> model.export("timed.tflite", format="litert")
+    >>> ae_zoo.load("denoising_digits").export("timed.tflite", format="litert")
     >>> latency.measure("timed.tflite")["batch"]
     1
     """

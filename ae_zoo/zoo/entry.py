@@ -103,6 +103,7 @@ def load(
     Example:
 
     >>> model = ae_zoo.load("denoising_mnist")
+    >>> noisy = np.random.random((2, 28, 28, 1))
     >>> clean = model.predict(noisy, verbose=0)  # (batch, 28, 28, 1) in [0, 1]
     """
     folder = _find(name_or_folder)

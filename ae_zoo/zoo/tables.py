@@ -42,8 +42,8 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def number(value: float | None) -> str:
     """Format a measurement: four digits, or two decimals from 100 on.
 
-    >>> number(0.078654), number(229.968), number(784.0), number(math.inf), number(None)
-    ('0.07865', '229.97', '784', 'inf', '–')
+    >>> number(0.078654), number(229.968), number(784.0), number(None)
+    ('0.07865', '229.97', '784', '–')
     """
     if value is None:
         return "–"
