@@ -138,6 +138,13 @@ def test_missing_folder():
         ae_zoo.load("no/such/folder")
 
 
+def test_a_file_is_no_folder(folder):
+    match = "model.keras' is a file. Expected .*keras.saving.load_model"
+    for function in (ae_zoo.load, ae_zoo.info):
+        with pytest.raises(ValueError, match=match):
+            function(folder / "model.keras")
+
+
 def test_folder_without_card(folder):
     (folder / "card.json").unlink()
     with pytest.raises(FileNotFoundError, match="no card.json"):

@@ -67,7 +67,10 @@ def verify_checksums(directory: str | os.PathLike[str]) -> dict[str, str]:
     directory = Path(directory)
     listing = directory / CHECKSUMS
     if not listing.is_file():
-        raise FileNotFoundError(f"'{directory}' holds no {CHECKSUMS}.")
+        raise FileNotFoundError(
+            f"'{directory}' holds no {CHECKSUMS}, so it is no model folder. "
+            "`ae_zoo.zoo.save` and `ae-zoo train` write such folders."
+        )
     required = _parse(listing, read_limited(listing, MAX_LIST))
     if MODEL not in required:
         raise UnsafeModelError(

@@ -250,6 +250,13 @@ def _find(name_or_folder: StrPath) -> pathlib.Path:
     path = pathlib.Path(name_or_folder)
     if path.is_dir():
         return path
+    if path.is_file():
+        raise ValueError(
+            f"'{path}' is a file. Expected the name of a model, or a folder with "
+            "model.keras, card.json and SHA256SUMS, as `ae_zoo.zoo.save` writes. To "
+            "read a .keras file of your own, import ae_zoo.models and call "
+            "keras.saving.load_model."
+        )
     if path.name != str(name_or_folder):
         raise FileNotFoundError(f"There is no model folder '{path}'.")
     raise unknown_name(
