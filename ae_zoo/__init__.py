@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see
@@ -82,10 +83,19 @@ _MODULE_OF = {
     "train": "ae_zoo.training",
 }
 
+_WITHOUT_KERAS = ("info", "list_models", "lite")
+
 if not TYPE_CHECKING:  # or type checkers would accept any name
 
     def __getattr__(name: str) -> Any:
         """Import a public name on first use, so `import ae_zoo` stays light."""
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        if name in __all__ and name not in _WITHOUT_KERAS and backend != "tensorflow":
+            raise ImportError(
+                "ae_zoo trains with Keras on TensorFlow. Received the environment "
+                f"variable KERAS_BACKEND={backend!r}. Set it to 'tensorflow' before "
+                "keras is imported."
+            )
         if name in _MODULE_OF:
             return getattr(importlib.import_module(_MODULE_OF[name]), name)
         if name in __all__:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import math
 import numbers
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     import tensorflow as tf
     from numpy.typing import ArrayLike
 
-# Noise may push the input of a denoiser this far outside the range of the targets.
-# Images in 0–255 are much farther outside.
+# Noise may push the input of a denoiser outside the range of the targets by this
+# multiple of its width. Images in 0–255 are much farther outside [0, 1].
 _NOISE_MARGIN = 5.0
 _ROUNDING = 1e-6
 # `keras.utils.set_random_seed` takes seeds below this.
 SEED_LIMIT = 2**32
+_EXTENDED_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
 def check_array(
@@ -49,41 +51,105 @@ def check_array(
             not finite or outside `support`.
     """
     array = to_array(array, role)
-    if (
-        array.dtype == object
-        or array.dtype.kind not in "fiub"
-        and not _is_bfloat(array)
-    ):
-        raise TypeError(
-            f"`{role}` must hold numbers of shape (batch, {_join(shape)}). "
-            f"Received dtype {array.dtype}."
-        )
-    if len(array.shape) != len(shape) + 1 or any(
-        expected is not None and size != expected
-        for size, expected in zip(array.shape[1:], shape, strict=False)
-    ):
-        raise ValueError(
-            f"`{role}` must have the shape (batch, {_join(shape)}). Received "
-            f"{array.shape}.{_shape_hint(array.shape, shape)}"
-        )
+    found = ""
+    if array.dtype.kind in "iu" and array.size:
+        found = f" between {array.min()} and {array.max()}"
+    check_type_and_shape(array.dtype, array.shape, role, shape, support, found)
     if array.size == 0:
         raise ValueError(f"`{role}` is empty: expected at least one sample.")
     _check_values(array, role, support, noisy)
 
 
-def to_array(values: ArrayLike | tf.Tensor, role: str) -> np.ndarray:
-    """Convert `values` to a NumPy array.
+def check_type_and_shape(
+    dtype: np.dtype[Any],
+    received: Sequence[int | None],
+    role: str,
+    shape: Sequence[int | None],
+    support: Sequence[float] | None = None,
+    found: str = "",
+) -> None:
+    """Check what is known of samples before their values are.
+
+    Args:
+        dtype: Their dtype.
+        received: Their shape with the batch; None where it is not known.
+        role, shape, support: See `check_array`.
+        found: What is known of the values, for the message.
 
     Raises:
-        TypeError: The rows of a list differ in length.
+        TypeError: If the dtype is not numeric, or is an integer although `support` is
+            as narrow as [0, 1] or [−1, 1].
+        ValueError: If the shape is not (batch, *shape).
     """
-    try:
-        return np.asarray(values)
-    except ValueError as error:
+    if dtype.kind not in "fiub" and dtype.name not in _EXTENDED_FLOATS:
         raise TypeError(
-            f"`{role}` must be an array of samples of equal shape. Received a "
-            f"{type(values).__name__} whose rows differ in shape. ({error})"
-        ) from error
+            f"`{role}` must hold numbers of shape (batch, {_join(shape)}). "
+            f"Received dtype {dtype}."
+        )
+    received = tuple(received)
+    if len(received) != len(shape) + 1 or any(
+        None not in (expected, size) and size != expected
+        for size, expected in zip(received[1:], shape, strict=True)
+    ):
+        raise ValueError(
+            f"`{role}` must have the shape (batch, {_join(shape)}). Received "
+            f"{received}.{_shape_hint(role, received, shape)}"
+        )
+    if support is not None and dtype.kind in "iu" and support[1] <= 1:
+        raise TypeError(
+            f"`{role}` must hold floats in [{support[0]:g}, {support[1]:g}]. Received "
+            f"{dtype}{found}. Scale images with `x.astype('float32') / 255`."
+        )
+
+
+def margin(support: Sequence[float], noisy: bool) -> float:
+    """Return by how much values may be outside of `support`; see `check_array`."""
+    low, high = support
+    return (_NOISE_MARGIN if noisy else _ROUNDING) * (high - low)
+
+
+def to_array(values: ArrayLike | tf.Tensor, role: str) -> np.ndarray:
+    """Convert an array, a table, a tensor or a list to a NumPy array.
+
+    Args:
+        values: Anything that NumPy converts: arrays, lists, TensorFlow and PyTorch
+            tensors, DataFrames.
+        role: Name of the array, for the message.
+
+    Raises:
+        TypeError: It is no array, such as None, a dictionary, a sparse matrix or a
+            dataset; or the rows of a list differ in length.
+    """
+    received: Any = values
+    if hasattr(received, "detach"):  # a tensor of PyTorch
+        received = received.detach().cpu()
+    reason = ""
+    try:
+        array = np.asarray(received)
+    except (TypeError, ValueError) as error:
+        reason = " whose rows differ in shape" if isinstance(values, list) else ""
+        raise _no_array(values, role, reason, f" ({error})") from error
+    if array.dtype == object and array.ndim == 0:
+        raise _no_array(values, role)
+    return array
+
+
+def _no_array(
+    values: object, role: str, reason: str = "", details: str = ""
+) -> TypeError:
+    if values is None:
+        return TypeError(f"`{role}` must be an array of samples. Received None.")
+    remedy = ""
+    if hasattr(values, "toarray"):
+        remedy = " Pass x.toarray()."
+    elif hasattr(values, "element_spec") or hasattr(values, "take"):
+        remedy = " Of datasets, use `predict`, or call this method for each batch."
+    elif isinstance(values, dict):
+        remedy = f" Pass one of its values: {sorted(map(str, values))}."
+    return TypeError(
+        f"`{role}` must be an array of samples of equal shape. Received a "
+        f"{type(values).__name__}{reason}.{remedy}{details}"
+    )
 
 
 def check_at_least(name: str, value: float, least: float, reason: str = "") -> None:
@@ -227,20 +293,6 @@ def check_dataset(
     )
 
 
-def check_weights_have_targets(y: object, sample_weight: object) -> None:
-    """Check that targets accompany sample weights: Keras ignores these otherwise.
-
-    Raises:
-        ValueError: `sample_weight` is given without `y`.
-    """
-    if y is None and sample_weight is not None:
-        raise ValueError(
-            "`sample_weight` needs targets. Received y=None. Pass targets too, as in "
-            "fit(x, x, sample_weight=sample_weight); for a denoising model "
-            "fit(noisy, x, sample_weight=sample_weight)."
-        )
-
-
 def check_name_or_path(kind: str, value: object) -> None:
     """Check that an argument can be the name of something, or a path.
 
@@ -301,36 +353,34 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}? " if near else ""
 
 
-def argument_names(cls: type, base: type) -> list[str]:
+def argument_names(cls: type, base: type) -> tuple[str, ...]:
     """List the constructor arguments of a class, including inherited ones.
 
     Args:
         cls: A subclass of `base`.
         base: The most general class whose arguments are included.
     """
-    return sorted(
-        {
-            name
-            for owner in cls.__mro__
-            if issubclass(owner, base) and "__init__" in vars(owner)
-            for name, parameter in inspect.signature(
-                vars(owner)["__init__"]
-            ).parameters.items()
-            if name != "self"
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        }
-    )
+    return _argument_names(cls, base)
+
+
+@functools.lru_cache(maxsize=256)
+def _argument_names(cls: type, base: type) -> tuple[str, ...]:
+    names = {
+        name
+        for owner in cls.__mro__
+        if issubclass(owner, base) and "__init__" in vars(owner)
+        for name, parameter in inspect.signature(
+            vars(owner)["__init__"]
+        ).parameters.items()
+        if name != "self"
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    return tuple(sorted(names))
 
 
 def _check_values(
     array: np.ndarray, role: str, support: Sequence[float] | None, noisy: bool
 ) -> None:
-    if support is not None and array.dtype.kind in "iu":
-        raise TypeError(
-            f"`{role}` must hold floats in [{support[0]:g}, {support[1]:g}]. Received "
-            f"{array.dtype} between {array.min()} and {array.max()}. Scale images with "
-            "`x.astype('float32') / 255`."
-        )
     array = array.astype("float32", copy=False)
     low, high = float(array.min()), float(array.max())  # NaN and ±inf show in these
     if not np.isfinite([low, high]).all():
@@ -341,10 +391,10 @@ def _check_values(
         )
     if support is None:
         return
-    margin = _NOISE_MARGIN if noisy else _ROUNDING
-    if low < support[0] - margin or high > support[1] + margin:
+    allowed = margin(support, noisy)
+    if low < support[0] - allowed or high > support[1] + allowed:
         hint = "Rescale them, or build the model with reconstruction_loss='gaussian'."
-        if high > 100 and low >= 0:
+        if high > 100 and low >= 0 and support[1] <= 1:
             hint = "Scale images with `x / 255`."
         raise ValueError(
             f"`{role}` must be in [{support[0]:g}, {support[1]:g}], the range of this "
@@ -352,15 +402,18 @@ def _check_values(
         )
 
 
-def _is_bfloat(array: np.ndarray) -> bool:
-    return array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
-
-
 def _join(shape: Iterable[int | None]) -> str:
     return ", ".join("any" if size is None else str(size) for size in shape)
 
 
-def _shape_hint(received: tuple[int, ...], shape: Sequence[int | None]) -> str:
+def _shape_hint(
+    role: str, received: tuple[int | None, ...], shape: Sequence[int | None]
+) -> str:
+    if role == "y" and len(received) <= min(2, len(shape)):
+        return (
+            " An autoencoder takes no labels. Drop them, as in "
+            "dataset.map(lambda x, y: x) or fit(x)."
+        )
     if received == tuple(shape):
         return " For one sample pass x[None]."
     if len(shape) == 3 and shape[-1] == 1 and received[1:] == tuple(shape[:2]):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from ae_zoo._checks import argument_names
+from ae_zoo.distribution.keras_patches import mask_of
 
 Tensor = Any
 
@@ -51,14 +52,20 @@ class ReconstructionLoss(keras.losses.Loss):
             y_true: Targets, (batch, ...).
             y_pred: Reconstructions, (batch, ...).
             element_weight: Weight of each element, with the shape of `y_true`; without
-                its last axis, the weight of all channels of a pixel; or None.
+                its last axes, the weight of all channels of a pixel; or None. A mask
+                that a layer such as `keras.layers.Masking` has attached to `y_pred` is
+                a further weight.
         """
-        if element_weight is None:
-            return self.call(y_true, y_pred)
-        values = self.elementwise(y_true, y_pred)
-        if len(element_weight.shape) < len(values.shape):
-            element_weight = ops.expand_dims(element_weight, axis=-1)
-        return _sum_over_inputs(values * ops.cast(element_weight, values.dtype))
+        values = None
+        for weight in (element_weight, mask_of(y_pred)):
+            if weight is None:
+                continue
+            if values is None:
+                values = self.elementwise(y_true, y_pred)
+            while len(weight.shape) < len(values.shape):
+                weight = ops.expand_dims(weight, axis=-1)
+            values = values * ops.cast(weight, values.dtype)
+        return self.call(y_true, y_pred) if values is None else _sum_over_inputs(values)
 
     def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
         """Log density of `x` given the reconstruction, in nats, shape (batch,)."""
@@ -75,10 +82,15 @@ class ReconstructionLoss(keras.losses.Loss):
             sample_weight: (batch,), (batch, 1), or as `element_weight` of
                 `per_sample`; or None.
         """
-        if _is_per_element(sample_weight):
-            weighted = _ElementWeighted(self, sample_weight)
-            return weighted(y_true, y_pred)
-        return super().__call__(y_true, y_pred, sample_weight)
+        is_per_element = _is_per_element(sample_weight)
+        if not is_per_element and mask_of(y_pred) is None:
+            return super().__call__(y_true, y_pred, sample_weight)
+        # Keras would apply the mask to the samples.
+        values = self.per_sample(
+            y_true, y_pred, sample_weight if is_per_element else None
+        )
+        mean = _Identity(reduction=self.reduction)
+        return mean(values, values, None if is_per_element else sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         own = argument_names(type(self), ReconstructionLoss)
@@ -143,15 +155,11 @@ class Gaussian(ReconstructionLoss):
         return super().log_prob(x, mean) - 0.5 * inputs * math.log(2 * math.pi)
 
 
-class _ElementWeighted(keras.losses.Loss):
-    """A reconstruction loss with a weight for each element of one batch."""
-
-    def __init__(self, loss: ReconstructionLoss, element_weight: Tensor) -> None:
-        super().__init__(reduction=loss.reduction)
-        self._loss, self._element_weight = loss, element_weight
+class _Identity(keras.losses.Loss):
+    """Weights and averages losses of samples that are already computed."""
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._loss.per_sample(y_true, y_pred, self._element_weight)
+        return y_pred
 
 
 def _is_per_element(weight: Tensor | None) -> bool:

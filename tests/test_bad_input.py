@@ -144,13 +144,6 @@ def test_empty_datasets(bernoulli):
         bernoulli.fit(dataset)
 
 
-def test_weights_without_targets(bernoulli):
-    """Keras silently ignores such weights."""
-    for method in (bernoulli.fit, bernoulli.evaluate):
-        with pytest.raises(ValueError, match=r"`sample_weight` needs.*fit\(x, x"):
-            method(x(), sample_weight=np.ones(6))
-
-
 def test_wrong_codes(bernoulli):
     with pytest.raises(ValueError, match=r"`z`.*\(batch, 3\).*\(6, 4\)"):
         bernoulli.decode(x(6, 4))

@@ -183,7 +183,7 @@ def dead_and_living(images):
     kernel, bias = model.encoder.get_weights()
     bias[[3, 7]] = -1000
     model.encoder.set_weights([kernel, bias])
-    alive = (model.encode(images).numpy() != 0).any(axis=0)
+    alive = (model.encode(images) != 0).any(axis=0)
     assert not alive[3] and not alive[7] and alive.sum() > 5
     reviving = ReviveUnits(lambda: images, epochs=2)
     reviving.set_model(model)
@@ -194,7 +194,7 @@ def dead_and_living(images):
 def test_a_dead_unit_becomes_the_error_of_a_sample(images):
     model, alive, reviving = dead_and_living(images)
     before = model.encoder.get_weights()
-    missed = (images - model.reconstruct(images).numpy()).reshape(len(images), -1)
+    missed = (images - model.reconstruct(images)).reshape(len(images), -1)
     reviving.on_epoch_begin(1)
     kernel, bias = model.encoder.get_weights()
     np.testing.assert_array_equal(kernel[:, alive], before[0][:, alive])
@@ -206,7 +206,7 @@ def test_a_dead_unit_becomes_the_error_of_a_sample(images):
         assert cosine == pytest.approx(1, abs=1e-5)
         assert np.linalg.norm(kernel[:, unit]) == pytest.approx(length, rel=1e-5)
         assert bias[unit] == np.median(before[1][alive])
-    revived = (model.encode(images).numpy() != 0).any(axis=0)
+    revived = (model.encode(images) != 0).any(axis=0)
     assert revived.sum() > alive.sum()
 
 
@@ -233,9 +233,9 @@ def test_after_other_layers_a_dead_unit_becomes_their_output_for_the_error(image
     code, dictionary = encoder.layers[-1], decoder.get_layer("to_output")
     code.bias.assign(np.where(np.arange(30) == 7, -1000, code.bias))
     dictionary.bias.assign(np.linspace(-1, 1, 64))
-    alive = (model.encode(images).numpy() != 0).any(axis=0)
+    alive = (model.encode(images) != 0).any(axis=0)
     before = [code.kernel.numpy(), dictionary.kernel.numpy()]
-    reconstructions = model.reconstruct(images).numpy()
+    reconstructions = model.reconstruct(images)
     features = keras.Sequential(encoder.layers[:-1])
     missed = (images - reconstructions).reshape(len(images), -1)
     seen = features(images).numpy() - features(reconstructions).numpy()

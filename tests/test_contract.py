@@ -189,7 +189,7 @@ def test_zero_weights_leave_samples_out(name, reference, images):
     model.set_weights(start)
     x, weight = diluted(images)
     history = model.fit(
-        x, x, batch_size=16, epochs=3, sample_weight=weight, verbose=0
+        x, batch_size=16, epochs=3, sample_weight=weight, verbose=0
     ).history
     assert_same_history(history, expected.history_logs)
     assert_same_weights(model, expected)
@@ -200,9 +200,7 @@ def run_with_few_samples(model, images):
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
     weight = np.linspace(0.0, 2.0, 11).astype("float32")
     logs = model.fit(images[:9], epochs=2, **options).history
-    weighted = model.fit(
-        images[:11], images[:11], sample_weight=weight, **options
-    ).history
+    weighted = model.fit(images[:11], sample_weight=weight, **options).history
     logs |= {f"weighted_{name}": values for name, values in weighted.items()}
     logs |= model.evaluate(images[:9], batch_size=8, verbose=0, return_dict=True)
     return logs

@@ -591,3 +591,43 @@ def test_keras_still_builds_a_sequential_after_each_layer():
     with keras_patches.metered(meter):
         keras.Sequential.from_config(config)
     assert meter.calls > 20 * 20 / 2
+
+
+# Training.
+
+
+def test_fit_tells_evaluate_that_it_validates(images):
+    calls = []
+
+    class Model(keras.Sequential):
+        def evaluate(self, *args, **kwargs):
+            calls.append(kwargs)
+            return super().evaluate(*args, **kwargs)
+
+    model = Model([keras.Input((8, 8, 1)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    model.fit(images, images, validation_data=(images, images), verbose=0)
+    assert calls[0][keras_patches.FROM_FIT] is True
+
+
+def test_layers_attach_masks_to_their_outputs():
+    x = tf.constant([[[0.0], [1.0]]])
+    mask = keras_patches.mask_of(keras.layers.Masking()(x))
+    np.testing.assert_array_equal(mask, [[False, True]])
+    assert keras_patches.mask_of(x) is None
+
+
+def test_calls_change_no_attribute_of_a_layer_but_bookkeeping():
+    inputs = keras.Input((4, 3))
+    layer = keras.layers.Bidirectional(keras.layers.LSTM(2, dropout=0.1))
+    model = keras.Model(inputs, layer(inputs))
+    layers = keras_patches.all_layers(model)
+    x = tf.zeros((1, 4, 3))
+    unused = [vars(layer).copy() for layer in layers]
+    model(x, training=True)
+    before = [keras_patches.attributes_of_layer(layer) for layer in layers]
+    model(x, training=True)
+    after = [keras_patches.attributes_of_layer(layer) for layer in layers]
+    for mine, theirs in zip(before, after, strict=True):
+        assert all(a is b for a, b in zip(mine, theirs, strict=True))
+    assert unused[-1]["_called"] != vars(layers[-1])["_called"]  # or no list is needed

@@ -90,7 +90,7 @@ def test_a_linear_autoencoder_reaches_the_principal_subspace(decoder):
     model.fit(whole, epochs=1, verbose=0)
     pca = PCA(2).fit(x)
     zero, ones = np.zeros((1, 2), "float32"), np.eye(2, dtype="float32")
-    spanned = (model.decode(ones) - model.decode(zero)).numpy()  # (2, 6)
+    spanned = model.decode(ones) - model.decode(zero)  # (2, 6)
     # By then gradient descent is within a hundredth of a radian. Any share of the
     # third component would give an angle of order one.
     assert subspace_angles(spanned.T, pca.components_.T).max() < 0.01
@@ -104,7 +104,7 @@ def test_undercomplete_takes_non_linear_and_untied_parts():
     decoder = networks.dense_decoder(4, [5], (6,))
     model = ae_zoo.UndercompleteAutoencoder(encoder, decoder)
     x = np.abs(normal(3, 6)) % 1
-    assert model.encode(x).numpy().min() == 0
+    assert model.encode(x).min() == 0
     np.testing.assert_allclose(model(x), decoder(encoder(x)), rtol=1e-6)
 
 
@@ -297,7 +297,7 @@ def test_kl_and_score_by_hand():
     gaussian = LinearGaussian()
     gaussian.model.compile()
     times = 4000
-    scores = gaussian.model.score(repeated(gaussian, times)).numpy()
+    scores = gaussian.model.score(repeated(gaussian, times))
     scores = scores.reshape(6, times)
     error = scores.std(axis=1) / np.sqrt(times)
     negative_elbo = -gaussian.elbo() - CONSTANT
@@ -319,7 +319,7 @@ def test_log_likelihood_is_the_closed_form():
     error = weight.std(axis=0) / weight.mean(axis=0) / np.sqrt(k)
     estimate = gaussian.model.log_likelihood(gaussian.x, samples=k, batch_size=4)
     assert (error < 0.01).all()
-    assert (np.abs(estimate.numpy() - gaussian.log_likelihood()) < 4 * error).all()
+    assert (np.abs(estimate - gaussian.log_likelihood()) < 4 * error).all()
 
 
 def test_bounds_rise_from_the_elbo_to_the_likelihood():
@@ -328,7 +328,7 @@ def test_bounds_rise_from_the_elbo_to_the_likelihood():
     x = repeated(gaussian, 2000)
     bounds, errors = [], []
     for k in (1, 5, 25):
-        values = gaussian.model.log_likelihood(x, samples=k, batch_size=len(x)).numpy()
+        values = gaussian.model.log_likelihood(x, samples=k, batch_size=len(x))
         values = values.reshape(6, -1)
         bounds.append(values.mean())
         errors.append(np.sqrt((values.var(axis=1) / values.shape[1]).mean() / 6))
@@ -347,7 +347,7 @@ def test_a_narrow_posterior_keeps_its_density():
     """At σ = 1e-20, z equals μ in float32: the density must come from the noise."""
     gaussian = LinearGaussian(importance_samples=3, scale=1e-20)
     x = repeated(gaussian, 2000)
-    values = gaussian.model.log_likelihood(x, samples=1, batch_size=len(x)).numpy()
+    values = gaussian.model.log_likelihood(x, samples=1, batch_size=len(x))
     # log q varies as ½χ² of D degrees of freedom: its standard deviation is √(D/2).
     error = np.sqrt(D / 2 / len(x))
     assert abs(values.mean() - gaussian.elbo().mean()) < 4 * error
@@ -464,7 +464,7 @@ def test_the_bounds_of_a_learned_prior():
         error = np.sqrt(bound.reshape(6, -1).var(axis=1).mean() / len(x))
         assert abs(logs["loss"] + CONSTANT + bound.mean()) < 4 * np.sqrt(2) * error
         if k == 1:
-            score = gaussian.model.score(x).numpy().mean()
+            score = gaussian.model.score(x).mean()
             assert abs(score + CONSTANT + bound.mean()) < 4 * np.sqrt(2) * error
         assert error < 0.1
 
@@ -498,7 +498,7 @@ def test_the_gradient_of_a_learned_prior(k):
 
 def test_samples_come_from_the_learned_prior():
     gaussian, _, _ = with_gaussian_prior()
-    samples = gaussian.model.sample(4000, seed=1).numpy()
+    samples = gaussian.model.sample(4000, seed=1)
     z = np.linalg.lstsq(gaussian.w.T, (samples - gaussian.b).T, rcond=None)[0].T
     # Standard errors of mean and deviation: σ/√n and σ/√2n.
     np.testing.assert_allclose(z.mean(axis=0), [0, -2], atol=4 / np.sqrt(4000))
@@ -653,7 +653,7 @@ def test_samples_repeat_with_their_seed(variational):
 def test_samples_are_decoded_draws_of_the_prior():
     """p(x̂) = N(b, W Wᵀ): means and variances of 20,000, within five standard errors."""
     gaussian = LinearGaussian()
-    draws, n = gaussian.model.sample(20_000, seed=0).numpy(), 20_000
+    draws, n = gaussian.model.sample(20_000, seed=0), 20_000
     variance = (gaussian.w**2).sum(axis=0)
     mean_error = np.sqrt(variance / n)
     assert (np.abs(draws.mean(axis=0) - gaussian.b) < 5 * mean_error).all()

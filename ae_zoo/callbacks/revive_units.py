@@ -80,7 +80,7 @@ class ReviveUnits(keras.callbacks.Callback):
         alive = (codes != 0).any(axis=0)
         if alive.all() or not alive.any():
             return
-        reconstructions = self.model.decode(codes).numpy()
+        reconstructions = self.model.decode(codes)
         missed = (self._x - reconstructions).reshape(len(self._x), -1)
         energy = np.square(missed).sum(axis=1)
         if not 0 < energy.sum() < np.inf:

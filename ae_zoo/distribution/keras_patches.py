@@ -27,8 +27,19 @@ if TYPE_CHECKING:
 
     from keras.optimizers.schedules import LearningRateSchedule
 
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        "ae_zoo trains with Keras on TensorFlow. Received the Keras backend "
+        f"{keras.config.backend()!r}. Set the environment variable "
+        "KERAS_BACKEND=tensorflow before keras is imported."
+    )
+
 # First and last release that passed the tests. The bounds in setup.py are the same.
 TESTED = {"keras": ("3.12", "3.15"), "tensorflow": ("2.20", "2.21")}
+
+
+# The argument by which `Model.fit` tells `Model.evaluate` that it validates.
+FROM_FIT = "_use_cached_eval_dataset"
 
 
 class MultiWorkerModel(keras.Model):
@@ -40,7 +51,7 @@ class MultiWorkerModel(keras.Model):
     though logs are scalars.
 
     Private parts: overrides `Model._maybe_symbolic_build`, calls
-    `Model._symbolic_build`, reads `Model._distribute_strategy`.
+    `Model._symbolic_build`.
 
     Subclasses have an `input_shape` and an `output_shape`, and their steps return the
     same logs on all replicas.
@@ -52,9 +63,11 @@ class MultiWorkerModel(keras.Model):
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
     ) -> None:
-        """Build metrics, loss and optimizer from shapes instead of a batch."""
-        if self._distribute_strategy is None:
-            return  # The first step builds them.
+        """Build metrics, loss and optimizer from shapes, before a step is traced.
+
+        Keras leaves this to the first step if there is no strategy. If that step fails
+        because of its data, the optimizer is then half built, and no later step works.
+        """
         x, y = (keras.KerasTensor(s) for s in (self.input_shape, self.output_shape))
         with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=(x, y))
@@ -172,6 +185,14 @@ def clear_own_losses(model: keras.Model) -> None:
     model._losses.clear()
 
 
+def mask_of(tensor: Any) -> tf.Tensor | None:
+    """Return the mask that layers such as `Masking` attach to their outputs, or None.
+
+    Private part: reads the attribute `_keras_mask`.
+    """
+    return getattr(tensor, "_keras_mask", None)
+
+
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Return the layers of a model, of the models and layers in it, and so on.
 
@@ -181,6 +202,18 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Private part: calls `Layer._flatten_layers`.
     """
     return list(model._flatten_layers(include_self=False))
+
+
+# Keras sets these of a layer when it is called or saved; no graph depends on them.
+_BOOKKEEPING = ("_called", "_jit_compile", "_parent_path")
+
+
+def attributes_of_layer(layer: keras.layers.Layer) -> list[Any]:
+    """Return the attributes of a layer that its graphs may depend on.
+
+    Private part: the names of those that Keras changes when a layer is called.
+    """
+    return [value for name, value in vars(layer).items() if name not in _BOOKKEEPING]
 
 
 def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 if typing.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Integer: typing.TypeAlias = int | tf.Tensor
 
@@ -164,6 +164,51 @@ def sum_over_replicas(values: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
+def run_if(
+    condition: tf.Tensor,
+    function: Callable[..., object],
+    *args: typing.Any,
+    otherwise: Callable[[], object] | None = None,
+) -> None:
+    """Call a function in the graph of each replica if a condition holds.
+
+    A function that assigns variables of a strategy may not be called inside `tf.cond`
+    on a replica, because the replicas have to meet there.
+
+    Args:
+        condition: A boolean scalar that is equal on all replicas.
+        function: Called with `args`; assigns variables and returns nothing.
+        *args: Tensors of this replica.
+        otherwise: Called without arguments if the condition does not hold.
+    """
+
+    def call(function: Callable[..., object] | None, *args: typing.Any) -> tf.Tensor:
+        if function is not None:
+            function(*args)
+        return tf.constant(0)
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        tf.cond(condition, lambda: call(function, *args), lambda: call(otherwise))
+        return
+
+    def across_replicas(
+        strategy: tf.distribute.Strategy, condition: typing.Any, *args: typing.Any
+    ) -> None:
+        def call_on_each(function: typing.Any, args: typing.Any = ()) -> tf.Tensor:
+            if function is not None:
+                strategy.extended.call_for_each_replica(function, args=args)
+            return tf.constant(0)
+
+        tf.cond(
+            strategy.experimental_local_results(condition)[0],
+            lambda: call_on_each(function, args),
+            lambda: call_on_each(otherwise),
+        )
+
+    context.merge_call(across_replicas, args=(condition, *args))
+
+
 def sum_in_one_message(
     tensors: Sequence[tf.Tensor | None], dtype: str = "float32"
 ) -> list[tf.Tensor | None]:
@@ -191,14 +236,14 @@ def sum_in_one_message(
 
 def reduce_step(
     gradients: Sequence[tf.Tensor | None],
-    logs: Mapping[str, tf.Tensor],
+    logs: typing.Any,
     dtype: str = "float32",
-) -> tuple[list[tf.Tensor | None], dict[str, tf.Tensor]]:
+) -> tuple[list[tf.Tensor | None], typing.Any]:
     """Sum the gradients of a step over all replicas, and average its logs.
 
     Args:
         gradients: Tensors or None.
-        logs: Scalars by name.
+        logs: Scalars, in any nest.
         dtype: Dtype in which gradients travel; logs travel with them, if there are any.
 
     Returns:
@@ -206,7 +251,7 @@ def reduce_step(
     """
     count = tf.distribute.get_strategy().num_replicas_in_sync
     if count == 1:
-        return list(gradients), dict(logs)
+        return list(gradients), logs
     values = [tf.cast(value, "float32") / count for value in tf.nest.flatten(logs)]
     sums = sum_in_one_message([*gradients, *values], dtype if gradients else "float32")
     means = sums[len(gradients) :]

@@ -71,9 +71,7 @@ class AnomalyDetection(Protocol):
                 f"{len(test.x)} samples with labels {np.unique(labels).tolist()}, of "
                 f"which {list(self.normal)} are normal. Use more test samples."
             )
-        values = self._measure(
-            is_anomaly, model.score(test.x).numpy(), model.score(train).numpy()
-        )
+        values = self._measure(is_anomaly, model.score(test.x), model.score(train))
         k = model.latent_dim
         baseline, name = dict[str, float](), ""
         if has_pca(train, k):

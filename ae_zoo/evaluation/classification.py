@@ -66,7 +66,7 @@ class LinearProbe(Protocol):
         if self.k is not None:
             name = f"linear-probe error, {self.k} units kept, %"
             model = self._keeping_k(model)
-        codes = [flat(model.encode(split.x).numpy()) for split in splits]
+        codes = [flat(model.encode(split.x)) for split in splits]
         return [
             self.headline(
                 name,

@@ -32,7 +32,7 @@ class Sparsity(Protocol):
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
-        active = np.abs(measures.flat(model.encode(test).numpy())) > self.threshold
+        active = np.abs(measures.flat(model.encode(test))) > self.threshold
         dead = 100 * (1 - active.any(axis=0).mean())
         error = measures.normalized_squared_error(test, model.reconstruct(test))
         one_unit = 100 / model.latent_dim
@@ -117,6 +117,6 @@ class Contraction(Protocol):
 
 
 def _contraction(model: Autoencoder, x: np.ndarray) -> tuple[float, float]:
-    codes = model.encode(x).numpy()
+    codes = model.encode(x)
     saturated = 100 * ((codes < 0.05) | (codes > 0.95)).mean()
     return measures.jacobian_norm(model, x).mean(), saturated

@@ -42,8 +42,8 @@ class Likelihood(Protocol):
         binary = (np.random.default_rng((SEED, 1)).random(test.shape) < test).astype(
             "float32"
         )
-        nll = -model.log_likelihood(binary, samples=self.samples).numpy().mean()
-        elbo = model.score(binary).numpy().mean()
+        nll = -model.log_likelihood(binary, samples=self.samples).mean()
+        elbo = model.score(binary).mean()
         mean = np.clip(train.mean(axis=0), 1e-4, 1 - 1e-4)
         cross_entropy = measures.binary_cross_entropy(
             binary, np.broadcast_to(mean, binary.shape)

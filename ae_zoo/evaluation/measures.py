@@ -125,7 +125,7 @@ def active_units(model: Autoencoder, x: np.ndarray, threshold: float = 0.01) -> 
         x: (batch, ...).
         threshold: The variance above which a unit counts as active.
     """
-    return int((model.encode(x).numpy().var(axis=0) > threshold).sum())
+    return int((model.encode(x).var(axis=0) > threshold).sum())
 
 
 def jacobian_norm(model: Autoencoder, x: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class CrossEntropy(Protocol):
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
-        value = measures.binary_cross_entropy(test, model.reconstruct(test).numpy())
+        value = measures.binary_cross_entropy(test, model.reconstruct(test))
         return [
             self.headline(
                 "binary cross-entropy per pixel",
@@ -66,7 +66,7 @@ class ImageQuality(Protocol):
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
-        outputs = {"model": np.clip(model.reconstruct(test).numpy(), 0, 1)}
+        outputs = {"model": np.clip(model.reconstruct(test), 0, 1)}
         k = model.latent_dim
         if has_pca(splits.train.x, k):
             outputs[f"PCA, {k} components"] = pca(splits.train.x, test, k)
@@ -87,7 +87,7 @@ class PrincipalAngles(Protocol):
         k = model.latent_dim
         # The values of an affine map at the unit vectors are its columns plus the bias.
         points = np.concatenate([np.eye(k), np.ones((1, k)), np.zeros((1, k))])
-        decoded = measures.flat(model.decode(points.astype("float32")).numpy())
+        decoded = measures.flat(model.decode(points.astype("float32")))
         columns = decoded[:k] - decoded[-1]
         # Allows the rounding of float32 sums. The deviation of a nonlinear decoder is
         # of the size of its output.

@@ -121,7 +121,7 @@ class Colorizing(Protocol):
         test = splits.test.x
         gray = tf.image.rgb_to_grayscale(test).numpy()
         outputs = {
-            "model": np.clip(model.reconstruct(gray).numpy(), 0, 1),
+            "model": np.clip(model.reconstruct(gray), 0, 1),
             "gray copied": np.broadcast_to(gray, test.shape),
         }
         error = with_best_baseline(
@@ -144,6 +144,6 @@ def _denoised(
 ) -> dict[str, np.ndarray]:
     """Denoise the test images by the model and by each baseline: {name: images}."""
     noisy = add_noise(splits.test.x, stddev)
-    return {"model": np.clip(model.reconstruct(noisy).numpy(), 0, 1)} | {
+    return {"model": np.clip(model.reconstruct(noisy), 0, 1)} | {
         name: _DENOISERS[name](splits.train.x, noisy, stddev) for name in baselines
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+from collections.abc import Iterable
 from typing import Any, Literal, TypedDict
 
 import keras
 
 from ae_zoo._checks import is_integer
+from ae_zoo.corruptions import Corruption
 from ae_zoo.losses import ReconstructionLoss
 
 Decoder = keras.Model | Literal["tied"]
@@ -40,6 +44,13 @@ def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
     if shape is None:
         # A subclassed model has no `input_shape`, but remembers what built it.
         shape = (model.get_build_config() or {}).get("input_shape")
+    outputs = getattr(model, "outputs", None) or [None]
+    if len(outputs) != 1:
+        raise ValueError(
+            f"`{role}` must have one output. Received {model.name!r} with "
+            f"{len(outputs)} outputs. A VariationalAutoencoder adds the heads for the "
+            "mean and the log-variance itself: end the encoder before them."
+        )
     if not isinstance(shape, tuple) and not _is_flat_list(shape):
         raise ValueError(
             f"`{role}` must be a model of one input of known shape. Begin it with "
@@ -49,13 +60,13 @@ def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
     return tuple(shape)
 
 
-def interval(
+def valid_range(
     given: tuple[float, float] | None, loss: ReconstructionLoss, decoder: keras.Model
 ) -> tuple[float, float] | None:
     """Return the given `input_range`, or by default that of the loss or the decoder.
 
     Raises:
-        ValueError: `given` is not (low, high) with low < high.
+        TypeError, ValueError: `given` is not (low, high) with low < high.
     """
     if given is None:
         ends_in_sigmoid = (
@@ -63,12 +74,74 @@ def interval(
             is keras.activations.sigmoid
         )
         return loss.support or ((0.0, 1.0) if ends_in_sigmoid else None)
+    check_interval("input_range", given)
     low, high = given
-    if not low < high:
-        raise ValueError(
-            f"`input_range` must be (low, high) with low < high. Received: {given}"
-        )
     return (low, high)
+
+
+def check_interval(name: str, given: Any) -> None:
+    """Check an argument that is None or (low, high), with low < high.
+
+    Raises:
+        TypeError: It is not a pair of numbers.
+        ValueError: low < high does not hold, or a bound is not finite.
+    """
+    if given is None:
+        return
+    message = f"`{name}` must be (low, high) with low < high. Received: {given!r}"
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise TypeError(message)
+    if not all(isinstance(bound, numbers.Real) for bound in given):
+        raise TypeError(message)
+    low, high = given
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(message)
+
+
+def check_dtypes(*models: keras.Model) -> None:
+    """Raise ValueError for a model with weights in float64."""
+    for model in models:
+        if model.dtype_policy.variable_dtype == "float64" or any(
+            weight.dtype == "float64" for weight in model.weights
+        ):
+            raise ValueError(
+                "Autoencoders compute their losses in float32. Received the model "
+                f"{model.name!r} with weights in float64. Build it after "
+                "keras.config.set_floatx('float32'), or with dtype='float32'."
+            )
+
+
+def check_loss(loss: Any) -> None:
+    """Check the loss of `compile`.
+
+    Raises:
+        ValueError: It is a collection, but not of one loss.
+    """
+    if isinstance(loss, (list, tuple, dict)) and len(loss) != 1:
+        raise ValueError(
+            "An autoencoder has one output and one loss. Pass one loss, or None for "
+            f"the model's own. Received {len(loss)} losses: {loss!r}"
+        )
+
+
+def check_serializable(model: keras.Model, names: Iterable[str]) -> None:
+    """Check that the constructor arguments of a model could be loaded from a file.
+
+    Raises:
+        ValueError: An argument is an object of a class that is not registered.
+    """
+    for name in names:
+        value = getattr(model, name)
+        kind = type(value)
+        if not isinstance(value, (Corruption, keras.losses.Loss)):
+            continue
+        registered = keras.saving.get_registered_name(kind)
+        if keras.saving.get_registered_object(registered) is not kind:
+            raise ValueError(
+                f"`{name}` is a {kind.__name__}, which is not registered, so the saved "
+                "model could not be loaded. Decorate the class with "
+                "@keras.saving.register_keras_serializable('my_package')."
+            )
 
 
 def check_is_mean(loss: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,21 @@ import keras
 import tensorflow as tf
 
 from ae_zoo import losses, networks
-from ae_zoo._checks import argument_names, check_integer, unknown_name
+from ae_zoo._checks import argument_names, check_count, check_integer, unknown_name
 from ae_zoo.distribution.keras_patches import disable_gradient_sum
 from ae_zoo.models.arguments import (
     built_input_shape,
+    check_dtypes,
+    check_interval,
     check_is_mean,
+    check_loss,
     check_no_accumulation,
-    interval,
+    check_serializable,
+    valid_range,
 )
+from ae_zoo.models.changes import TracedState
 from ae_zoo.models.endpoints import Endpoints
+from ae_zoo.models.faults import FaultFlag
 from ae_zoo.models.training_step import TrainingStep
 
 if TYPE_CHECKING:
@@ -82,7 +89,10 @@ class Autoencoder(Endpoints, TrainingStep):
             else decoder
         )
         self.latent_shape = built_input_shape(self.decoder, "decoder")[1:]
-        self.input_range = interval(input_range, self.reconstruction_loss, self.decoder)
+        check_dtypes(self, self.encoder, self.decoder)
+        self.input_range = valid_range(
+            input_range, self.reconstruction_loss, self.decoder
+        )
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._evaluation_seeds = keras.random.SeedGenerator(self.seed)
         self._reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
@@ -90,8 +100,36 @@ class Autoencoder(Endpoints, TrainingStep):
             keras.metrics.Mean(name=self.penalty_name) if self.penalty_name else None
         )
         self._endpoints: dict[str, Callable[..., Any]] = {}
+        self._traced_state = TracedState(Autoencoder)
+        self._fault_flags: dict[str, FaultFlag] = {}
         self._annealed: dict[str, Any] = {}
         self.build((None, *input_shape[1:]))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Check a constructor argument that is changed after construction."""
+        is_changed = (
+            name in vars(self)
+            and name in argument_names(type(self), Autoencoder)
+            and value is not vars(self)[name]
+        )
+        if not is_changed:
+            super().__setattr__(name, value)
+            return
+        if name in self.fixed_arguments:
+            raise AttributeError(
+                f"`{name}` of a {type(self).__name__} cannot be changed. Build a new "
+                "model with another one."
+            )
+        before = vars(self)[name]
+        super().__setattr__(name, value)
+        try:
+            self.check_arguments()
+        except BaseException:
+            super().__setattr__(name, before)
+            raise
+
+    def check_arguments(self) -> None:
+        check_interval("input_range", self.input_range)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self._sample_shape: tuple[Any, ...] = tuple(input_shape[1:])
@@ -156,6 +194,9 @@ class Autoencoder(Endpoints, TrainingStep):
         """
         if gradient_dtype not in _GRADIENT_DTYPES:
             raise unknown_name("gradient_dtype", gradient_dtype, _GRADIENT_DTYPES)
+        check_loss(loss)
+        if steps_per_execution != "auto":
+            check_count("steps_per_execution", steps_per_execution)
         self.gradient_dtype = gradient_dtype
         several = self.distribute_strategy.num_replicas_in_sync > 1
         if several:
@@ -179,6 +220,27 @@ class Autoencoder(Endpoints, TrainingStep):
         self.optimizer.build(self.trainable_variables)
 
     # Saving: one attribute for each constructor argument, of the same name.
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save the model as a `.keras` file, as `keras.Model.save` does.
+
+        Raises:
+            ValueError: `filepath` ends in `.h5` or `.hdf5`, a format that cannot hold
+                the parts of an autoencoder.
+        """
+        if os.fspath(filepath).lower().endswith((".h5", ".hdf5")):
+            raise ValueError(
+                "An autoencoder cannot be saved in Keras's old HDF5 format. Use a name "
+                f"that ends in '.keras'. Received: {os.fspath(filepath)!r}"
+            )
+        check_serializable(self, argument_names(type(self), Autoencoder))
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         names = argument_names(type(self), Autoencoder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 
 from ae_zoo import networks, penalties
-from ae_zoo._checks import check_at_least, check_count
+from ae_zoo._checks import check_count, check_number
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.objective import Draw, Draws, ModelSpec, Parts, Tensor
 
@@ -67,21 +67,25 @@ class ContractiveAutoencoder(Autoencoder):
         self.penalty_weight = penalty_weight
         self.jacobian = jacobian
         self.projections = projections
-        has_closed_form = _has_closed_form(encoder)
-        self._check_arguments(has_closed_form)
-        self._method: str = jacobian
-        if jacobian == "auto":
-            self._method = "closed_form" if has_closed_form else "exact"
+        self._has_closed_form = _has_closed_form(encoder)
+        self.check_arguments()
 
-    def _check_arguments(self, has_closed_form: bool) -> None:
-        check_at_least("penalty_weight", self.penalty_weight, 0)
+    @property
+    def _method(self) -> str:
+        if self.jacobian != "auto":
+            return self.jacobian
+        return "closed_form" if self._has_closed_form else "exact"
+
+    def check_arguments(self) -> None:
+        super().check_arguments()
+        check_number("penalty_weight", self.penalty_weight, least=0)
         check_count("projections", self.projections)
         if self.jacobian not in _METHODS:
             raise ValueError(
                 f"`jacobian` must be one of {list(_METHODS)}. "
                 f"Received: {self.jacobian!r}"
             )
-        if self.jacobian == "closed_form" and not has_closed_form:
+        if self.jacobian == "closed_form" and not self._has_closed_form:
             raise ValueError(
                 "jacobian='closed_form' needs an encoder with a single Dense layer and "
                 f"one of the activations {sorted(penalties.SLOPES)}. Use 'exact' or "

@@ -30,7 +30,8 @@ class DenoisingAutoencoder(Autoencoder):
         decoder: See `Autoencoder`; also "tied".
         corruption: `GaussianCorruption`, `MaskingCorruption` or
             `SaltAndPepperCorruption` of `ae_zoo.corruptions`, or your own `Corruption`.
-            None means `GaussianCorruption()`.
+            None means `GaussianCorruption(0.5)` with results clipped to the
+            `input_range` of the model, if it has one.
         **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
             `Autoencoder`.
 
@@ -53,11 +54,17 @@ class DenoisingAutoencoder(Autoencoder):
         **kwargs: Unpack[SharedArguments],
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.corruption = GaussianCorruption() if corruption is None else corruption
+        if corruption is None:
+            corruption = GaussianCorruption(0.5, clip=self.input_range)
+        self.corruption = corruption
+        self.check_arguments()
+
+    def check_arguments(self) -> None:
+        super().check_arguments()
         if not isinstance(self.corruption, Corruption):
             raise TypeError(
                 "`corruption` must be an ae_zoo.corruptions.Corruption, such as "
-                f"GaussianCorruption(0.5). Received: {corruption!r}"
+                f"GaussianCorruption(0.5). Received: {self.corruption!r}"
             )
 
     def corrupt(self, x: Tensor, training: bool) -> Tensor:

@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
-from ae_zoo._batches import map_in_batches
+from ae_zoo._batches import slices
+from ae_zoo._checks import check_count
+from ae_zoo.models.guarded import FUNCTIONS
 from ae_zoo.models.hooks import Hooks
 from ae_zoo.models.objective import Batch, Draws, Parts, Tensor
 
@@ -53,29 +55,30 @@ class Endpoint(NamedTuple):
 class Endpoints(Hooks):
     """The functions of an autoencoder that its users and its exported files call.
 
-    Each processes arrays of any length in batches with a compiled function, and also
-    accepts symbolic tensors inside other graphs.
+    Each processes arrays of any length in batches with a compiled function, and returns
+    NumPy arrays. Inside other graphs, such as a `tf.function`, `dataset.map` or a
+    functional model, they take and return tensors.
     """
 
     _endpoints: dict[str, Callable[..., Any]]
+    _layer: Callable[[], EndpointLayer] | None = None
 
-    def encode(self, x: Any, batch_size: int = 256) -> tf.Tensor:
+    def encode(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """The latent code z, without corruption: (batch, ...) to (batch, d)."""
-        self._check_eager_input(x)
-        return self._run("encode", (x,), batch_size)
+        return self._run("encode", (self._checked_input(x, False),), batch_size)
 
-    def decode(self, z: Any, batch_size: int = 256) -> tf.Tensor:
+    def decode(self, z: Any, batch_size: int = 256) -> np.ndarray:
         """The reconstruction x̂ of latent codes: (batch, d) to (batch, ...)."""
         if not _is_symbolic(z):
+            z = _checks.to_array(z, "z")
             _checks.check_array(z, "z", self.latent_shape)
         return self._run("decode", (z,), batch_size)
 
-    def reconstruct(self, x: Any, batch_size: int = 256) -> tf.Tensor:
+    def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """`decode(encode(x))`, without corruption: (batch, ...) to (batch, ...)."""
-        self._check_eager_input(x)
-        return self._run("reconstruct", (x,), batch_size)
+        return self._run("reconstruct", (self._checked_input(x, False),), batch_size)
 
-    def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> tf.Tensor:
+    def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> np.ndarray:
         """The loss of each sample, without corruption: the anomaly score.
 
         Args:
@@ -89,15 +92,16 @@ class Endpoints(Hooks):
             model, the negative ELBO estimated from one draw of z.
         """
         self._check_self_target()
-        if not _is_symbolic(x):
-            self._check_input(x, is_target=True)
+        seed = _checks.check_integer("seed", seed)
+        x = self._checked_input(x, is_target=True)
+        if isinstance(x, keras.KerasTensor):
+            return self._as_layer()(x, endpoint="score", seed=seed)
         return self._run(
             "score", (x, *self.drawn_for_score(x, seed).values()), batch_size
         )
 
     def drawn_for_score(self, x: Any, seed: int) -> dict[str, Tensor]:
         """Draw the random inputs of the score of x, by name."""
-        x = x if _is_symbolic(x) else np.asarray(x)
         return {
             name: draw.sample(x, (seed, number))
             for number, (name, draw) in enumerate(self.score_draws().items())
@@ -144,7 +148,7 @@ class Endpoints(Hooks):
         """
         state = self.terms if self.score_includes_penalty else self.forward
         terms = state(parts, Batch(x, x, tf.ones(tf.shape(x)[:1])), draws)
-        loss = self.reconstruction_loss.call(x, terms.reconstruction)
+        loss = self.reconstruction_loss.per_sample(x, terms.reconstruction)
         return terms.penalty + loss if self.score_includes_penalty else loss
 
     def _score(self, x: Tensor, *draws: Tensor) -> Tensor:
@@ -168,23 +172,88 @@ class Endpoints(Hooks):
 
         export.export_model(self, filepath, format, **kwargs)
 
-    def _check_eager_input(self, x: Any) -> None:
-        if not _is_symbolic(x):
-            self._check_input(x, is_target=False)
+    def _as_layer(self) -> EndpointLayer:
+        """Return the one layer that holds this model, so that it is saved once."""
+        if self._layer is None:
+            layer = EndpointLayer(self)
+            self._layer = lambda: layer  # Keras would track the layer of an attribute
+        return self._layer()
 
-    def _run(self, name: str, inputs: Sequence[Any], batch_size: int) -> tf.Tensor:
+    def _checked_input(self, x: Any, is_target: bool) -> Any:
+        if _is_symbolic(x):
+            return x
+        x = _checks.to_array(x, "x")
+        self._check_input(x, is_target)
+        return x
+
+    def refresh_graphs(self, layers: bool = True) -> None:
+        if not self._traced_state.has_changed(self, layers):
+            return
+        self._endpoints.clear()
+        for name in FUNCTIONS.values():
+            if getattr(self, name) is not None:
+                getattr(self, f"make_{name}")(force=True)
+
+    def _run(self, name: str, inputs: Sequence[Any], batch_size: int = 256) -> Any:
+        """Call an endpoint, in batches for arrays.
+
+        Args:
+            name: Name of the endpoint.
+            inputs: What its function takes, (samples, ...) each.
+            batch_size: Number of samples that are computed at once.
+
+        Returns:
+            What the function returns: NumPy arrays; tensors for tensors of a graph.
+        """
+        if isinstance(inputs[0], keras.KerasTensor):
+            return self._as_layer()(inputs[0], endpoint=name)
         if any(_is_symbolic(value) for value in inputs):
             return self.endpoints()[name].function(*inputs)
+        check_count("batch_size", batch_size)
+        self.refresh_graphs()
         if name not in self._endpoints:
             self._endpoints[name] = tf.function(
                 self.endpoints()[name].function, autograph=False, reduce_retracing=True
             )
-        return map_in_batches(
-            self._endpoints[name],
-            [tf.cast(value, "float32") for value in inputs],
-            batch_size,
-            lambda parts: tf.concat(parts, axis=0),
-        )
+        tensors = [tf.cast(value, "float32") for value in inputs]
+        parts = [
+            self._endpoints[name](*(tensor[rows] for tensor in tensors))
+            for rows in slices(len(tensors[0]), batch_size)
+        ]
+        return keras.tree.map_structure(lambda *part: np.concatenate(part), *parts)
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class EndpointLayer(keras.layers.Layer):
+    """An autoencoder as a layer of a functional model, which calls an endpoint of it.
+
+    `model.score(keras.Input(shape))` uses one. It holds the whole autoencoder, so the
+    functional model can be saved, also if the decoder is tied.
+
+    Args:
+        model: The autoencoder.
+    """
+
+    def __init__(self, model: keras.Model, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model: Any = model
+        self.built = True
+
+    def call(self, inputs: Tensor, endpoint: str, seed: int = 0) -> Tensor:
+        function = self.model.endpoints()[endpoint].function
+        draws = {}
+        if endpoint == "score":
+            draws = self.model.drawn_for_score(inputs, seed)
+        return function(inputs, *draws.values())
+
+    def get_config(self) -> dict[str, Any]:
+        model = keras.saving.serialize_keras_object(self.model)
+        return {**super().get_config(), "model": model}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> EndpointLayer:
+        model = keras.saving.deserialize_keras_object(config["model"])
+        return cls(**{**config, "model": model})
 
 
 def tensor_specs(

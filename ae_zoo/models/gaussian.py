@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from ae_zoo.models.objective import Tensor
@@ -33,6 +34,16 @@ def log_posterior(eps: Tensor, log_var: Tensor) -> Tensor:
     """
     eps, log_var = ops.cast(eps, "float32"), ops.cast(log_var, "float32")
     return -0.5 * _sum_over_units(ops.square(eps) + log_var + math.log(2 * math.pi))
+
+
+@tf.custom_gradient
+def bounded(log_var: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Limit log σ² to 20, with the gradient of the identity.
+
+    Data that are not scaled move log σ² so far in the first steps that σ² overflows,
+    before its gradient can bring it back.
+    """
+    return ops.minimum(log_var, 20.0), lambda gradient: gradient
 
 
 def per_draw(

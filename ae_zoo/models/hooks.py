@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ae_zoo._checks import check_count
 from ae_zoo.losses import ReconstructionLoss
+from ae_zoo.models import inputs
 from ae_zoo.models.checked import CheckedModel
 from ae_zoo.models.objective import (
     Annealable,
@@ -39,6 +42,7 @@ class Hooks(CheckedModel):
     # Whether the score of a sample is the sum of its loss and the penalty.
     score_includes_penalty = False
     _annealed: dict[str, Any]
+    _has_warned = False
 
     # The objective.
 
@@ -184,6 +188,41 @@ class Hooks(CheckedModel):
             score_terms=(loss,) if loss in ("bernoulli", "gaussian") else None,
         )
 
+    # Checks.
+
+    fixed_arguments: tuple[str, ...] = (
+        "encoder",
+        "decoder",
+        "reconstruction_loss",
+        "seed",
+    )
+
+    def check_arguments(self) -> None:
+        """Check the constructor arguments, which are attributes of the same names.
+
+        Called at the end of a constructor, and when an argument is changed later.
+        A variant extends it, and lists in `fixed_arguments` what cannot be changed.
+
+        Raises:
+            TypeError, ValueError: An argument is not valid.
+        """
+
+    def warn_about_targets(self, x: Any, y: Any) -> None:
+        if not self.corrupts or self._has_warned:
+            return
+        if isinstance(x, tf.data.Dataset):
+            for batch in x.take(1):
+                x, y, _ = inputs.unpack(batch)
+        if y is None or not _are_equal(x, y):
+            return
+        self._has_warned = True
+        warnings.warn(
+            "The targets are the inputs, and pairs are not corrupted, so this "
+            f"{type(self).__name__} trains without noise. Call fit(x) to let it "
+            "corrupt x, or pass your own pairs: fit(noisy, clean).",
+            stacklevel=3,
+        )
+
     # The forward pass.
 
     def parts(self, training: bool = False) -> Parts:
@@ -226,3 +265,13 @@ class Hooks(CheckedModel):
         if self._annealed:
             self._annealed.clear()
             self.make_train_function(force=True)
+
+
+def _are_equal(x: Any, y: Any) -> bool:
+    """Whether the first samples of two arrays are equal."""
+    if x is y:
+        return True
+    try:
+        return np.array_equal(np.asarray(x[:32]), np.asarray(y[:32]))
+    except TypeError:  # an iterator
+        return False

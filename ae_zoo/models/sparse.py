@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 
 from ae_zoo import networks, penalties
-from ae_zoo._checks import check_at_least
+from ae_zoo._checks import check_integer, check_number
 from ae_zoo.layers import keep_largest
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.objective import Annealable, Draws, ModelSpec, Tensor
@@ -55,6 +55,7 @@ class SparseAutoencoder(Autoencoder):
 
     penalty_name: str | None = "sparsity"
     penalty_weight_argument = "penalty_weight"
+    fixed_arguments = (*Autoencoder.fixed_arguments, "sparsity")
 
     def __init__(
         self,
@@ -80,16 +81,20 @@ class SparseAutoencoder(Autoencoder):
         self.rho = rho
         self.k = k
         self.k_inference = k_inference
-        self._check_ranges()
+        self.check_arguments()
 
-    def _check_ranges(self) -> None:
-        check_at_least("penalty_weight", self.penalty_weight, 0)
+    def check_arguments(self) -> None:
+        super().check_arguments()
+        check_number("penalty_weight", self.penalty_weight, least=0)
+        check_number("rho", self.rho)
         if not 0 < self.rho < 1:
             raise ValueError(
                 "`rho`, a mean activation, must lie strictly between 0 and 1. "
                 f"Received: {self.rho}"
             )
         for name, k in (("k", self.k), ("k_inference", self.k_inference)):
+            if name == "k" or k is not None:
+                check_integer(name, k)
             if self.sparsity == "k" and k is not None and not 1 <= k <= self.latent_dim:
                 raise ValueError(
                     f"`{name}` must be between 1 and the {self.latent_dim} units of "

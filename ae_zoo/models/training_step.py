@@ -6,10 +6,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import ops
+from keras import ops, tree
 
 from ae_zoo.distribution import replicas
 from ae_zoo.distribution.keras_patches import clear_own_losses
+from ae_zoo.losses import ReconstructionLoss
+from ae_zoo.models import inputs
 from ae_zoo.models.hooks import Hooks
 from ae_zoo.models.objective import Batch, Draws, Tensor, Terms, weighted_mean
 
@@ -26,41 +28,57 @@ class TrainingStep(Hooks):
     _penalty_tracker: keras.metrics.Metric | None
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        data, size = replicas.without_empty(data)
+        received = self.unpacked(data)
+        data, size = replicas.without_empty(received)
+        # What the forward pass assigns, such as the statistics of batch normalization.
+        state = [tf.identity(weight) for weight in self.non_trainable_weights]
         with replicas.sharing(size) as rows:
             with tf.GradientTape() as tape:
                 loss, batch, terms = self._loss_of_rows(data, size, training=True)
+                is_finite = tf.math.is_finite(tf.cast(loss, "float32"))
                 loss = loss if rows is None else loss * rows.weight
                 loss = self.optimizer.scale_loss(loss)
             own: Any = tape.gradient(loss, self.trainable_weights)
-            gradients, logs = replicas.reduce_step(
-                own,
-                self._metrics_of(data, batch, terms, size),
-                self.gradient_dtype,
+            logs = self._metrics_of(data, batch, terms, size)
+            signs = {"data": ~self._are_valid(*data), "loss": ~is_finite}
+            gradients, (logs, signs) = replicas.reduce_step(
+                own, (logs, _as_floats(signs)), self.gradient_dtype
             )
-            if gradients:  # none where everything is frozen
-                self.optimizer.apply_gradients(
-                    zip(gradients, self.trainable_weights, strict=True)
-                )
+            cause = self._cause(signs, gradients)
+            is_healthy = self._apply(gradients, cause, received)
             self.after_step(batch, terms)
-        return logs
+            self._restore(state, is_healthy)
+        return self._marked(logs, is_healthy)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        data, size = replicas.without_empty(data)
+        received = self.unpacked(data)
+        data, size = replicas.without_empty(received)
         with replicas.sharing(size):
             _, batch, terms = self._loss_of_rows(data, size, training=False)
         logs = self._metrics_of(data, batch, terms, size)
-        return replicas.reduce_step([], logs)[1]
+        signs = _as_floats({"data": ~self._are_valid(*data)})
+        logs, signs = replicas.reduce_step([], (logs, signs))[1]
+        is_healthy = self._note_data("test", signs["data"], received)
+        return self._marked(logs, is_healthy)
 
     def predict_step(self, data: Any) -> Tensor:
-        data, size = replicas.without_empty(data)
-        return super().predict_step(data)[:size]
+        x, _, _ = self.unpacked(data, for_prediction=True)
+        (filled,), size = replicas.without_empty((x,))
+        signs = _as_floats({"data": ~self._are_valid(filled, is_target=False)})
+        invalid = replicas.sum_over_replicas(signs["data"])
+        self._note_data("predict", invalid, (x, None, None))
+        return super().predict_step((filled,))[:size]
+
+    def loss_of_batch(self, batch: Any) -> Tensor:
+        """Compute the training loss of a batch, as a step does on one replica."""
+        data = self.unpacked(tuple(batch))
+        return self._loss_of_rows(data, tf.shape(data[0])[0], training=True)[0]
 
     def _loss_of_rows(
         self, data: Any, size: Tensor, training: bool
     ) -> tuple[Tensor, Batch, Terms]:
         """Compute the loss of a batch whose first `size` rows are samples."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = data
         x = self.scale(ops.cast(x, "float32"))
         element_weight = None
         if y is None:
@@ -68,9 +86,13 @@ class TrainingStep(Hooks):
             x, element_weight = self._corrupted(x, training)
         else:
             y = self.scale(ops.cast(y, "float32"))
-        weight = sample_weight
-        if weight is None:  # 0 for the filler row of an empty batch
+        if sample_weight is None:  # 0 for the filler row of an empty batch
             weight = tf.cast(tf.range(ops.shape(x)[0]) < size, "float32")
+        else:
+            weight = inputs.per_sample(sample_weight)
+            if not inputs.is_per_sample(sample_weight):
+                element_weight = inputs.product(element_weight, sample_weight)
+                sample_weight = None
         batch = Batch(x, y, weight, element_weight, training)
         terms = self.terms(self.parts(training), batch, self._drawn(x, training))
         # Replicas are threads that share the list of losses. They switch only where a
@@ -87,7 +109,7 @@ class TrainingStep(Hooks):
             x,
             y,
             terms.reconstruction,
-            _times(sample_weight, element_weight),
+            inputs.product(sample_weight, element_weight),
             training=training,
         )
         # Inside a replica Keras divides the loss by the number of replicas.
@@ -133,19 +155,32 @@ class TrainingStep(Hooks):
         **kwargs: Any,
     ) -> Tensor:
         y = x if y is None else y
+        if sample_weight is not None:
+            sample_weight = self._for_loss(sample_weight, y, y_pred)
         return super().compute_loss(x, y, y_pred, sample_weight, **kwargs)
+
+    def _for_loss(self, sample_weight: Tensor, y: Tensor, y_pred: Tensor) -> Tensor:
+        """Give weights the number of axes that the values of a Keras loss have."""
+        losses = [loss for loss in tree.flatten(self.loss) if loss is not None]
+        loss = keras.losses.get(losses[0]) if len(losses) == 1 else None
+        if loss is None or isinstance(loss, ReconstructionLoss):
+            return sample_weight
+        function = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        return inputs.expand(sample_weight, len(function(y, y_pred).shape))
 
     def compute_metrics(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Tensor]:
         y = x if y is None else y
+        if sample_weight is not None and len(sample_weight.shape) == len(y.shape) > 2:
+            # Metrics average over the last axis, too.
+            sample_weight = ops.mean(sample_weight, axis=-1)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _metrics_of(
         self, data: Any, batch: Batch, terms: Terms, size: Tensor
     ) -> dict[str, Tensor]:
-        _, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        values = [batch.x, batch.y, terms.reconstruction, sample_weight]
+        values = [batch.x, batch.y, terms.reconstruction, data[2]]
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             values = [None if v is None else v[:size] for v in values]
         return self.compute_metrics(*values)
@@ -173,11 +208,6 @@ class TrainingStep(Hooks):
         self._evaluation_seeds.state.assign([self.seed, 0])
 
 
-def _times(sample_weight: Tensor | None, element_weight: Tensor | None) -> Tensor:
-    """Multiply the weights of samples and elements; None stands for weights of 1."""
-    if sample_weight is None or element_weight is None:
-        return element_weight if sample_weight is None else sample_weight
-    ones = [1] * (len(element_weight.shape) - 1)
-    return element_weight * ops.reshape(
-        ops.cast(sample_weight, element_weight.dtype), (-1, *ones)
-    )
+def _as_floats(signs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convert booleans to numbers, which replicas can sum."""
+    return {name: tf.cast(sign, "float32") for name, sign in signs.items()}

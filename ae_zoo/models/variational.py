@@ -7,12 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from ae_zoo import penalties
 from ae_zoo._batches import slices
-from ae_zoo._checks import check_at_least, check_count, check_integer
+from ae_zoo._checks import (
+    check_array,
+    check_count,
+    check_integer,
+    check_number,
+    to_array,
+)
 from ae_zoo.models import gaussian, importance
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.endpoints import Endpoint, tensor_specs
@@ -76,11 +83,12 @@ class VariationalAutoencoder(Autoencoder):
     >>> decoder = ae_zoo.networks.dense_decoder(50, [200, 200], (784,), "tanh")
     >>> model = ae_zoo.VariationalAutoencoder(encoder, decoder, beta=1.0)
     >>> model.sample(16, seed=1).shape
-    TensorShape([16, 784])
+    (16, 784)
     """
 
     penalty_name = "kl"
     penalty_weight_argument = "beta"
+    fixed_arguments = (*Autoencoder.fixed_arguments, "prior")
     score_includes_penalty = True  # the ELBO does
 
     def __init__(
@@ -93,8 +101,6 @@ class VariationalAutoencoder(Autoencoder):
         prior: keras.layers.Layer | None = None,
         **kwargs: Unpack[SharedArguments],
     ) -> None:
-        check_at_least("beta", beta, 0)
-        check_count("importance_samples", importance_samples)
         if isinstance(decoder, str) and decoder == "tied":
             raise ValueError(
                 "A variational autoencoder puts two heads between encoder and decoder, "
@@ -105,6 +111,14 @@ class VariationalAutoencoder(Autoencoder):
         super().__init__(encoder, decoder, **kwargs)
         self.beta = beta
         self.importance_samples = importance_samples
+        self.check_arguments()
+
+    def check_arguments(self) -> None:
+        super().check_arguments()
+        check_number("beta", self.beta, least=0)
+        check_count("importance_samples", self.importance_samples)
+        if self.compiled:
+            self._check_bound(self.importance_samples, self.loss)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self._mean_head = keras.layers.Dense(
@@ -128,7 +142,8 @@ class VariationalAutoencoder(Autoencoder):
         """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
         code = self.encoder(x, training=training)
         mean, log_var = self._mean_head(code), self._log_var_head(code)
-        return ops.cast(mean, "float32"), ops.cast(log_var, "float32")
+        mean, log_var = ops.cast(mean, "float32"), ops.cast(log_var, "float32")
+        return mean, gaussian.bounded(log_var) if training else log_var
 
     def draws(self, training: bool) -> Mapping[str, Draw]:
         k = self.annealed("importance_samples", training)
@@ -219,8 +234,11 @@ class VariationalAutoencoder(Autoencoder):
 
     # What users and files call.
 
-    def posterior(self, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def posterior(self, x: Any, batch_size: int = 256) -> tuple[np.ndarray, np.ndarray]:
         """Mean and log-variance of q(z|x): (batch, ...) to two of (batch, d)."""
+        return self._run("posterior", (self._checked_input(x, False),), batch_size)
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.parts().encode(self.scale(x))
 
     def endpoints(self) -> dict[str, Endpoint]:
@@ -229,7 +247,7 @@ class VariationalAutoencoder(Autoencoder):
         posterior = tensor_specs({"mean": codes, "log_var": codes})
         reconstruction = tensor_specs({"reconstruction": self.output_shape})
         return super().endpoints() | {
-            "posterior": Endpoint(self.posterior, x, posterior),
+            "posterior": Endpoint(self._posterior, x, posterior),
             "sample": Endpoint(self._sample, eps, reconstruction),
         }
 
@@ -270,7 +288,7 @@ class VariationalAutoencoder(Autoencoder):
         z = eps if self.prior is None else self.prior.from_normal(eps)
         return self._decode(z)
 
-    def sample(self, n: int, seed: int | None = None) -> tf.Tensor:
+    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
         """Draw x̂ from the prior: the decoder's mean for n latent codes z ~ p(z).
 
         Args:
@@ -280,11 +298,13 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (n, ...).
         """
-        check_count("n", n)
+        n = check_count("n", n)
+        if seed is not None:
+            seed = check_integer("seed", seed)
         eps = keras.random.normal((n, *self.latent_shape), seed=seed)
-        return self._run("sample", (eps,), batch_size=256)
+        return self._run("sample", (eps,))
 
-    def interpolate(self, a: Any, b: Any, steps: int = 10) -> tf.Tensor:
+    def interpolate(self, a: Any, b: Any, steps: int = 10) -> np.ndarray:
         """Decode the straight line between the codes of two inputs.
 
         Args:
@@ -296,7 +316,10 @@ class VariationalAutoencoder(Autoencoder):
             (steps, ...), from the reconstruction of a to that of b.
         """
         check_integer("steps", steps, 2)
-        start, end = tf.unstack(tf.cast(self.encode(tf.stack([a, b])), "float32"))
+        for role, sample in (("a", a), ("b", b)):
+            sample = to_array(sample, role)
+            check_array(sample[None], role, self.sample_shape, self.input_range)
+        start, end = self.encode(np.stack([a, b]))
         weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
         return self.decode((1 - weight) * start + weight * end)
 
@@ -307,7 +330,7 @@ class VariationalAutoencoder(Autoencoder):
         seed: int = 0,
         batch_size: int = 64,
         parts: Parts | None = None,
-    ) -> tf.Tensor:
+    ) -> np.ndarray:
         """Estimate log p(x) by importance sampling, a lower bound in expectation.
 
         log (1/k) Σᵢ p(x|zᵢ) p(zᵢ)/q(zᵢ|x), zᵢ ~ q(z|x) (Burda et al. 2016, equation 8).
@@ -326,17 +349,23 @@ class VariationalAutoencoder(Autoencoder):
         Returns:
             (batch,), in nats.
         """
-        check_count("samples", samples)
-        self._check_input(x, is_target=True)
-        x = tf.convert_to_tensor(x, dtype="float32")
+        count = tf.constant(check_count("samples", samples))
+        seed = check_integer("seed", seed)
+        check_count("batch_size", batch_size)
+        x = self._checked_input(x, is_target=True)
+        if not tf.executing_eagerly():
+            estimate = tf.function(self._log_likelihood)  # which converts its loop
+            return estimate(parts or self.parts(), x, count, tf.constant([seed, 0]))
+        x = tf.cast(x, "float32")
+        self.refresh_graphs()
         estimate = self._compiled_log_likelihood()
         if parts is not None:
             estimate = functools.partial(self._log_likelihood, parts)
         estimates = [
-            estimate(x[rows], tf.constant(samples), tf.constant([seed, rows.start]))
+            estimate(x[rows], count, tf.constant([seed, rows.start]))
             for rows in slices(x.shape[0], batch_size)
         ]
-        return tf.concat(estimates, axis=0)
+        return np.concatenate(estimates)
 
     def _log_likelihood(
         self, parts: Parts, x: Tensor, samples: Tensor, seed: Tensor

@@ -33,6 +33,8 @@ def check_shape(
     """
     expected = {None: "such as (28, 28, 1) or (784,)", 3: "(height, width, channels)"}
     message = f"`{name}` must be the shape of one sample, {expected[rank]}"
+    if rank == 3:
+        _check_channels_last()
     sizes = _sequence(shape, message)
     if not sizes or rank not in (None, len(sizes)):
         raise ValueError(f"{message}. Received: {shape!r}")
@@ -77,6 +79,21 @@ def _sequence(values: object, message: str) -> list[Any]:
             f"{message}. Received: {values!r} of type {type(values).__name__}"
         )
     return list(values)
+
+
+def _check_channels_last() -> None:
+    """Check the image format that Keras is configured for.
+
+    Raises:
+        ValueError: It is not "channels_last".
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Images must have the shape (height, width, channels). Received "
+            "keras.config.image_data_format() = "
+            f"{keras.config.image_data_format()!r}. Call "
+            "keras.config.set_image_data_format('channels_last')."
+        )
 
 
 def dense(

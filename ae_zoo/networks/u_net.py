@@ -34,7 +34,6 @@ def u_net_encoder(
     >>> ae_zoo.networks.u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
     (None, 33, 47, 19)
     """
-
     filters = _parts.check_counts("filters", filters)
     # Cropping a scale to the next finer one needs their sizes.
     input_shape = _parts.check_shape(

@@ -60,7 +60,7 @@ def card_figures(
             )
         is_normal = np.isin(labels, list(normal_classes))
         groups = {"normal": x[is_normal], "anomalous": x[~is_normal]}
-        normal, anomalous = (model.score(group).numpy() for group in groups.values())
+        normal, anomalous = (model.score(group) for group in groups.values())
         scores(normal, anomalous, folder / "scores.png")
     if len(model.input_shape) == 2:
         rows = {name: samples[:6] for name, samples in groups.items()}

@@ -114,34 +114,35 @@ class FileModel:
         self.reconstruction_loss = model.reconstruction_loss
         self.spec = model.spec
 
-    def reconstruct(self, x: ArrayLike) -> tf.Tensor:
-        return tf.constant(self._file.reconstruct(np.asarray(x)))
+    def reconstruct(self, x: ArrayLike) -> np.ndarray:
+        return self._file.reconstruct(np.asarray(x))
 
-    def encode(self, x: ArrayLike) -> tf.Tensor:
-        return tf.constant(self._file.encode(np.asarray(x)))
+    def encode(self, x: ArrayLike) -> np.ndarray:
+        return self._file.encode(np.asarray(x))
 
-    def decode(self, z: ArrayLike) -> tf.Tensor:
-        return tf.constant(self._file.decode(np.asarray(z)))
+    def decode(self, z: ArrayLike) -> np.ndarray:
+        return self._file.decode(np.asarray(z))
 
-    def score(self, x: np.ndarray, seed: int = 0) -> tf.Tensor:
+    def score(self, x: np.ndarray, seed: int = 0) -> np.ndarray:
         draws = self._model.drawn_for_score(x, seed)
         if not draws:
-            return tf.constant(self._file.score(np.asarray(x)))
+            return self._file.score(np.asarray(x))
         x = self._model.scale(tf.constant(x))
-        return self._model.score_of(self._parts(), x, draws)
+        return self._model.score_of(self._parts(), x, draws).numpy()
 
     def _parts(self) -> Parts:
         # The objective is in scaled values, and the file in those of the user.
         scale, unscale = self._model.scale, self._model.unscale
         return Parts(
-            lambda x: self.posterior(unscale(x)), lambda z: scale(self.decode(z))
+            lambda x: self.posterior(unscale(x)),
+            lambda z: scale(tf.constant(self.decode(z))),
         )
 
     def posterior(self, x: ArrayLike) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = self._file.run("posterior", x=np.asarray(x))
         return tf.constant(outputs["mean"]), tf.constant(outputs["log_var"])
 
-    def log_likelihood(self, x: np.ndarray, samples: int, seed: int = 0) -> tf.Tensor:
+    def log_likelihood(self, x: np.ndarray, samples: int, seed: int = 0) -> np.ndarray:
         """As `VariationalAutoencoder.log_likelihood`, with the same draws."""
         return self._model.log_likelihood(x, samples, seed, parts=self._parts())
 
