@@ -260,6 +260,16 @@ def check_boolean(name: str, value: object) -> bool:
     return bool(value)
 
 
+def check_draw_seed(seed: object) -> int:
+    """Check the seed of random draws, and return it as an `int`.
+
+    Raises:
+        TypeError: It is not an integer.
+        ValueError: It is negative, or 2³¹ or more.
+    """
+    return check_integer("seed", seed, 0, 2**31 - 1)
+
+
 def check_share(name: str, value: float) -> None:
     """Check that a number is in [0, 1].
 

@@ -453,3 +453,25 @@ def test_endpoints_return_numpy_arrays_and_tensors_in_graphs(entry, images, tmp_
     ):
         np.testing.assert_allclose(found[0], model.reconstruct(images), atol=1e-5)
         np.testing.assert_allclose(found[1], model.score(images), rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 0.5, True, "1"])
+def test_seeds_out_of_range(model, seed, images):
+    variational = ENTRIES["variational"](True)
+    for call in (
+        lambda: ae_zoo.UndercompleteAutoencoder(encoder(), decoder(), seed=seed),
+        lambda: model.score(images, seed=seed),
+        lambda: variational.sample(1, seed=seed),
+        lambda: variational.log_likelihood(images, samples=1, seed=seed),
+    ):
+        with pytest.raises((TypeError, ValueError), match="`seed` must be an integer"):
+            call()
+
+
+def test_a_model_without_an_optimizer_is_not_trained(images):
+    model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
+    model.compile(optimizer=None)
+    model.evaluate(images, verbose=0)
+    for method in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match="optimizer=None"):
+            method(images)

@@ -11,7 +11,13 @@ import keras
 import tensorflow as tf
 
 from ae_zoo import losses, networks
-from ae_zoo._checks import argument_names, check_count, check_integer, unknown_name
+from ae_zoo._checks import (
+    SEED_LIMIT,
+    argument_names,
+    check_count,
+    check_integer,
+    unknown_name,
+)
 from ae_zoo.distribution.keras_patches import disable_gradient_sum
 from ae_zoo.models.arguments import (
     built_input_shape,
@@ -78,7 +84,7 @@ class Autoencoder(Endpoints, TrainingStep):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.seed = check_integer("seed", seed)
+        self.seed = check_integer("seed", seed, 0, SEED_LIMIT - 1)
         self.reconstruction_loss = losses.get(reconstruction_loss)
         self.encoder = encoder
         input_shape = built_input_shape(encoder, "encoder")

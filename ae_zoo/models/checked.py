@@ -80,6 +80,7 @@ class CheckedModel(GuardedModel):
             shuffle = False  # Keras warns that it cannot
         elif is_multi_worker(self.distribute_strategy):
             _agree_on_the_order(self.seed)
+        self._check_optimizer()
         self._begin("train")
         self._ends_at_nan = _has_terminate_on_nan(callbacks)
         try:
@@ -158,6 +159,7 @@ class CheckedModel(GuardedModel):
         """
         self._check_settings(class_weight=class_weight)
         x, y, sample_weight = self._as_batch(x, y, sample_weight)
+        self._check_optimizer()
         self._begin("train")
         return super().train_on_batch(x, y, sample_weight, return_dict=return_dict)
 
@@ -239,6 +241,13 @@ class CheckedModel(GuardedModel):
             self._check_batch((x, y, sample_weight))
         self._forget_graphs_of_other_weights(sample_weight)
         return x, y, sample_weight
+
+    def _check_optimizer(self) -> None:
+        if self.compiled and self.optimizer is None:
+            raise ValueError(
+                "The model was compiled with optimizer=None, so it can be evaluated "
+                "but not trained. Call compile(optimizer)."
+            )
 
     def _as_batch(self, *batch: Any) -> tuple[Any, Any, Any]:
         roles = ("x", "y", "sample_weight")

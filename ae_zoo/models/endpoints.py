@@ -92,7 +92,7 @@ class Endpoints(Hooks):
             model, the negative ELBO estimated from one draw of z.
         """
         self._check_self_target()
-        seed = _checks.check_integer("seed", seed)
+        seed = _checks.check_draw_seed(seed)
         x = self._checked_input(x, is_target=True)
         if isinstance(x, keras.KerasTensor):
             return self._as_layer()(x, endpoint="score", seed=seed)

@@ -16,6 +16,7 @@ from ae_zoo._batches import slices
 from ae_zoo._checks import (
     check_array,
     check_count,
+    check_draw_seed,
     check_integer,
     check_number,
     to_array,
@@ -300,7 +301,7 @@ class VariationalAutoencoder(Autoencoder):
         """
         n = check_count("n", n)
         if seed is not None:
-            seed = check_integer("seed", seed)
+            seed = check_draw_seed(seed)
         eps = keras.random.normal((n, *self.latent_shape), seed=seed)
         return self._run("sample", (eps,))
 
@@ -350,7 +351,7 @@ class VariationalAutoencoder(Autoencoder):
             (batch,), in nats.
         """
         count = tf.constant(check_count("samples", samples))
-        seed = check_integer("seed", seed)
+        seed = check_draw_seed(seed)
         check_count("batch_size", batch_size)
         x = self._checked_input(x, is_target=True)
         if not tf.executing_eagerly():
