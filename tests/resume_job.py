@@ -48,23 +48,23 @@ class Fault(keras.callbacks.Callback):
 
 
 def break_writing(kind, number):
-    """Kills this process around the Nth renaming of a checkpoint."""
-    rename, count = pathlib.Path.rename, 0
+    """Kills this process around the renaming that completes the Nth checkpoint."""
+    rename, count = os.rename, 0
 
-    def broken(path, target):
+    def broken(source, target):
         nonlocal count
-        count += path.name.endswith(".new")
+        count += pathlib.Path(target).name.isdigit()
         if kind == "write" and count == number:
-            for file in path.iterdir():
+            for file in pathlib.Path(source).iterdir():
                 os.truncate(file, file.stat().st_size // 2)
             os.kill(os.getpid(), signal.SIGKILL)
-        rename(path, target)
+        rename(source, target)
         if count == number:
             if kind == "rename":
                 os.kill(os.getpid(), signal.SIGKILL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
 
-    pathlib.Path.rename = broken
+    os.rename = broken
 
 
 def callbacks(kind, number):

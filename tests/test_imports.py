@@ -21,6 +21,7 @@ ROOMS = [
     "_batches",
     "_machine",
     "_resources",
+    "_staging",
     "lite",
     "distribution",
     "data",

@@ -1,6 +1,7 @@
 """Files for deployment: `ae-zoo package` adds them, and the shipped ones run alone."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import data, lite, zoo
+from ae_zoo import _staging, data, lite, zoo
 from ae_zoo.models import Autoencoder
 from ae_zoo.studies import package
 from ae_zoo.zoo import checksums
@@ -128,18 +129,21 @@ def test_the_users_own_files_stay(packaged, tmp_path):
 
 def test_an_interrupt_while_folders_change_places(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    replace = zoo.entry.os.replace
+    rename = os.rename
 
     def interrupted(source, target):
-        if target == folder and source.name == "model":
+        if target == folder and "new" in source.parts:
             raise KeyboardInterrupt
-        replace(source, target)
+        rename(source, target)
 
-    monkeypatch.setattr(zoo.entry.os, "replace", interrupted)
+    # A system that cannot exchange two folders in one step.
+    monkeypatch.setattr(_staging, "_system_call", lambda: None)
+    monkeypatch.setattr(os, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
         zoo.amend(folder, {})
     monkeypatch.undo()
     checksums.verify_checksums(folder)
+    assert [path.name for path in tmp_path.iterdir()] == [DIGITS]
 
 
 def test_the_recipe_of_another_model(packaged, tmp_path):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
+
+from ae_zoo import _staging
 
 _KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
 # What checkpoints hold besides variables of the model and the optimizer.
@@ -31,28 +31,21 @@ def write(
     state: Mapping[str, Any],
     values: Mapping[str, Sequence[tf.Variable | np.ndarray]],
 ) -> None:
-    """Write a checkpoint to a temporary folder and rename it.
+    """Write a checkpoint, which appears complete or not at all.
 
     Args:
         folder: Folder of the checkpoint. Its name is a number.
         state: Values that JSON can represent.
         values: A dict from name to variables or arrays.
     """
-    temporary = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     variables: dict[str, Any] = {
         name: [_variable(value) for value in of_name]
         for name, of_name in values.items()
     }
     variables["state"] = _variable(json.dumps(state))
-    tf.train.Checkpoint(**variables).write(str(temporary / "checkpoint"))
-    for path in [*temporary.iterdir(), temporary]:
-        _flush(path)
-    if folder.exists():
-        _remove(folder)
-    temporary.rename(folder)
-    _flush(folder.parent)
+    with _staging.replacement(folder) as new:
+        new.mkdir()
+        tf.train.Checkpoint(**variables).write(str(new / "checkpoint"))
 
 
 def read(folder: pathlib.Path, variables: Mapping[str, Sequence[tf.Variable]]) -> None:
@@ -75,7 +68,7 @@ def read(folder: pathlib.Path, variables: Mapping[str, Sequence[tf.Variable]]) -
 def keep_newest(directory: pathlib.Path, number: int) -> None:
     """Keep the newest `number` checkpoints of a directory and remove the others."""
     for old in folders(directory)[:-number]:
-        _remove(old)
+        _staging.discard(old)
 
 
 def newest(directory: pathlib.Path) -> tuple[pathlib.Path | None, dict[str, Any]]:
@@ -110,19 +103,6 @@ def folders(directory: pathlib.Path) -> list[pathlib.Path]:
 def reader_of(folder: pathlib.Path) -> Reader:
     """Return a reader of the tensors in a checkpoint by name."""
     return tf.train.load_checkpoint(str(folder / "checkpoint"))
-
-
-def remove_unfinished(directory: pathlib.Path) -> None:
-    """Remove the remains of writes that failed or were killed."""
-    for leftover in directory.glob(".*.new"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def remove_leftovers(directory: pathlib.Path) -> None:
-    """Remove the remains of writes and removals that failed or were killed."""
-    remove_unfinished(directory)
-    for leftover in directory.glob(".*.old"):
-        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def pack(values: Mapping[str, Any], arrays: list[np.ndarray]) -> dict[str, Any]:
@@ -163,20 +143,3 @@ def _unpacked(value: Any, reader: Reader) -> Any:
         reader.get_tensor(_KEY.format(f"arrays/{number}"))
         for number in range(*value["arrays"])
     ]
-
-
-def _remove(folder: pathlib.Path) -> None:
-    # Renamed first, so that no checkpoint is ever incomplete.
-    doomed = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(doomed, ignore_errors=True)
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _flush(path: pathlib.Path) -> None:
-    """Force a file or folder to the disk, so that it survives a power failure."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
+from ae_zoo import _staging
 from ae_zoo._checks import check_count
 from ae_zoo.callbacks import checkpoint_files as files
 from ae_zoo.callbacks import training_state
@@ -28,9 +29,9 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     A checkpoint holds the weights, the optimizer with its learning rate and step, the
     seeds of the model and its layers, the epoch and the step within it, the logs, the
-    training time, and the state of `callbacks`. It is written to a temporary folder and
-    renamed. A damaged checkpoint is skipped with a warning, and the one before it is
-    used.
+    training time, and the state of `callbacks`. It appears complete or not at all,
+    whatever ends the process. A damaged checkpoint is skipped with a warning, and the
+    one before it is used.
 
     The data resume exactly as well with `data.load(..., repeat=True,
     skip=checkpoints.steps_done)`. Other data start from the beginning.
@@ -111,7 +112,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         if self._found is not None:
             self._restore(self._found, self._found_state)
         if is_chief(self.model.distribute_strategy):
-            files.remove_leftovers(self.directory)
+            _staging.repair(self.directory)
         self._epoch_begin = self.steps_done - self._offset
         self._started = time.monotonic()
         self._sigterm.install()
@@ -237,7 +238,6 @@ class Checkpoints(keras.callbacks.CallbackList):
         except BrokenPipeError:  # of the output that a callback printed
             raise
         except (OSError, tf.errors.OpError) as error:
-            files.remove_unfinished(self.directory)
             folders = files.folders(self.directory)
             last = f"The last good one, '{folders[-1]}', is" if folders else "None is"
             raise OSError(

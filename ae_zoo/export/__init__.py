@@ -6,16 +6,11 @@ the results with the model's own. A file that differs is deleted.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import re
-import tempfile
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
+from ae_zoo import _staging
 from ae_zoo.export import arguments, on_device, parity, sidecar
 from ae_zoo.export.arguments import FORMATS
 from ae_zoo.export.endpoints import collect
@@ -36,9 +31,9 @@ def export_model(
     quantization: str | None = None,
     calibration: Any = None,
     pixels: bool = False,
-    signature: str = "reconstruct",
+    signature: str | None = None,
     trainable: bool = False,
-    optimizer: Any = "adam",
+    optimizer: Any = None,
 ) -> None:
     """Export a model, run the written file, and compare it with the model.
 
@@ -55,12 +50,14 @@ def export_model(
       equal draws, because the file keeps no state.
     - `reconstruct_pixels` pixels → reconstruction, both uint8, with `pixels=True`
 
-    Next to a `.tflite` file, a `.json` file of the same name describes it.
+    Next to a `.tflite` file, a `.json` file of the same name describes it. A file
+    appears at its path complete or not at all, whatever ends the process; the
+    description appears first.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
-        filepath: A directory that does not exist yet, or a file name that ends in
-            `.tflite` or `.onnx`.
+        filepath: A directory that does not exist yet and whose name has no suffix but
+            a version, or a file name that ends in `.tflite` or `.onnx`.
         format: "tf_saved_model", "litert" (TFLite, builtin operators only) or "onnx".
         batch_size: Static batch size; "dynamic" leaves it open. None is "dynamic" for
             SavedModel and ONNX and 1 for LiteRT, which runs static shapes faster.
@@ -72,18 +69,20 @@ def export_model(
             which the two int8 kinds take the range of every tensor; 100–500 are enough.
             All files are compared with the model on the first few samples.
         pixels: Adds the signature `reconstruct_pixels`, for models of inputs in [0, 1].
-        signature: The one signature of an ONNX file, which holds a single graph.
+        signature: ONNX only. The one signature of the file, which holds a single graph;
+            None is "reconstruct".
         trainable: LiteRT only. Writes a float32 file that can be trained further on the
             device, with the signatures of `on_device.write_trainable` instead of the
             ones above.
-        optimizer: Name or instance of the Keras optimizer of a trainable file.
+        optimizer: Name or instance of the Keras optimizer of a trainable file; None is
+            "adam".
 
     Raises:
         FileExistsError: `filepath` exists, or the description next to it.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written, for example because the disk is full.
         TypeError: `calibration` is not an array of floats.
         ValueError: An argument is unknown, missing, out of range, of the wrong shape,
-            or does not fit the format.
+            or does not apply to the format.
         ImportError: A package that converts or runs the format is not installed.
         RuntimeError: The written file and the model compute different results, or the
             format lacks an operator of the model. No file is left.
@@ -104,57 +103,28 @@ def export_model(
     filepath = pathlib.Path(filepath)
     chosen = arguments.checked_format(format)
     arguments.check_path(filepath, chosen)
+    arguments.check_options(
+        chosen, quantization, pixels, signature, trainable, optimizer
+    )
     if trainable:
-        arguments.check_trainable(chosen, quantization, pixels)
         batch = 1 if batch_size is None else batch_size
-        on_device.write_trainable(model, filepath, optimizer, batch_size=batch)
+        on_device.write_trainable(
+            model, filepath, optimizer or "adam", batch_size=batch
+        )
         return
-    arguments.check_quantization(model, quantization, calibration, chosen)
+    arguments.check_calibration(model, quantization, calibration)
     static = arguments.static_batch_size(batch_size, chosen)
     endpoints = collect(
         model, chosen.draws_from_seeds, pixels, quantization in FULL_INT8
     )
-    endpoints = arguments.chosen(endpoints, signature, chosen)
+    endpoints = arguments.chosen(endpoints, signature or "reconstruct", chosen)
     probes = parity.probes(model, endpoints, static, calibration)
-    with _scratch(filepath) as scratch:
-        target = scratch / filepath.name
+    with (
+        _staging.explained(filepath),
+        _staging.scratch(filepath.parent) as private,
+    ):
+        target = private / filepath.name
         job = Job(model, endpoints, target, static, quantization, calibration)
         runners = chosen.write(job)
         parity.check(endpoints, runners, probes, quantization, model.compute_dtype)
-        _publish(target, filepath)
-
-
-@contextlib.contextmanager
-def _scratch(filepath: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Create a temporary folder next to `filepath`; disk errors name `filepath`."""
-    try:
-        filepath.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=filepath.parent, prefix=".export-", ignore_cleanup_errors=True
-        ) as folder:
-            yield pathlib.Path(folder)
-    except OSError as error:
-        if error.filename is not None or error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(filepath)) from error
-    except (
-        tf.errors.ResourceExhaustedError,  # a full disk
-        tf.errors.PermissionDeniedError,
-        tf.errors.UnknownError,
-    ) as error:
-        reason = re.sub(r"\{\{.*?\}\} ", "", error.message)  # names of graph nodes
-        raise OSError(f"'{filepath}' cannot be written: {reason}") from error
-
-
-def _publish(written: pathlib.Path, filepath: pathlib.Path) -> None:
-    """Move a written file to its final path, its description first."""
-    description = sidecar.path(written)
-    if not description.exists():
-        os.rename(written, filepath)
-        return
-    os.rename(description, sidecar.path(filepath))
-    try:
-        os.rename(written, filepath)
-    except OSError:
-        sidecar.path(filepath).unlink()
-        raise
+        sidecar.publish(target, filepath)

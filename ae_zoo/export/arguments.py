@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo._checks import check_array, check_count
@@ -18,13 +20,17 @@ FORMATS: dict[str, Format] = {
 }
 
 
+# Suffixes of directories: a version, or what servers ask for.
+_OF_DIRECTORIES = re.compile(r"\.(v?\d[\w-]*|saved_?model)|")
+
+
 def checked_format(name: str) -> Format:
     """Return the format with the given name.
 
     Raises:
         ValueError: There is no such format.
     """
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         raise ValueError(
             f"`format` must be one of {tuple(FORMATS)}. Received: {name!r}"
         )
@@ -38,34 +44,91 @@ def check_path(filepath: pathlib.Path, format: Format) -> None:
         FileExistsError: It exists, or the description next to it does.
         ValueError: Its suffix is not that of the format.
     """
-    suffix = format.suffix
-    if suffix and filepath.suffix != suffix:
-        raise ValueError(
-            f"With format={format.name!r} the file name must end in '{suffix}'. "
-            f"Received: '{filepath}'"
-        )
-    others = {other.suffix: other.name for other in FORMATS.values() if other.suffix}
-    if not suffix and filepath.suffix in others:
-        raise ValueError(
-            f"A SavedModel is a directory. Received: '{filepath}'. For a file with "
-            f"that suffix pass format={others[filepath.suffix]!r}."
-        )
+    if format.suffix:
+        is_right = filepath.suffix == format.suffix
+    else:
+        is_right = _OF_DIRECTORIES.fullmatch(filepath.suffix) is not None
+    if not is_right:
+        raise ValueError(_wrong_suffix(filepath, format))
     taken = [filepath]
-    if format.has_description:
+    if format.has_description and not sidecar.is_orphan(filepath):
         taken.append(sidecar.path(filepath))
     for path in taken:
-        if path.exists():
+        if os.path.lexists(path):
             raise FileExistsError(
                 f"'{path}' exists. Remove it first, or export to another path."
             )
 
 
-def check_trainable(format: Format, quantization: str | None, pixels: bool) -> None:
-    """Check that the other arguments fit `trainable=True`.
+def _wrong_suffix(filepath: pathlib.Path, format: Format) -> str:
+    if format.suffix:
+        return (
+            f"With format={format.name!r} the file name must end in "
+            f"'{format.suffix}'. Received: '{filepath}'"
+        )
+    message = (
+        "A SavedModel is a directory, whose name has no suffix of a file. Received: "
+        f"'{filepath}'. "
+    )
+    others = {other.suffix: other.name for other in FORMATS.values() if other.suffix}
+    suffix = filepath.suffix.lower()
+    if suffix in others:
+        return message + (
+            f"For a file with the suffix '{suffix}', in lower case, pass "
+            f"format={others[suffix]!r}."
+        )
+    if suffix in (".h5", ".hdf5", ".keras"):
+        return message + "To save the model for Keras, call model.save('m.keras')."
+    return message + f"To export a file, end its name in {' or '.join(others)}."
+
+
+def check_options(
+    format: Format,
+    quantization: str | None = None,
+    pixels: bool = False,
+    signature: str | None = None,
+    trainable: bool = False,
+    optimizer: Any = None,
+) -> None:
+    """Check that options apply to a format, and to each other.
+
+    Args:
+        format: The format.
+        quantization: As the other options, the argument of `export_model`.
+        pixels: As above.
+        signature: As above.
+        trainable: As above.
+        optimizer: As above.
 
     Raises:
-        ValueError: An argument does not fit.
+        ValueError: An option does not apply.
     """
+    if quantization not in litert.QUANTIZATIONS:
+        raise ValueError(
+            f"`quantization` must be one of {litert.QUANTIZATIONS}. "
+            f"Received: {quantization!r}"
+        )
+    if quantization is not None and format is not litert.FORMAT:
+        raise ValueError(
+            f"quantization={quantization!r} needs format='litert'. "
+            f"Received: format={format.name!r}"
+        )
+    if signature is not None and not format.has_one_signature:
+        raise ValueError(
+            f"`signature` chooses the one signature of an ONNX file, and a file of "
+            f"format={format.name!r} holds all signatures. Leave it out. Received: "
+            f"signature={signature!r}"
+        )
+    if optimizer is not None and not trainable:
+        raise ValueError(
+            "`optimizer` is that of a file which trains on the device: pass "
+            f"trainable=True as well. Received: optimizer={optimizer!r}"
+        )
+    if trainable:
+        _check_trainable(format, quantization, pixels)
+
+
+def _check_trainable(format: Format, quantization: str | None, pixels: bool) -> None:
     if format is not litert.FORMAT or quantization is not None or pixels:
         raise ValueError(
             "A file that trains on the device is LiteRT in float32: "
@@ -88,26 +151,16 @@ def static_batch_size(batch_size: int | str | None, format: Format) -> int | Non
     return check_count("batch_size", batch_size, ", 'dynamic' or None")
 
 
-def check_quantization(
-    model: Autoencoder, quantization: str | None, calibration: Any, format: Format
+def check_calibration(
+    model: Autoencoder, quantization: str | None, calibration: Any
 ) -> None:
-    """Check a quantization and its calibration data.
+    """Check calibration data.
 
     Raises:
         TypeError: The calibration is not an array of floats.
-        ValueError: The quantization is unknown, does not fit the format, or lacks its
-            calibration; or the calibration does not fit the model.
+        ValueError: The quantization lacks its calibration, or the calibration does not
+            fit the model.
     """
-    if quantization not in litert.QUANTIZATIONS:
-        raise ValueError(
-            f"`quantization` must be one of {litert.QUANTIZATIONS}. "
-            f"Received: {quantization!r}"
-        )
-    if quantization is not None and format is not litert.FORMAT:
-        raise ValueError(
-            f"quantization={quantization!r} needs format='litert'. "
-            f"Received: format={format.name!r}"
-        )
     if quantization in litert.FULL_INT8 and calibration is None:
         raise ValueError(
             f"quantization={quantization!r} needs `calibration`, an array of 100 to "

@@ -6,22 +6,18 @@ import functools
 import os
 import pathlib
 import re
-import warnings
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
-
-import tensorflow as tf
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ae_zoo import lite
-from ae_zoo.distribution.keras_patches import set_per_channel_dense
-from ae_zoo.export import compact, parity, saved_model, sidecar
+from ae_zoo.export import converter, inspection, parity, saved_model, sidecar
+from ae_zoo.export.converter import FULL_INT8
 from ae_zoo.export.format import Format, Job, Runners
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int8_io")
-FULL_INT8 = ("int8", "int8_io")
 # Each channel of a dense layer has scales and zero points for its kernel and bias.
 _BYTES_OF_A_CHANNEL = 16
 # If these take more than this share of the bytes of the weights, a layer gets one
@@ -49,7 +45,8 @@ def convert(
     signatures: Iterable[str],
     per_channel: bool = True,
     quantization: str | None = None,
-    feed: Callable[[], Any] | None = None,
+    feed: converter.Feed | None = None,
+    trains: bool = False,
 ) -> None:
     """Convert a SavedModel to a file of builtin operators.
 
@@ -62,38 +59,22 @@ def convert(
         quantization: One of `QUANTIZATIONS`.
         feed: () → iterator of (signature, {input: array}), typical inputs for every
             signature, which the two int8 kinds need.
+        trains: Whether a signature changes the weights.
 
     Raises:
-        RuntimeError: TFLite lacks an operator that the model needs.
+        RuntimeError: TFLite lacks an operator that the model needs, its converter
+            crashed, or the file is not in the quantization.
     """
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(directory), signature_keys=list(signatures)
+    conversion = converter.Conversion(
+        str(directory), str(filepath), [*signatures], quantization, per_channel, trains
     )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantization is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantization == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantization in FULL_INT8:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = feed
-        set_per_channel_dense(converter, per_channel)
-    if quantization == "int8_io":
-        converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
-        with warnings.catch_warnings():
-            # The converter's own calibration uses TensorFlow's old interpreter.
-            warnings.filterwarnings(
-                "ignore", r"\s*Warning: tf.lite.Interpreter is deprecated"
-            )
-            content = converter.convert()
+        converter.run(conversion, feed)
     except OSError:
         raise
     except Exception as error:
-        raise _unsupported(error, quantization) from error
-    if quantization is not None:
-        content = compact.share_vectors(content)
-    filepath.write_bytes(content)
+        raise _unsupported(error, conversion) from error
+    inspection.check_quantization(filepath.read_bytes(), quantization)
 
 
 def pays_per_channel(model: Autoencoder) -> bool:
@@ -103,17 +84,29 @@ def pays_per_channel(model: Autoencoder) -> bool:
     return scales <= _MOST_FOR_SCALES * model.count_params()
 
 
-def _unsupported(error: Exception, quantization: str | None) -> RuntimeError:
-    pattern = r"'tf\.(\w+)' op|for op: '(\w+)'|TF Select ops: (\w+)|Custom ops: (\w+)"
-    names = sorted({"".join(found) for found in re.findall(pattern, str(error))})
+def _unsupported(error: Exception, conversion: converter.Conversion) -> RuntimeError:
+    quantization = conversion.quantization
+    what = "train" if conversion.trains else "express"
+    names: list[str] = []
+    if not isinstance(error, converter.ConverterCrash):
+        pattern = (
+            r"'tf\.(\w+)' op|for op: '(\w+)'|TF Select ops: (\w+)|Custom ops: (\w+)"
+        )
+        names = sorted({"".join(found) for found in re.findall(pattern, str(error))})
+    advice = "Replace the layer that needs it"
+    if conversion.trains:
+        advice = (
+            "Replace the layer or the penalty that needs it, or freeze the weights "
+            "below it"
+        )
     return RuntimeError(
         "TFLite's builtin operators"
         + (f" in quantization={quantization!r}" if quantization else "")
-        + " cannot express this model"
+        + f" cannot {what} this model"
         + (f": they lack {', '.join(names)}. " if names else ". ")
-        + "Replace the layer that needs it"
+        + advice
         + (", or choose another quantization." if quantization in FULL_INT8 else ".")
-        + f" The converter's message: {str(error)[:2000]}"
+        + f" The converter's message: {str(error)[:1500]}"
     )
 
 

@@ -10,18 +10,16 @@ from __future__ import annotations
 import math
 import os
 import pathlib
-import re
-import tempfile
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ae_zoo import lite
+from ae_zoo import _staging, lite
 from ae_zoo._checks import check_count
 from ae_zoo.distribution.keras_patches import clear_losses
-from ae_zoo.export import gradients
+from ae_zoo.export import arguments, gradients, litert, sidecar
 from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Batch, Tensor, Terms
 
@@ -84,25 +82,20 @@ def write_trainable(
     _check_arguments(model, filepath, batch_size)
     learner = _Learner(model, _copy_of(optimizer, learning_rate))
     inputs = _inputs(model, batch_size, pairs)
-    filepath.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=filepath.parent, prefix=".export-") as scratch:
-        written = pathlib.Path(scratch) / "model.tflite"
-        written.write_bytes(_convert(learner, inputs, f"{scratch}/saved_model"))
+    with (
+        _staging.explained(filepath),
+        _staging.scratch(filepath.parent) as private,
+    ):
+        written = private / filepath.name
+        _convert(learner, inputs, private / "saved_model", written)
         _check_parity(learner, inputs, written)
-        written.rename(filepath)
+        sidecar.publish(written, filepath)
 
 
 def _check_arguments(
     model: Autoencoder, filepath: pathlib.Path, batch_size: Any
 ) -> None:
-    if filepath.suffix != ".tflite":
-        raise ValueError(
-            f"A LiteRT file name must end in '.tflite'. Received: '{filepath}'"
-        )
-    if filepath.exists():
-        raise FileExistsError(
-            f"'{filepath}' exists. Remove it first, or export to another path."
-        )
+    arguments.check_path(filepath, litert.FORMAT)
     check_count("batch_size", batch_size)
     if model.compute_dtype != "float32":
         raise ValueError(
@@ -239,28 +232,15 @@ def _flatten(arrays: list[Tensor]) -> Tensor:
 
 
 def _convert(
-    learner: _Learner, inputs: dict[str, tf.TensorSpec], directory: str
-) -> bytes:
+    learner: _Learner,
+    inputs: dict[str, tf.TensorSpec],
+    directory: pathlib.Path,
+    filepath: pathlib.Path,
+) -> None:
     signatures = learner.signatures(inputs)
-    tf.saved_model.save(
-        learner,
-        directory,
-        signatures,
-        tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-    )
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        directory, signature_keys=list(signatures)
-    )
-    converter.experimental_enable_resource_variables = True
-    try:
-        return converter.convert()
-    except Exception as error:
-        missing = re.findall(r"(?:Custom|TF Select) ops: (.+)", str(error))
-        raise RuntimeError(
-            "TFLite's builtin operators cannot train this model. They lack: "
-            f"{', '.join(missing) or error}. Replace the layer or the penalty that "
-            "needs them, or freeze the weights below it."
-        ) from error
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(learner, str(directory), signatures, options)
+    litert.convert(directory, filepath, signatures, trains=True)
 
 
 def _check_parity(

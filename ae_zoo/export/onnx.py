@@ -35,6 +35,12 @@ def _write(job: Job) -> Runners:
         )
     except Exception as error:
         raise RuntimeError(f"ONNX cannot express this model: {error}") from error
+    foreign = sorted({f"{n.domain}.{n.op_type}" for n in model.graph.node if n.domain})
+    if foreign:
+        raise RuntimeError(
+            "ONNX cannot express this model: the converter used operators that are not "
+            f"in the standard, {', '.join(foreign)}. Replace the layer that needs them."
+        )
     job.target.write_bytes(model.SerializeToString())
     return {name: _runner(str(job.target))}
 

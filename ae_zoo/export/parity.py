@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,8 +107,10 @@ def check(
         compute_dtype: Compute dtype of the model.
 
     Raises:
-        RuntimeError: An output differs by more than the tolerance.
+        RuntimeError: A signature or an output is missing, or an output differs in its
+            type, or by more than the tolerance.
     """
+    _check_names("signatures", endpoints, runners)
     tolerance = TOLERANCES[quantization]
     if quantization is None and compute_dtype != "float32":
         tolerance = _HALF_TOLERANCE
@@ -117,6 +119,8 @@ def check(
         for batch in batches:
             inputs = {key: batch[key] for key in endpoint.inputs}
             pairs.append((endpoint.run(**inputs), runners[name](**inputs)))
+        for _, file in pairs:
+            _check_names(f"outputs of {name!r}", endpoint.outputs, file)
         for output in endpoint.outputs:
             expected = np.concatenate([model[output] for model, _ in pairs])
             received = np.concatenate([file[output] for _, file in pairs])
@@ -140,9 +144,9 @@ def error(
         quantization: A key of `TOLERANCES`.
 
     Returns:
-        A number; infinity for arrays of different shapes.
+        A number; infinity for arrays of different shapes or types.
     """
-    if received.shape != expected.shape:
+    if (received.shape, received.dtype) != (expected.shape, expected.dtype):
         return np.inf
     difference = np.abs(received.astype("float64") - expected)
     if received.dtype == np.uint8:  # rounding may reach the next level
@@ -150,6 +154,15 @@ def error(
     if quantization is None:
         return difference.max() / max(1, np.abs(expected).max())
     return _rms(difference) / max(_rms(expected), _LEAST)
+
+
+def _check_names(what: str, expected: Iterable[str], received: Iterable[str]) -> None:
+    missing = sorted(set(expected) - set(received))
+    if missing:
+        raise RuntimeError(
+            f"The exported file lacks the {what} {missing}, so no file was written. It "
+            f"has {sorted(received)}."
+        )
 
 
 def _rms(values: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo import _staging
 from ae_zoo.lite import terms
 from ae_zoo.models.objective import Parts
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
 
 FORMAT_VERSION = 1
+_LARGEST = 2**20  # bytes of a description
 _SAMPLES = 4
 _TOLERANCE = 1e-4  # of float32 sums in a different order
 
@@ -62,6 +64,49 @@ def write(
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
     path(filepath).write_text(text, "utf-8")
+
+
+def is_orphan(filepath: pathlib.Path) -> bool:
+    """Whether only the description of a `.tflite` file is there.
+
+    An export that is killed between its two renames leaves such a description, which
+    the next export replaces.
+
+    Args:
+        filepath: Path of the `.tflite` file.
+    """
+    description = path(filepath)
+    if os.path.lexists(filepath) or not description.is_file():
+        return False
+    try:
+        content = json.loads(description.read_bytes()[:_LARGEST])
+    except ValueError:
+        return False
+    return isinstance(content, dict) and {"format_version", "sha256"} <= set(content)
+
+
+def publish(written: pathlib.Path, filepath: pathlib.Path) -> None:
+    """Move a written file to its final path, its description first.
+
+    A reader that meets the description of another file sees that by its checksum.
+
+    Args:
+        written: A file or folder in a private folder, with its description if it has
+            one.
+        filepath: Its final path.
+
+    Raises:
+        FileExistsError: Something is at a final path.
+    """
+    moves = {written: filepath}
+    if path(written).is_file():
+        moves = {path(written): path(filepath), written: filepath}
+
+    def remove_orphan() -> None:
+        if is_orphan(filepath):
+            path(filepath).unlink()
+
+    _staging.publish([*moves], [*moves.values()], remove_orphan)
 
 
 def score_terms(model: Autoencoder) -> list[str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from ae_zoo import data, evaluation, lite
+from ae_zoo import _staging, data, evaluation, lite
 from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Parts
 from ae_zoo.studies import latency
@@ -169,8 +168,8 @@ def measure(
     Returns:
         A `FileCost`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {n: pathlib.Path(folder) / f"{n}.tflite" for n in (1, _BATCH)}
+    with _staging.scratch() as folder:
+        paths = {n: folder / f"{n}.tflite" for n in (1, _BATCH)}
         for batch_size, path in paths.items():
             model.export(
                 path,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo import data, evaluation, zoo
+from ae_zoo import _staging, data, evaluation, zoo
 from ae_zoo._checks import check_count
 from ae_zoo._machine import hardware
 from ae_zoo.training.loading import load_with_recipe, own_classes
@@ -176,8 +174,8 @@ def _trained(
     recipe: Recipe, data_dir: str | os.PathLike[str] | None, verbose: int | str
 ) -> dict[str, float]:
     """Train a recipe; return its headline and the seconds of training."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = pathlib.Path(folder) / "run"
+    with _staging.scratch() as folder:
+        run = folder / "run"
         train(recipe, epochs=1, output_dir=run, data_dir=data_dir, verbose=verbose)
         card = zoo.info(run / "model")
     return {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 import reprlib
-import tempfile
 from typing import TYPE_CHECKING
 
 import keras
 
-from ae_zoo import optimizers
+from ae_zoo import _staging, optimizers
 from ae_zoo.distribution.replicas import is_multi_worker
 from ae_zoo.models import Autoencoder
 from ae_zoo.training.naming import naming
@@ -113,8 +111,8 @@ def on_one_device(model: Autoencoder, strategy: tf.distribute.Strategy) -> Autoe
     """
     if not is_multi_worker(strategy):
         return model
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.keras"
+    with _staging.scratch() as folder:
+        path = folder / "model.keras"
         model.save(path)
         return keras.saving.load_model(path)
 

@@ -4,6 +4,7 @@ Importing this package does not import TensorFlow.
 """
 
 from ae_zoo._reading import UnsafeModelError
-from ae_zoo.zoo.entry import amend, info, list_models, load, save
+from ae_zoo.zoo.entry import info, list_models, load
+from ae_zoo.zoo.writing import amend, save
 
 __all__ = ["UnsafeModelError", "amend", "info", "list_models", "load", "save"]

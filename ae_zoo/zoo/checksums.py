@@ -19,6 +19,7 @@ from ae_zoo._reading import UnsafeModelError, check_regular, read_limited, short
 CHECKSUMS = "SHA256SUMS"
 OPTIONAL = f"{CHECKSUMS}.optional"
 MODEL = "model.keras"
+CARD = "card.json"
 
 
 def write_checksums(
@@ -87,6 +88,40 @@ def verify_checksums(directory: str | os.PathLike[str]) -> dict[str, str]:
     return _verify_optional(directory, required[OPTIONAL]) | required
 
 
+def verified_files(directory: str | os.PathLike[str]) -> list[str]:
+    """Compare all listed files of a folder, also those that a subfolder's list names.
+
+    Args:
+        directory: As in `verify_checksums`.
+
+    Returns:
+        Their names, relative to the folder, and those of the lists of subfolders.
+
+    Raises:
+        FileNotFoundError: As in `verify_checksums`.
+        UnsafeModelError: As in `verify_checksums`; or a list, a listed file or the card
+            is a link.
+    """
+    directory = Path(directory).resolve()
+    _refuse_links(directory, [CHECKSUMS, OPTIONAL, CARD])
+    names = [*verify_checksums(directory)]
+    for folder, inner, files in os.walk(directory):
+        inner.sort()
+        if CHECKSUMS not in files or folder == str(directory):
+            continue
+        start = Path(folder).relative_to(directory)
+        _refuse_links(directory, [f"{start.as_posix()}/{CHECKSUMS}"])
+        names.append((start / CHECKSUMS).as_posix())
+        listing = Path(folder) / CHECKSUMS
+        listed = _parse(listing, read_limited(listing, MAX_LIST))
+        _check_sizes(Path(folder), listed)
+        for name, digest in listed.items():
+            compare(Path(folder) / name, digest, sha256(Path(folder) / name))
+            names.append((start / name).as_posix())
+    _refuse_links(directory, names)
+    return names
+
+
 def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 digest of a file."""
     digest = hashlib.sha256()
@@ -124,6 +159,17 @@ def _check_sizes(directory: Path, names: Iterable[str]) -> None:
                 f"The files that it lists have more than the {MAX_FOLDER:,} bytes that "
                 "are allowed.",
                 directory / CHECKSUMS,
+            )
+
+
+def _refuse_links(directory: Path, names: Collection[str]) -> None:
+    for name in names:
+        path = directory / name
+        if os.path.lexists(path) and path.resolve() != path:
+            raise UnsafeModelError(
+                "It is a link. A model folder must hold the listed files themselves. "
+                "Replace the link by the file that it leads to.",
+                path,
             )
 
 

@@ -1,21 +1,17 @@
-"""Loading and saving models: by name, or from a folder in the format of the zoo.
+"""Listing, describing and loading models: by name, or from a folder.
 
 Importing this module does not import TensorFlow.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import pathlib
-import shutil
-import tempfile
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo import _resources
+from ae_zoo import _resources, _staging
 from ae_zoo._bounds import MAX_CARD
 from ae_zoo._checks import check_name_or_path, unknown_name
 from ae_zoo._reading import (
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
 
 Card = dict[str, Any]
 StrPath = str | os.PathLike[str]
-# What a copy of a folder may leave out: the wheel does so where they are large.
-_OPTIONAL = ("model.tflite", "model.json")
 
 
 def list_models() -> list[str]:
@@ -123,114 +117,6 @@ def load(
     return model
 
 
-def save(
-    model: Autoencoder,
-    folder: StrPath,
-    card: Card,
-    pictures: Callable[[pathlib.Path], object] | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Write a model folder: model.keras, card.json, README.md and SHA256SUMS.
-
-    The files are written to a temporary folder, which is then renamed: the folder is
-    complete or does not exist. The optimizer's state is left out.
-
-    Args:
-        model: An `ae_zoo.models.Autoencoder`.
-        folder: Path of the folder.
-        card: A dict as returned by `ae_zoo.zoo.cards.make_card`.
-        pictures: A function that draws PNG files into the folder that it is given.
-        overwrite: Whether to replace an existing folder.
-
-    Raises:
-        FileExistsError: The folder exists and `overwrite` is False.
-    """
-    folder = pathlib.Path(folder)
-    if folder.exists() and not overwrite:
-        raise FileExistsError(f"'{folder}' exists. Pass overwrite=True to replace it.")
-    with _replacement(folder) as new:
-        new.mkdir()
-        _without_optimizer(model).save(new / "model.keras")
-        if pictures is not None:
-            pictures(new)
-        _describe(new, card | {"bytes": (new / "model.keras").stat().st_size})
-
-
-def amend(
-    name_or_folder: StrPath,
-    facts: Card,
-    write: Callable[[pathlib.Path], object] | None = None,
-    replaces: Collection[str] = (),
-) -> None:
-    """Add facts and files to a model folder, either all of them or none.
-
-    Args:
-        name_or_folder: A name of `list_models()`, or the path of a model folder.
-        facts: A dict of fields to add to the card or to replace in it.
-        write: A function that writes files into the folder that it is given, a copy.
-        replaces: Names of files and folders that are not copied, because `write`
-            writes new ones.
-
-    Raises:
-        FileNotFoundError, ValueError: As in `info`.
-        OSError: The folder cannot be written.
-    """
-    folder = _find(name_or_folder).resolve()
-    card = info(folder)
-
-    def left_out(directory: str, names: list[str]) -> set[str]:
-        is_top = pathlib.Path(directory) == folder
-        return set(replaces) & set(names) if is_top else set()
-
-    with _replacement(folder) as new:
-        shutil.copytree(folder, new, ignore=left_out)
-        if write is not None:
-            write(new)
-        _describe(new, card | facts)
-
-
-@contextlib.contextmanager
-def _replacement(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yield the path of a temporary folder that replaces `folder` at the end."""
-    folder = folder.resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as scratch:
-        new = pathlib.Path(scratch) / "model"
-        yield new
-        old = pathlib.Path(scratch) / "old"
-        if folder.exists():
-            os.replace(folder, old)
-        try:
-            os.replace(new, folder)
-        except BaseException:
-            if old.exists():
-                os.replace(old, folder)
-            raise
-
-
-def _describe(folder: pathlib.Path, card: Card) -> None:
-    """Write the files that describe a folder: card, README and checksums."""
-    from ae_zoo.zoo import cards, checksums
-
-    pictures = [path.name for path in folder.glob("*.png")]
-    card = card | {"pictures": sorted(pictures, key=_order)}
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    (folder / "card.json").write_text(text, "utf-8")
-    (folder / "README.md").write_text(cards.render(card), "utf-8")
-    checksums.write_checksums(folder, optional=_OPTIONAL)
-
-
-def _order(picture: str) -> tuple[bool, bool, str]:
-    """Sort key: first what the model does, last how it was trained."""
-    return picture != "picture.png", picture == "training.png", picture
-
-
-def _without_optimizer(model: Autoencoder) -> Autoencoder:
-    uncompiled = type(model).from_config(model.get_config())
-    uncompiled.set_weights(model.get_weights())
-    return uncompiled
-
-
 def _with_current_keys(card: Card) -> Card:
     """Rename the key `licence` of cards that older versions wrote."""
     return {
@@ -244,10 +130,21 @@ def _with_current_keys(card: Card) -> Card:
 
 
 def _find(name_or_folder: StrPath) -> pathlib.Path:
+    """Return the folder of a model.
+
+    Args:
+        name_or_folder: A name of `list_models()`, or the path of a model folder.
+
+    Raises:
+        ValueError: There is no model of that name.
+        FileNotFoundError: There is no such folder.
+    """
     check_name_or_path("model", name_or_folder)
     if str(name_or_folder) in list_models():
         return _resources.folder("saved_models") / str(name_or_folder)
     path = pathlib.Path(name_or_folder)
+    if not path.exists():
+        _staging.repair(path.parent)
     if path.is_dir():
         return path
     if path.is_file():
