@@ -57,7 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--signature",
-        default="reconstruct",
         help="signature of an .onnx file; default: reconstruct",
     )
     parser.add_argument(
@@ -72,23 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo import data, zoo
-    from ae_zoo.export import FORMATS
     from ae_zoo.studies import file_cost
     from ae_zoo.training.loading import load_with_recipe
 
-    suffix = pathlib.Path(options.path).suffix
-    by_suffix = {format.suffix: format.name for format in FORMATS.values()}
-    format = options.format or by_suffix.get(suffix, "tf_saved_model")
-    if options.optimizer is not None and not options.trainable:
-        raise ValueError("--optimizer is of a file that is written with --trainable.")
-    if options.report and options.trainable:
-        raise ValueError("--report measures files that are not trainable.")
-    if options.report and format != "litert":
-        raise ValueError(
-            f"--report measures LiteRT files. Received: format {format!r}. Use a path "
-            "that ends in .tflite."
-        )
-    if options.report or (options.quantization or "").startswith("int8"):
+    calibrates = options.report or (options.quantization or "").startswith("int8")
+    format = _checked_format(options, calibrates)
+    if calibrates:
         model, recipe = load_with_recipe(options.model, options.recipe)
         source = data.source(recipe.dataset, options.data_dir)
         calibration = file_cost.calibration_data(model, recipe, source)
@@ -99,6 +87,42 @@ def run(options: argparse.Namespace) -> None:
         _write(options, format, load_with_recipe(options.model, options.recipe)[0])
     else:
         _write(options, format, zoo.load(options.model))
+
+
+def _checked_format(options: argparse.Namespace, calibrates: bool) -> str:
+    """Return the name of the format, after checks that need no model."""
+    from ae_zoo.export import FORMATS, arguments
+
+    path = pathlib.Path(options.path)
+    by_suffix = {format.suffix: format.name for format in FORMATS.values()}
+    name = options.format or by_suffix.get(path.suffix, "tf_saved_model")
+    format = arguments.checked_format(name)
+    if options.report and name != "litert":
+        raise ValueError(
+            f"--report measures LiteRT files. Received: format {name!r}. Use a path "
+            "that ends in .tflite."
+        )
+    if options.report and options.trainable:
+        raise ValueError("--report measures files that are not trainable.")
+    arguments.check_path(path, format)
+    arguments.check_options(
+        format,
+        options.quantization,
+        options.pixels,
+        options.signature,
+        options.trainable,
+        options.optimizer,
+    )
+    if options.samples is not None and not options.report:
+        raise ValueError(
+            "--samples is the number of samples of --report. Add --report."
+        )
+    if options.data_dir is not None and not calibrates:
+        raise ValueError(
+            "--data-dir is read for --report and for int8 quantizations only. Leave "
+            "it out."
+        )
+    return name
 
 
 def _write(
@@ -116,7 +140,7 @@ def _write(
         pixels=options.pixels,
         signature=options.signature,
         trainable=options.trainable,
-        optimizer=options.optimizer or "adam",
+        optimizer=options.optimizer,
     )
     print(f"Wrote {options.path}")
 
