@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from builders import ENTRIES, compiled, decoder, encoder
+from builders import ENTRIES, compiled, decoder, encoder, through_file
 
 import ae_zoo
 from ae_zoo import corruptions
@@ -152,12 +152,17 @@ def test_methods_agree_after_a_change_of_layers(change, tied, images):
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
-def test_quantizing_a_tied_model_keeps_its_reconstructions(images):
+def test_quantizing_a_tied_model_keeps_its_reconstructions(images, tmp_path):
     model = ae_zoo.UndercompleteAutoencoder(encoder(), "tied")
     before = model.predict(images, verbose=0)
     model.quantize("int8")
+    after = model.predict(images, verbose=0)
     # 8 bits for weights of about 0.3 and codes of about 1: two digits.
-    np.testing.assert_allclose(model.predict(images, verbose=0), before, atol=0.02)
+    np.testing.assert_allclose(after, before, atol=0.02)
+    loaded = through_file(model, tmp_path)
+    np.testing.assert_array_equal(loaded.predict(images, verbose=0), after)
+    with pytest.raises(ValueError, match="int8 and float8 only.*'int4'"):
+        model.quantize("int4")
 
 
 def test_a_changed_attribute_of_an_argument_is_used(images):
@@ -187,3 +192,13 @@ def test_graphs_are_traced_again_only_after_a_change(images):
     kept = {**model._endpoints, "train": model.train_function}
     results(model, images)
     assert kept == {**model._endpoints, "train": model.train_function}
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@pytest.mark.parametrize("entry", ["variational", "vector_quantized", "convolutional"])
+def test_a_quantized_model_can_be_saved(entry, images, tmp_path):
+    model = compiled(ENTRIES[entry](True))
+    model.quantize("int8")
+    loaded = through_file(model, tmp_path)
+    expected = model.predict(images, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(images, verbose=0), expected)

@@ -292,7 +292,7 @@ def test_faults_on_two_replicas(two_replicas, images):
     # The second batch, since the first is checked before the call.
     dataset = slices(np.concatenate([images[:16], wrong])).batch(16)
     for method in (model.evaluate, model.predict):
-        with pytest.raises(ValueError, match="Step 2 received invalid data"):
+        with pytest.raises(ValueError, match=" step 2 received invalid data"):
             method(dataset, verbose=0)
     for mine, theirs in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, theirs)

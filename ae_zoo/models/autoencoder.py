@@ -225,6 +225,24 @@ class Autoencoder(Endpoints, TrainingStep):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def quantize(self, mode: str | None = None, **kwargs: Any) -> None:
+        """Quantize encoder and decoder in place, as `keras.Model.quantize` does.
+
+        Other layers, such as the heads of a `VariationalAutoencoder`, stay as they are.
+
+        Raises:
+            ValueError: The decoder is tied, and cannot use kernels of this mode.
+        """
+        if self.is_tied and mode not in ("int8", "float8"):
+            raise ValueError(
+                "A tied decoder shares the kernels of the encoder, which it can use in "
+                f"int8 and float8 only. Received mode={mode!r}. Build the model with a "
+                "decoder of its own."
+            )
+        self.encoder.quantize(mode, **kwargs)
+        if not self.is_tied:
+            self.decoder.quantize(mode, **kwargs)
+
     # Saving: one attribute for each constructor argument, of the same name.
 
     def save(

@@ -190,11 +190,11 @@ class GuardedModel(MultiWorkerModel):
         fault = self.fault_flag(kind).read()
         if fault is None:
             return
-        error = self._error_of(fault)
+        error = self._error_of(kind, fault)
         if not (self._ends_at_nan and isinstance(error, FloatingPointError)):
             raise error
 
-    def _error_of(self, fault: Fault) -> Exception:
+    def _error_of(self, kind: str, fault: Fault) -> Exception:
         if fault.cause != DATA:
             return FloatingPointError(diagnosis.describe(self, fault))
         message = (
@@ -205,7 +205,12 @@ class GuardedModel(MultiWorkerModel):
                 self._check_batch(fault.batch)
             except (TypeError, ValueError) as error:
                 message = str(error)
-        return ValueError(f"Step {fault.step} received invalid data: {message}")
+        step = {
+            "train": "Step",
+            "test": "Evaluation step",
+            "predict": "Prediction step",
+        }
+        return ValueError(f"{step[kind]} {fault.step} received invalid data: {message}")
 
     def refresh_graphs(self, layers: bool = True) -> None:
         """Trace the steps and endpoints again if the model has changed."""

@@ -124,6 +124,15 @@ def tied_decoder(encoder: keras.Model, output: Activation) -> keras.Model:
         x = keras.layers.Reshape(chain[-1].output.shape[1:])(x)
     activations = [None, *(dense.activation for dense in chain[:-1])]
     for dense, activation in zip(reversed(chain), reversed(activations), strict=True):
-        x = TransposedDense(dense, activation, dtype=dense.dtype_policy)(x)
+        x = TransposedDense(dense, activation, dtype=_unquantized_policy(dense))(x)
     x = _parts.reconstruction(x, encoder.input_shape[1:], output)
     return keras.Model(inputs, x, name="tied_decoder")
+
+
+def _unquantized_policy(layer: keras.layers.Layer) -> keras.DTypePolicy:
+    """Return the dtype policy of a layer, or the one it had before `quantize`."""
+    policy = layer.dtype_policy
+    if policy.quantization_mode is None:
+        return policy
+    mixed = "mixed_" if policy.compute_dtype != policy.variable_dtype else ""
+    return keras.DTypePolicy(mixed + policy.compute_dtype)
