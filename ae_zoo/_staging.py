@@ -35,7 +35,7 @@ _NOREPLACE, _EXCHANGE = 1, 2  # flags of renameat2
 _AT_FDCWD = -100
 # How systems and file systems say that they lack an operation.
 _LACKING = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV)
-# Reasons for which a file cannot be written. TensorFlow and HDF5 have them in a text.
+# Reasons for which a file cannot be written.
 _REASONS = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -102,7 +102,7 @@ def explained(target: StrPath) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        code = _reason(error)
+        code = disk_error(error)
         if code is None or _is_about_another(error, target):
             raise
         raise OSError(
@@ -110,6 +110,17 @@ def explained(target: StrPath) -> Iterator[None]:
             f"'{target}' cannot be written: {os.strerror(code)}. Nothing was changed. "
             "Make room or choose another place, then start again.",
         ) from error
+
+
+def disk_error(error: BaseException) -> int | None:
+    """Return the `errno` of a disk's failure that caused an error, or None.
+
+    TensorFlow and HDF5 give the reason in their message only.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in _REASONS else None
+    text = str(error)
+    return next((code for code in _REASONS if os.strerror(code) in text), None)
 
 
 def publish(
@@ -340,14 +351,6 @@ def _renameat2(source: Path, target: Path, flags: int) -> bool:
     if code in _LACKING:
         return False
     raise OSError(code, os.strerror(code), str(target))
-
-
-def _reason(error: BaseException) -> int | None:
-    """Return the number of a disk's error that is the cause of an error, or None."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return error.errno if error.errno in _REASONS else None
-    text = str(error)
-    return next((code for code in _REASONS if os.strerror(code) in text), None)
 
 
 def _is_about_another(error: BaseException, target: Path) -> bool:

@@ -16,7 +16,7 @@ from workers import run_without
 
 import ae_zoo
 from ae_zoo import _staging, layers, lite, networks
-from ae_zoo.export import FORMATS
+from ae_zoo.export import FORMATS, arguments
 
 SHAPE = (4, 4, 1)
 # float32 in another order of summation.
@@ -261,6 +261,51 @@ def test_wrong_arguments(model, name, arguments, message, tmp_path):
     with pytest.raises((TypeError, ValueError), match=message.replace(")", r"\)")):
         model.export(tmp_path / name, **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["x.json", "m.TFLITE", "m.Onnx", "m.h5", "m.keras", "m.pb", "m.zip", "m.tf"]
+)
+def test_names_of_other_files_are_refused(model, name, tmp_path):
+    for format in FORMATS:
+        with pytest.raises(ValueError, match=f"{name}'"):
+            model.export(tmp_path / name, format=format)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["m", "1", "m.1", "m-0.2", "m.v2", "m.savedmodel"])
+def test_names_of_directories(name, tmp_path):
+    arguments.check_path(tmp_path / name, FORMATS["tf_saved_model"])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("m.tflite", {"signature": "encode"}, "`signature`.*holds all"),
+        ("m", {"signature": "encode"}, "`signature`.*holds all"),
+        ("m.tflite", {"optimizer": "sgd"}, "trainable=True"),
+        ("m.onnx", {"quantization": "int8"}, "needs format='litert'"),
+        ("m", {"trainable": True}, "trainable=True needs"),
+        ("m.tflite", {"trainable": True, "pixels": True}, "pixels=False"),
+        ("m.tflite", {"trainable": True, "signature": "encode"}, "`signature`"),
+    ],
+)
+def test_options_that_do_not_apply(model, name, options, message, tmp_path):
+    formats = {"": "tf_saved_model", ".tflite": "litert", ".onnx": "onnx"}
+    format = formats[pathlib.Path(name).suffix]
+    with pytest.raises(ValueError, match=message):
+        model.export(tmp_path / name, format=format, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_description_without_its_file_is_replaced(model, tmp_path):
+    """An export that was killed between its two renames has left it."""
+    model.export(tmp_path / "m.tflite", format="litert")
+    (tmp_path / "m.tflite").unlink()
+    model.export(tmp_path / "m.tflite", format="litert", batch_size=3)
+    assert lite.load(tmp_path / "m.tflite").signatures["encode"]["inputs"]["x"][
+        "shape"
+    ] == (3, *SHAPE)
 
 
 def test_a_description_that_exists_is_left_alone(model, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -323,6 +324,72 @@ def test_interrupted_save_leaves_the_old_folder(folder):
     assert json.loads((folder / "card.json").read_text())["task"] != "another"
     assert [path.name for path in folder.parent.iterdir()] == ["entry"]
     ae_zoo.load(folder)
+
+
+def test_only_model_folders_are_replaced(folder, tmp_path):
+    model = ae_zoo.load(folder)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "precious").touch()
+    with pytest.raises(FileExistsError, match="home' exists and is not a model fold"):
+        zoo.save(model, tmp_path / "home", ae_zoo.info(folder), overwrite=True)
+    assert (tmp_path / "home" / "precious").exists()
+
+
+# `amend` and what others put into a folder.
+
+
+def test_amend_keeps_what_is_not_listed_as_it_is(folder, tmp_path):
+    (tmp_path / "private").write_text("secret")
+    (folder / "link").symlink_to(tmp_path / "private")
+    (folder / "inner").mkdir()
+    (folder / "inner" / "link").symlink_to(tmp_path)
+    (folder / "inner" / "endless").symlink_to("/dev/zero")
+    (folder / "empty").mkdir()
+    (folder / "notes.txt").write_text("mine")
+    os.mkfifo(folder / "pipe")
+    (folder / "saved_model" / "own").write_text("mine")
+    before = tree(folder)
+    listed = (folder / "SHA256SUMS").read_text().split()[1::2]
+    zoo.amend(folder, {"task": "another"}, lambda new: (new / "new").touch())
+    assert tree(folder) == before | {"new": "file"}
+    assert (folder / "SHA256SUMS").read_text().split()[1::2] == sorted([*listed, "new"])
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert ae_zoo.load(folder).card["task"] == "another"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["entry", "private"]
+
+
+def tree(folder):
+    """What there is in a folder: where links lead, and what else is a file."""
+    return {
+        path.relative_to(folder).as_posix(): os.readlink(path)
+        if path.is_symlink()
+        else "folder"
+        if path.is_dir()
+        else "file"
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["card.json", "README.md", "model.tflite", "SHA256SUMS", "saved_model/SHA256SUMS"],
+)
+@pytest.mark.parametrize("place", ["inside", "outside"])
+def test_amend_refuses_listed_links(folder, tmp_path, name, place):
+    target = {"inside": folder / "other", "outside": tmp_path / "other"}[place]
+    (folder / name).rename(target)
+    (folder / name).symlink_to(target)
+    before = tree(folder)
+    with pytest.raises(zoo.UnsafeModelError, match="is a link"):
+        zoo.amend(folder, {})
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("name", ["model.keras", "saved_model/saved_model.pb"])
+def test_amend_does_not_list_changed_files_anew(folder, name):
+    (folder / name).write_bytes(b"changed")
+    with pytest.raises(zoo.UnsafeModelError, match="not the file that was published"):
+        zoo.amend(folder, {})
 
 
 def test_old_cards_say_licence(folder):

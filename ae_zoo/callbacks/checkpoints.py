@@ -239,10 +239,12 @@ class Checkpoints(keras.callbacks.CallbackList):
             raise
         except (OSError, tf.errors.OpError) as error:
             folders = files.folders(self.directory)
+            code = _staging.disk_error(error)
+            reason = os.strerror(code) if code else str(error).splitlines()[0]
             last = f"The last good one, '{folders[-1]}', is" if folders else "None is"
             raise OSError(
                 f"Training stopped after {self.steps_done} steps: a file in or next to "
-                f"'{self.directory}' cannot be written ({str(error).splitlines()[0]}). "
+                f"'{self.directory}' cannot be written ({reason}). "
                 f"{last} intact. To resume, free some space and start the same command "
                 "again (`ae-zoo train` with --resume)."
             ) from error

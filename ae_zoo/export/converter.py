@@ -30,14 +30,15 @@ Feed = Callable[[], Iterator[tuple[str, dict[str, np.ndarray]]]]
 # which the tests convert in all quantizations.
 _KNOWN = frozenset(
     "Abs AddN AddV2 All ArgMin Assert AssignAddVariableOp AssignSubVariableOp "
-    "AssignVariableOp AvgPool BiasAdd BiasAddGrad Cast ConcatV2 Const Conv2D "
-    "Conv2DBackpropInput DisableCopyOnRead DivNoNan Elu Equal Erf Erfc Exp ExpandDims "
+    "AssignVariableOp AvgPool BatchMatMulV2 BiasAdd BiasAddGrad Cast ConcatV2 Const "
+    "Conv2D Conv2DBackpropInput DepthwiseConv2dNative DisableCopyOnRead DivNoNan "
+    "Einsum Elu Equal Erf Erfc Exp ExpandDims "
     "Fill FloorDiv GatherV2 Greater GreaterEqual Identity IdentityN InvertPermutation "
     "LeakyRelu LessEqual Log Log1p MatMul MaxPool Maximum Mean MergeV2Checkpoints "
     "Minimum Mul Neg NoOp OneHot Pack Pad Placeholder PlaceholderWithDefault Pow Range "
-    "ReadVariableOp RealDiv Reciprocal Relu Reshape ResizeBilinear RestoreV2 Round "
-    "Rsqrt SaveV2 Select SelectV2 Shape ShardedFilename Sigmoid SigmoidGrad Sign "
-    "Softplus Split SplitV Sqrt Square SquaredDifference Squeeze "
+    "ReadVariableOp RealDiv Reciprocal Relu Relu6 Reshape ResizeBilinear RestoreV2 "
+    "Round Rsqrt SaveV2 Select SelectV2 Selu Shape ShardedFilename Sigmoid SigmoidGrad "
+    "Sign Softmax Softplus Split SplitV Sqrt Square SquaredDifference Squeeze "
     "StatefulPartitionedCall StaticRegexFullMatch StopGradient StridedSlice "
     "StridedSliceGrad StringJoin Sub Sum Tanh TanhGrad Tile TopKV2 Transpose "
     "UnsortedSegmentSum VarHandleOp VarIsInitializedOp ZerosLike".split()
@@ -94,11 +95,10 @@ def run(conversion: Conversion, feed: Feed | None = None) -> None:
     try:
         _run_in_child(conversion, feed)
     except ConverterCrash as error:
-        names = sorted(unknown)
         scopes = sorted({scope for of_name in unknown.values() for scope in of_name})
         raise ConverterCrash(
-            f"{error} Of its operators, only these are unusual: {', '.join(names)}, in "
-            f"{', '.join(map(repr, _outermost(scopes)))}."
+            f"{error} The cause may be in {', '.join(map(repr, _outermost(scopes)))}, "
+            f"with the operators {', '.join(sorted(unknown))}."
         ) from None
 
 

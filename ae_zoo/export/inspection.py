@@ -95,5 +95,5 @@ def _floats_in_int8(operators: Iterable[TFLiteOperator]) -> Iterator[str]:
 def _named(operator: TFLiteOperator) -> str:
     """Name an operator by its kernel, if it has one, which is named by its layer."""
     stored = [tensor for tensor in operator.inputs if tensor.is_stored]
-    name = (stored or operator.outputs)[0].name
-    return f"{operator.name} '{name.removesuffix('/ReadVariableOp')}'"
+    largest = max(stored or operator.outputs, key=lambda t: math.prod(t.shape))
+    return f"{operator.name} '{largest.name.partition('/ReadVariableOp')[0]}'"

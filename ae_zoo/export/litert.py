@@ -88,7 +88,8 @@ def _unsupported(error: Exception, conversion: converter.Conversion) -> RuntimeE
     quantization = conversion.quantization
     what = "train" if conversion.trains else "express"
     names: list[str] = []
-    if not isinstance(error, converter.ConverterCrash):
+    is_crash = isinstance(error, converter.ConverterCrash)
+    if not is_crash:
         pattern = (
             r"'tf\.(\w+)' op|for op: '(\w+)'|TF Select ops: (\w+)|Custom ops: (\w+)"
         )
@@ -106,7 +107,7 @@ def _unsupported(error: Exception, conversion: converter.Conversion) -> RuntimeE
         + (f": they lack {', '.join(names)}. " if names else ". ")
         + advice
         + (", or choose another quantization." if quantization in FULL_INT8 else ".")
-        + f" The converter's message: {str(error)[:1500]}"
+        + (f" {error}" if is_crash else f" The converter's message: {error}"[:1600])
     )
 
 
