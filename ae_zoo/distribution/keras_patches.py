@@ -378,7 +378,11 @@ def operators_of(directory: str | os.PathLike[str]) -> dict[str, set[str]]:
 def set_per_channel_dense(converter: tf.lite.TFLiteConverter, enabled: bool) -> None:
     """Set whether int8 kernels of dense layers have a scale for each channel.
 
-    Private part: an attribute of the converter.
+    Private part: an attribute of the converter. The public package `litert-quantizer`
+    0.11 writes larger files from the float ones, even with `share_vectors`: 85,952
+    bytes instead of 74,304 for denoising_digits, 55,296 instead of 45,696 for
+    deep_digits, with headlines 0.03 % and 0.8 % better, and for variational_digits
+    43,072 instead of 31,488 with one 0.08 % worse.
     """
     converter._experimental_disable_per_channel_quantization_for_dense_layers = (
         not enabled
