@@ -31,7 +31,7 @@ def train(build, strategy):
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
     results = {}
     history = model.fit(x[:25], epochs=2, validation_data=(x, x), **options).history
-    weighted = model.fit(x, x, sample_weight=weight, **options).history
+    weighted = model.fit(x, sample_weight=weight, **options).history
     for name, values in (
         history | {f"weighted_{k}": weighted[k] for k in weighted}
     ).items():

@@ -279,7 +279,7 @@ def test_divergence_stops_with_a_clear_error(tmp_path):
     diverging = digits_recipe(
         optimizer=lambda steps: keras.optimizers.SGD(1e30), steps_per_execution=1
     )
-    with pytest.raises(FloatingPointError, match="Lower the learning rate"):
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
         ae_zoo.train(diverging, output_dir=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run" / "model").exists()
 

@@ -1,7 +1,7 @@
 """Arguments changed between calls: each call computes what a new model would.
 
 Each failure names its seed. To run one case again:
-AE_ZOO_FUZZ_SEED=123 pytest -n 0 tests/fuzz/test_attributes.py
+AE_ZOO_FUZZ_SEED=123 pytest -n 0 tests/fuzz/test_changed_arguments.py
 """
 
 import keras
