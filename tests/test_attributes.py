@@ -165,13 +165,131 @@ def test_quantizing_a_tied_model_keeps_its_reconstructions(images, tmp_path):
         model.quantize("int4")
 
 
-def test_a_changed_attribute_of_an_argument_is_used(images):
-    model = ENTRIES["denoising"](True)
+@keras.saving.register_keras_serializable("tests")
+class Nested(corruptions.Corruption):
+    """A corruption whose settings are inside other objects."""
+
+    def __init__(self, inner, factors, options):
+        self.inner = inner
+        self.factors = factors
+        self.options = options
+
+    def __call__(self, x, seed):
+        x = self.inner(x, seed=seed)
+        return self.factors[0] * self.options["shift"][0] * x
+
+
+class Scaled(ae_zoo.UndercompleteAutoencoder):
+    """A user's variant, with an argument and with other attributes."""
+
+    penalty_name = "scaled"
+
+    def __init__(self, encoder, decoder, *, gain=1.0, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.gain = gain
+        self.extra = 1.0
+        self.options = {"weight": 1.0}
+
+    def penalty(self, x, code, z, **_):
+        weight = self.gain * self.extra * self.options["weight"]
+        return weight * keras.ops.ones(keras.ops.shape(x)[:1])
+
+
+def corruption_of(value):
+    inner = corruptions.MaskingCorruption(0.1)
+    return Nested(inner, [value], {"shift": [1.0]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda corruption: setattr(corruption.inner, "rate", 0.9),
+        lambda corruption: corruption.factors.__setitem__(0, 0.1),
+        lambda corruption: corruption.options["shift"].__setitem__(0, 0.1),
+    ],
+    ids=["object", "list", "dictionary"],
+)
+def test_what_an_argument_contains_may_change(change, images):
+    model = ae_zoo.DenoisingAutoencoder(
+        encoder(), decoder(), corruption=corruption_of(1.0)
+    )
     model.compile("sgd")
     before = model.evaluate(images, verbose=0)
     assert model.evaluate(images, verbose=0) == before
-    model.corruption.rate = 0.9
+    change(model.corruption)
     assert model.evaluate(images, verbose=0) != before
+
+
+def test_attributes_of_own_variants_may_change(images):
+    model = Scaled(encoder(), decoder())
+    model.compile("sgd")
+
+    def penalty():
+        return model.evaluate(images, verbose=0, return_dict=True)["scaled"]
+
+    assert penalty() == 1
+    model.gain = 2.0
+    assert penalty() == 2
+    model.extra = 3.0
+    assert penalty() == 6
+    model.options["weight"] = 5.0
+    assert penalty() == 30
+
+
+def test_loss_and_optimizer_may_change(images):
+    model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
+    model.compile(keras.optimizers.SGD(0.1), loss=keras.losses.Huber(delta=1.0))
+    before = model.evaluate(images, verbose=0)
+    model.loss._fn_kwargs["delta"] = 0.01
+    assert model.evaluate(images, verbose=0) != before
+    model.fit(images, verbose=0)
+    model.optimizer.clipnorm = 1e-12
+    start = model.get_weights()
+    model.fit(images, verbose=0)
+    for mine, theirs in zip(model.get_weights(), start, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-9)  # rate * norm * steps
+
+
+def test_the_weight_of_a_regularizer_may_change(images):
+    regularizer = keras.regularizers.L2(0.0)
+    layers = [
+        keras.layers.Dense(64, "sigmoid", kernel_regularizer=regularizer),
+        keras.layers.Reshape((8, 8, 1)),
+    ]
+    own = keras.Sequential([keras.Input((6,)), *layers])
+    model = ae_zoo.UndercompleteAutoencoder(encoder(), own)
+    model.compile("sgd")
+    before = model.evaluate(images, verbose=0)
+    regularizer.l2 = 10.0
+    assert model.evaluate(images, verbose=0) != before
+
+
+def test_a_callback_freezes_a_layer_between_epochs(images):
+    model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
+    model.compile(keras.optimizers.SGD(0.1))
+    seen = []
+
+    class Freeze(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(model.encoder.get_weights())
+            model.encoder.trainable = epoch == 0
+
+    model.fit(images, epochs=3, verbose=0, callbacks=[Freeze()])
+    assert any((a != b).any() for a, b in zip(seen[0], seen[1], strict=True))
+    for mine, theirs in zip(seen[1], model.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_weights_that_the_optimizer_does_not_know_are_named(images):
+    model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
+    model.compile("sgd")
+    model.fit(images, verbose=0)
+    layer = next(la for la in model.decoder.layers if hasattr(la, "kernel"))
+    layer.enable_lora(2)
+    with pytest.raises(ValueError, match="lora_kernel_a.*Call compile again"):
+        model.fit(images, verbose=0)
+    model.compile("sgd")
+    model.fit(images, verbose=0)
 
 
 def test_a_frozen_layer_is_not_trained_by_the_next_fit(images):

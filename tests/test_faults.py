@@ -355,6 +355,35 @@ def test_pairs_of_equal_arrays_are_warned_of_once(entry, images, recwarn):
 # The environment.
 
 
+def test_pairs_of_a_py_dataset_are_compared(images):
+    class Pairs(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return images, images
+
+    model = ae_zoo.DenoisingAutoencoder(encoder(), decoder())
+    model.compile("sgd")
+    with pytest.warns(UserWarning, match="trains without noise"):
+        model.fit(Pairs(workers=1), verbose=0)
+
+
+def test_interpolation_in_a_graph(images):
+    model = ENTRIES["variational"](True)
+    found = tf.function(model.interpolate)(*tf.constant(images[:2]))
+    expected = model.interpolate(images[0], images[1])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)  # order of sums
+
+
+def test_dtype_and_shape_are_checked_in_graphs(model, images):
+    score = tf.function(lambda x: model.score(x))
+    with pytest.raises(TypeError, match="/ 255"):
+        score(tf.cast(images, "uint8"))
+    with pytest.raises(ValueError, match="shape"):
+        score(tf.constant(images)[..., None])
+
+
 def test_weights_in_float64_are_refused():
     keras.config.set_dtype_policy("float64")
     try:

@@ -631,3 +631,34 @@ def test_calls_change_no_attribute_of_a_layer_but_bookkeeping():
     for mine, theirs in zip(before, after, strict=True):
         assert all(a is b for a, b in zip(mine, theirs, strict=True))
     assert unused[-1]["_called"] != vars(layers[-1])["_called"]  # or no list is needed
+
+
+def test_calls_change_no_attribute_of_a_model_but_its_state():
+    layers = [keras.Input((3,)), keras.layers.Dense(2, name="dense")]
+    model = keras.Sequential(layers)
+    optimizer = keras.optimizers.Adam()
+    model.compile(optimizer, loss="mse")
+    x, y = np.zeros((2, 3)), np.zeros((2, 2))
+    before = keras_patches.attributes_of_model(model)
+    settings = keras_patches.attributes_of_optimizer(optimizer)
+    model.fit(x, y, verbose=0)
+    model.evaluate(x, y, verbose=0)
+    model.predict(x, verbose=0)
+    after = keras_patches.attributes_of_model(model)
+    assert all(a is b for a, b in zip(before, after, strict=True))
+    # The learning rate is a variable, whose value may change.
+    assert keras_patches.attributes_of_optimizer(optimizer) == settings
+    optimizer.clipnorm = 1.0
+    assert keras_patches.attributes_of_optimizer(optimizer) != settings
+
+
+def test_weights_that_an_optimizer_was_not_built_for():
+    layers = [keras.Input((3,)), keras.layers.Dense(2, name="dense")]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(), loss="mse")
+    assert not keras_patches.weights_without_optimizer(model)  # it is not built yet
+    model.fit(np.zeros((2, 3)), np.zeros((2, 2)), verbose=0)
+    assert not keras_patches.weights_without_optimizer(model)
+    model.layers[0].enable_lora(1)
+    paths = keras_patches.weights_without_optimizer(model)
+    assert [path.split("/")[-1] for path in paths] == ["lora_kernel_a", "lora_kernel_b"]

@@ -217,6 +217,65 @@ def attributes_of_layer(layer: keras.layers.Layer) -> list[Any]:
     return [value for name, value in vars(layer).items() if name not in _BOOKKEEPING]
 
 
+# Keras sets these of a model when it is compiled, trained or called.
+_STATE_OF_MODEL = frozenset(
+    {
+        "built",
+        "compiled",
+        "history",
+        "optimizer",
+        "predict_function",
+        "stop_evaluating",
+        "stop_predicting",
+        "stop_training",
+        "test_function",
+        "train_function",
+    }
+)
+
+
+def attributes_of_model(model: keras.Model) -> list[Any]:
+    """Return the public attributes of a model that its graphs may depend on.
+
+    Private part: the names of those that Keras changes when it runs a model.
+    """
+    return [
+        value
+        for name, value in vars(model).items()
+        if not name.startswith("_") and name not in _STATE_OF_MODEL
+    ]
+
+
+def attributes_of_optimizer(optimizer: Any) -> list[Any]:
+    """Return the numbers that an optimizer has as public attributes, and its schedule.
+
+    Private part: a schedule of learning rates is in `_learning_rate`.
+    """
+    if optimizer is None:
+        return []
+    inner = getattr(optimizer, "inner_optimizer", None)  # of a LossScaleOptimizer
+    numbers = [
+        value
+        for name, value in vars(optimizer).items()
+        if isinstance(value, (int, float)) and name[0] != "_" and name != "built"
+    ]
+    schedule = getattr(optimizer, "_learning_rate", None)
+    return [*numbers, schedule, *attributes_of_optimizer(inner)]
+
+
+def weights_without_optimizer(model: keras.Model) -> list[str]:
+    """Return the paths of trainable weights that were not when the optimizer was built.
+
+    Private part: reads `Optimizer._trainable_variables`.
+    """
+    optimizer = model.optimizer
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if not optimizer.built:
+        return []
+    known = {id(variable) for variable in optimizer._trainable_variables}
+    return [w.path for w in model.trainable_weights if id(w) not in known]
+
+
 def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:
     """Set the epoch that `fit` starts from; for callbacks, in `on_train_begin`.
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
-from ae_zoo.distribution.keras_patches import FROM_FIT
+from ae_zoo.distribution.keras_patches import FROM_FIT, weights_without_optimizer
 from ae_zoo.distribution.replicas import check_batch_size, is_multi_worker
 from ae_zoo.models import inputs
 from ae_zoo.models.guarded import GuardedModel
@@ -247,6 +247,13 @@ class CheckedModel(GuardedModel):
             raise ValueError(
                 "The model was compiled with optimizer=None, so it can be evaluated "
                 "but not trained. Call compile(optimizer)."
+            )
+        unknown = self.compiled and weights_without_optimizer(self)
+        if unknown:
+            raise ValueError(
+                "Some weights became trainable after the optimizer was built: "
+                f"{', '.join(unknown[:5])}{', …' if len(unknown) > 5 else ''}. Call "
+                "compile again to train them."
             )
 
     def _as_batch(self, *batch: Any) -> tuple[Any, Any, Any]:

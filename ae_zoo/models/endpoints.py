@@ -13,6 +13,7 @@ import tensorflow as tf
 from ae_zoo import _checks
 from ae_zoo._batches import slices
 from ae_zoo._checks import check_count
+from ae_zoo.models import inputs
 from ae_zoo.models.guarded import FUNCTIONS
 from ae_zoo.models.hooks import Hooks
 from ae_zoo.models.objective import Batch, Draws, Parts, Tensor
@@ -69,7 +70,7 @@ class Endpoints(Hooks):
 
     def decode(self, z: Any, batch_size: int = 256) -> np.ndarray:
         """The reconstruction x̂ of latent codes: (batch, d) to (batch, ...)."""
-        if not _is_symbolic(z):
+        if not is_symbolic(z):
             z = _checks.to_array(z, "z")
             _checks.check_array(z, "z", self.latent_shape)
         return self._run("decode", (z,), batch_size)
@@ -180,8 +181,10 @@ class Endpoints(Hooks):
         return self._layer()
 
     def _checked_input(self, x: Any, is_target: bool) -> Any:
-        if _is_symbolic(x):
+        if isinstance(x, keras.KerasTensor):
             return x
+        if is_symbolic(x):  # the values are not known yet
+            return inputs.check_tensor(x, "x", self._sample_shape, self.input_range)
         x = _checks.to_array(x, "x")
         self._check_input(x, is_target)
         return x
@@ -207,7 +210,7 @@ class Endpoints(Hooks):
         """
         if isinstance(inputs[0], keras.KerasTensor):
             return self._as_layer()(inputs[0], endpoint=name)
-        if any(_is_symbolic(value) for value in inputs):
+        if any(is_symbolic(value) for value in inputs):
             return self.endpoints()[name].function(*inputs)
         check_count("batch_size", batch_size)
         self.refresh_graphs()
@@ -269,7 +272,8 @@ def with_batch(spec: tf.TensorSpec, batch_size: int | None) -> tf.TensorSpec:
     return tf.TensorSpec(shape, spec.dtype, spec.name)
 
 
-def _is_symbolic(x: Any) -> bool:
+def is_symbolic(x: Any) -> bool:
+    """Whether x is a tensor of a graph or of a functional model, without values."""
     return isinstance(x, keras.KerasTensor) or (
         tf.is_tensor(x) and not hasattr(x, "numpy")
     )

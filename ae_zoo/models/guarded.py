@@ -42,6 +42,7 @@ class GuardedModel(MultiWorkerModel):
     _reconstruction_shape: tuple[Any, ...]
     _fault_flags: dict[str, FaultFlag]
     _ends_at_nan = False
+    _is_first_step = False  # of an epoch or an evaluation
     _weight_rank: int | None = None
 
     # In the graph of a step.
@@ -149,6 +150,10 @@ class GuardedModel(MultiWorkerModel):
         self.refresh_graphs()
         self.fault_flag(kind).reset()
 
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self._is_first_step = True  # callbacks may change layers between epochs
+
     def make_train_function(self, force: bool = False) -> None:
         if self.train_function is None or force:
             super().make_train_function(force=True)
@@ -170,7 +175,9 @@ class GuardedModel(MultiWorkerModel):
         function = getattr(self, name)
 
         def guarded(data: Any) -> Any:
-            self.refresh_graphs(layers=False)
+            self.refresh_graphs(layers=self._is_first_step)
+            if self._is_first_step:
+                self._is_first_step = False
             current = getattr(self, name)
             if current is not guarded:  # it was outdated
                 return current(data)

@@ -213,6 +213,8 @@ class Hooks(CheckedModel):
         if isinstance(x, tf.data.Dataset):
             for batch in x.take(1):
                 x, y, _ = inputs.unpack(batch)
+        elif isinstance(x, keras.utils.PyDataset):
+            x, y, _ = inputs.unpack(x[0])
         if y is None or not _are_equal(x, y):
             return
         self._has_warned = True

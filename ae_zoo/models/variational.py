@@ -23,7 +23,7 @@ from ae_zoo._checks import (
 )
 from ae_zoo.models import gaussian, importance
 from ae_zoo.models.autoencoder import Autoencoder
-from ae_zoo.models.endpoints import Endpoint, tensor_specs
+from ae_zoo.models.endpoints import Endpoint, is_symbolic, tensor_specs
 from ae_zoo.models.objective import (
     Annealable,
     Batch,
@@ -317,11 +317,15 @@ class VariationalAutoencoder(Autoencoder):
             (steps, ...), from the reconstruction of a to that of b.
         """
         check_integer("steps", steps, 2)
-        for role, sample in (("a", a), ("b", b)):
-            sample = to_array(sample, role)
-            check_array(sample[None], role, self.sample_shape, self.input_range)
-        start, end = self.encode(np.stack([a, b]))
-        weight = tf.reshape(tf.linspace(0.0, 1.0, steps), (-1, *[1] * start.ndim))
+        if is_symbolic(a) or is_symbolic(b):
+            start, end = tf.unstack(self.encode(tf.stack([a, b])))
+        else:
+            for role, sample in (("a", a), ("b", b)):
+                sample = to_array(sample, role)
+                check_array(sample[None], role, self.sample_shape, self.input_range)
+            start, end = self.encode(np.stack([a, b]))
+        weight = tf.linspace(0.0, 1.0, steps)
+        weight = tf.reshape(weight, (-1, *[1] * len(start.shape)))
         return self.decode((1 - weight) * start + weight * end)
 
     def log_likelihood(
