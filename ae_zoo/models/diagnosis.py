@@ -60,7 +60,9 @@ def _place(model: Any, batch: Any) -> str:
 @contextmanager
 def _recorded(model: Any, outputs: list[tuple[str, float]]) -> Iterator[None]:
     """Record the name of each layer that is called and its largest output."""
-    layers = [layer for layer in all_layers(model) if not _contains_layers(layer)]
+    layers = [
+        layer for layer in all_layers(model) if not isinstance(layer, keras.Model)
+    ]
 
     def recording(layer: keras.layers.Layer) -> Any:
         call = layer.call
@@ -79,10 +81,6 @@ def _recorded(model: Any, outputs: list[tuple[str, float]]) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.call
-
-
-def _contains_layers(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.Model)
 
 
 def _largest(values: Tensor) -> float:

@@ -15,7 +15,7 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from ae_zoo.models.objective import Tensor
 
-_ANY_RANK: Any = None
+_ANY_RANK: Any = None  # the stubs of TensorFlow do not know this shape
 DATA, LOSS, GRADIENT = 1, 2, 3  # causes of a fault
 
 
@@ -123,13 +123,13 @@ def are_valid(
     are_finite = tf.math.is_finite(tf.reduce_sum(values))
     if interval is None:
         return are_finite
-    are_high = tf.reduce_min(values) >= interval[0] - margin
-    are_low = tf.reduce_max(values) <= interval[1] + margin
-    return are_finite & are_high & are_low
+    are_above = tf.reduce_min(values) >= interval[0] - margin
+    are_below = tf.reduce_max(values) <= interval[1] + margin
+    return are_finite & are_above & are_below
 
 
 def are_finite(gradients: Sequence[Any]) -> Tensor:
-    """Whether the gradients of a step are finite, from a small part of their values.
+    """Whether the gradients of a step are finite, judged from one row and one column of each.
 
     The gradient of a kernel is a sum of products aᵀδ of what enters and what leaves
     its layer. A NaN or infinity in a spoils a row, and one in δ a column. One row and

@@ -183,6 +183,7 @@ def as_arrays(values: Any, role: str) -> Any:
 
 
 def is_array(x: Any) -> bool:
+    """Whether x is an array in memory or one that is read from disk in slices."""
     return isinstance(x, (np.ndarray, tf.Tensor)) or reads_from_disk(x)
 
 
@@ -197,6 +198,16 @@ def reads_from_disk(values: Any) -> bool:
 
 
 def check_weights(weight: Any, count: int, shape: tuple[Any, ...]) -> None:
+    """Check weights of samples or of elements: their shape and their values.
+
+    Args:
+        weight: The weights, (batch,) or (batch, ...).
+        count: Number of samples.
+        shape: Shape of one target.
+
+    Raises:
+        ValueError: A weight is negative or not finite, or the shape does not fit.
+    """
     weight = _checks.to_array(weight, "sample_weight")
     check_weight_shape(weight.shape, shape)
     if len(weight) != count:
