@@ -129,7 +129,7 @@ def are_valid(
 
 
 def are_finite(gradients: Sequence[Any]) -> Tensor:
-    """Whether the gradients of a step are finite, judged from one row and one column of each.
+    """Whether the gradients of a step are finite, judged from a part of each.
 
     The gradient of a kernel is a sum of products aᵀδ of what enters and what leaves
     its layer. A NaN or infinity in a spoils a row, and one in δ a column. One row and
