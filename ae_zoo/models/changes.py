@@ -41,6 +41,7 @@ _WHOLE = (
     tf.Variable,
     tf.Tensor,
 )
+_REGULARIZERS = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
 _DEPTH = 4
 _MOST_ITEMS = 100  # the arguments are compared before each step
 
@@ -62,6 +63,7 @@ class TracedState:
         self._base = base
         self._own: list[Any] | None = None
         self._of_layers: list[Any] | None = None
+        self._unfiltered: list[Any] = []
 
     def has_changed(self, model: Autoencoder, layers: bool = True) -> bool:
         """Compare a model with this record, and record its state.
@@ -78,13 +80,26 @@ class TracedState:
         own = _own_values(model, self._base)
         changed = self._own is not None and _differ(self._own, own)
         self._own = own
-        if layers:
+        if layers and self._layers_may_differ(model):
             of_layers = _layer_values(model)
             changed |= self._of_layers is not None and _differ(
                 self._of_layers, of_layers
             )
             self._of_layers = of_layers
         return changed
+
+    def _layers_may_differ(self, model: Autoencoder) -> bool:
+        """Compare all attributes; most calls end here, at a third of the cost."""
+        now = _with_parts(v for v in attributes_of_model(model) if v is not model.card)
+        now.extend(attributes_of_optimizer(getattr(model, "optimizer", None)))
+        for layer in all_layers(model):
+            attributes = vars(layer)
+            now.extend(attributes.values())
+            for name in _REGULARIZERS:
+                if attributes.get(name) is not None:
+                    now.extend(vars(attributes[name]).values())
+        before, self._unfiltered = self._unfiltered, now
+        return len(before) != len(now) or not all(map(operator.is_, before, now))
 
 
 def _own_values(model: Autoencoder, base: type) -> list[Any]:
@@ -95,14 +110,14 @@ def _own_values(model: Autoencoder, base: type) -> list[Any]:
 
 def _layer_values(model: Autoencoder) -> list[Any]:
     """List the attributes of the layers, the model and its optimizer."""
-    values = _with_parts(attributes_of_model(model))
+    values = _with_parts(v for v in attributes_of_model(model) if v is not model.card)
     values.extend(attributes_of_optimizer(getattr(model, "optimizer", None)))
     for layer in all_layers(model):
-        attributes = attributes_of_layer(layer)
-        values.extend(attributes)
-        for value in attributes:
-            if isinstance(value, keras.regularizers.Regularizer):
-                values.extend(vars(value).values())
+        values.extend(attributes_of_layer(layer))
+        for name in _REGULARIZERS:
+            regularizer = getattr(layer, name, None)
+            if regularizer is not None:
+                values.extend(vars(regularizer).values())
     return values
 
 
