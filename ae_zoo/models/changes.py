@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -72,7 +72,7 @@ class TracedState:
             model: The model.
             layers: Whether to compare also the attributes of all layers, the other
                 attributes of the model, its loss and its optimizer; this takes about
-                4 microseconds a layer.
+                2 microseconds a layer.
 
         Returns:
             Whether a function that was traced before may be outdated.
@@ -89,15 +89,8 @@ class TracedState:
         return changed
 
     def _layers_may_differ(self, model: Autoencoder) -> bool:
-        """Compare all attributes; most calls end here, at a third of the cost."""
-        now = _with_parts(v for v in attributes_of_model(model) if v is not model.card)
-        now.extend(attributes_of_optimizer(getattr(model, "optimizer", None)))
-        for layer in all_layers(model):
-            attributes = vars(layer)
-            now.extend(attributes.values())
-            for name in _REGULARIZERS:
-                if attributes.get(name) is not None:
-                    now.extend(vars(attributes[name]).values())
+        """Compare all attributes first, which takes a third of the time."""
+        now = _layer_values(model, lambda layer: vars(layer).values())
         before, self._unfiltered = self._unfiltered, now
         return len(before) != len(now) or not all(map(operator.is_, before, now))
 
@@ -108,12 +101,15 @@ def _own_values(model: Autoencoder, base: type) -> list[Any]:
     return _with_parts(getattr(model, name, None) for name in names)
 
 
-def _layer_values(model: Autoencoder) -> list[Any]:
+def _layer_values(
+    model: Autoencoder,
+    attributes: Callable[[keras.layers.Layer], Iterable[Any]] = attributes_of_layer,
+) -> list[Any]:
     """List the attributes of the layers, the model and its optimizer."""
     values = _with_parts(v for v in attributes_of_model(model) if v is not model.card)
     values.extend(attributes_of_optimizer(getattr(model, "optimizer", None)))
     for layer in all_layers(model):
-        values.extend(attributes_of_layer(layer))
+        values.extend(attributes(layer))
         for name in _REGULARIZERS:
             regularizer = getattr(layer, name, None)
             if regularizer is not None:
