@@ -43,6 +43,7 @@ def results(model, images):
     return keras.tree.map_structure(np.asarray, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_changed_arguments_are_used(entry, images):
     """The results are those of a model that was built with the new values."""

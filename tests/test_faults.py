@@ -202,6 +202,7 @@ def test_integers_are_accepted_where_the_range_is_that_of_integers(images):
 # Faults of the loss and its gradient.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_step_with_a_loss_of_nan_changes_nothing(entry, images):
     """Also not the statistics that the forward pass of the step assigns."""
@@ -279,6 +280,7 @@ def test_steps_that_a_loss_scaling_optimizer_skips_are_no_fault(images):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_faults_on_two_replicas(two_replicas, images):
     """Only one replica sees the fault, and both hold their update back."""
     with two_replicas.scope():
@@ -449,6 +451,7 @@ def test_encoders_have_one_output():
 # Endpoints.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_endpoints_return_numpy_arrays_and_tensors_in_graphs(entry, images, tmp_path):
     model = ENTRIES[entry](True)
