@@ -36,14 +36,15 @@ def map_in_batches(
 
     Args:
         function: Called with a batch of each of `arrays`; returns an array of
-            (batch, ...), or a dict of such arrays.
+            (batch, ...), or a dict or a tuple of such arrays.
         arrays: Arrays or tensors of equal length.
         batch_size: Number of samples in a batch; the last one may be smaller.
         concatenate: Joins a list of outputs along the first axis. By default in
             NumPy; for tensors pass `lambda parts: tf.concat(parts, axis=0)`.
 
     Returns:
-        The output of `function` for all samples, (samples, ...), or a dict of them.
+        The output of `function` for all samples, (samples, ...), or a dict or a tuple
+        of them.
 
     Example:
 
@@ -56,4 +57,6 @@ def map_in_batches(
     ]
     if isinstance(parts[0], Mapping):
         return {name: concatenate([part[name] for part in parts]) for name in parts[0]}
+    if isinstance(parts[0], tuple):
+        return tuple(concatenate(part) for part in zip(*parts, strict=True))
     return concatenate(parts)

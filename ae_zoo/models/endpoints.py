@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
-from ae_zoo._batches import slices
+from ae_zoo._batches import map_in_batches
 from ae_zoo._checks import check_count
 from ae_zoo.models import inputs
 from ae_zoo.models.guarded import FUNCTIONS
@@ -219,11 +219,7 @@ class Endpoints(Hooks):
                 self.endpoints()[name].function, autograph=False, reduce_retracing=True
             )
         tensors = [tf.cast(value, "float32") for value in inputs]
-        parts = [
-            self._endpoints[name](*(tensor[rows] for tensor in tensors))
-            for rows in slices(len(tensors[0]), batch_size)
-        ]
-        return keras.tree.map_structure(lambda *part: np.concatenate(part), *parts)
+        return map_in_batches(self._endpoints[name], tensors, batch_size)
 
 
 @keras.saving.register_keras_serializable("ae_zoo")
