@@ -49,6 +49,13 @@ def without_variance(noise: bool, model: models.Autoencoder) -> models.Autoencod
     return model
 
 
+def adapted(mode: str, axis: int | None = -1) -> layers.Scaling:
+    """A scaling that was adapted to data between −0.5 and 1.5."""
+    scaling = layers.Scaling(mode, axis)
+    scaling.adapt(np.random.default_rng(0).uniform(-0.5, 1.5, (64, *SHAPE)))
+    return scaling
+
+
 COMMON = {"seed": 3, "name": "mine"}
 # Models with non-default arguments. Each builder takes `noise`: if False, the model
 # must compute without randomness.
@@ -61,6 +68,13 @@ ENTRIES: dict[str, Callable[[bool], models.Autoencoder]] = {
     ),
     "deep_tied": lambda noise: ae_zoo.DeepAutoencoder(
         encoder((9, 7, 6)), "tied", reconstruction_loss="gaussian", **COMMON
+    ),
+    "deep_scaled": lambda noise: ae_zoo.DeepAutoencoder(
+        encoder((9, 6)),
+        decoder(activation="linear"),
+        reconstruction_loss="gaussian",
+        scaling=adapted("standard"),
+        **COMMON,
     ),
     "denoising": lambda noise: ae_zoo.DenoisingAutoencoder(
         encoder((70,), "sigmoid"),
@@ -117,6 +131,12 @@ ENTRIES: dict[str, Callable[[bool], models.Autoencoder]] = {
         noise,
         ae_zoo.VariationalAutoencoder(encoder(), decoder(4), beta=0.5, **COMMON),
     ),
+    "variational_scaled": lambda noise: without_variance(
+        noise,
+        ae_zoo.VariationalAutoencoder(
+            encoder(), decoder(4), scaling=adapted("min_max", None), **COMMON
+        ),
+    ),
     "learned_prior": lambda noise: without_variance(
         noise,
         ae_zoo.VariationalAutoencoder(
@@ -166,6 +186,7 @@ ONE_PER_VARIANT = [
     "sparse_kl",
     "contractive_projection",
     "convolutional",
+    "deep_scaled",
     "importance_weighted",
     "masked",
     "maximum_mean_discrepancy",

@@ -141,7 +141,8 @@ def test_metrics_compare_with_the_target(trained, images):
     logs = trained.evaluate(images, images, verbose=0, return_dict=True)
     if isinstance(trained, ae_zoo.VariationalAutoencoder):
         return  # evaluates a draw, not the mean that `predict` returns
-    error = np.abs(trained.predict(images, verbose=0) - images).mean()
+    reconstruction = trained.predict(images, verbose=0)
+    error = np.abs(trained.scale(reconstruction) - trained.scale(images)).mean()
     np.testing.assert_allclose(logs["mean_absolute_error"], error, **SAME)
     score = np.mean(trained.score(images))
     np.testing.assert_allclose(logs["reconstruction"], score, **SAME)
@@ -339,7 +340,7 @@ def expected_outputs(model, x, eps):
         if model.prior is not None:
             entropy = stats.norm(0, np.exp(log_var / 2)).entropy().sum(axis=1)
             kl = -entropy - model.prior.log_prob(z)
-        loss = model.reconstruction_loss.call(x, drawn)
+        loss = model.reconstruction_loss.call(model.scale(x), model.scale(drawn))
         outputs["score"] = ({"x": x, "eps": eps}, kl + loss)
     else:
         outputs["score"] = ({"x": x}, model.score(x))
@@ -398,7 +399,10 @@ def assert_terms_add_up_to_the_score(trained, path, x):
     eps = draws(trained, len(x))
     own = [eps] if trained.score_draws() else []
     expected = trained.endpoints()["score"].function(tf.constant(x), *own)
-    received = ae_zoo.lite.terms.score(names, file.run, x, {"eps": eps})
+    scaling = file.metadata["scaling"]
+    received = ae_zoo.lite.terms.score(
+        names, file.run, x, {"eps": eps}, scaling=scaling
+    )
     np.testing.assert_allclose(received, expected, rtol=1e-4)
 
 

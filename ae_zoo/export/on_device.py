@@ -97,6 +97,7 @@ def _check_arguments(
 ) -> None:
     arguments.check_path(filepath, litert.FORMAT)
     check_count("batch_size", batch_size)
+    model.check_is_adapted()
     if model.compute_dtype != "float32":
         raise ValueError(
             "On-device training computes in float32, but this model computes in "
@@ -258,6 +259,8 @@ def _check_parity(
         name: tf.constant(random.random(spec.shape, dtype="float32"))
         for name, spec in inputs.items()
     }
+    for name in {"x", "y"} & set(batch):
+        batch[name] = learner.model.unscale(batch[name])
     start = learner.save()["weights"].numpy()
     try:
         expected = learner.infer(batch["x"][:1]) | learner.train_in_keras(**batch)

@@ -55,6 +55,7 @@ def probes(
     if calibration is None:
         shape = (_SAMPLES, *model.sample_shape)
         calibration = np.random.default_rng(0).random(shape, dtype="float32")
+        calibration = np.asarray(model.unscale(calibration))
     if batch_size is None:
         few = np.resize(calibration, (4, *calibration.shape[1:]))
         arrays = _arrays(model, endpoints, few)

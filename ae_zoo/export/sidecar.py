@@ -53,6 +53,7 @@ def write(
         "task": card.get("task"),
         "input_shape": list(model.sample_shape),
         "input_range": list(model.input_range or []) or None,
+        "scaling": _scaling(model),
         "latent_shape": list(model.latent_shape),
         "reconstruction_loss": model.reconstruction_loss.name,
         "score_terms": score_terms(model),
@@ -64,6 +65,17 @@ def write(
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
     path(filepath).write_text(text, "utf-8")
+
+
+def _scaling(model: Autoencoder) -> dict[str, Any] | None:
+    """Describe the scaling of a model: (x − shift) / width, with lists or numbers."""
+    if model.scaling is None:
+        return None
+    return {
+        "mode": model.scaling.mode,
+        "shift": model.scaling.shift.tolist(),
+        "width": model.scaling.width.tolist(),
+    }
 
 
 def is_orphan(filepath: pathlib.Path) -> bool:
@@ -124,6 +136,7 @@ def score_terms(model: Autoencoder) -> list[str] | None:
         return None
     shape = (_SAMPLES, *model.sample_shape)
     x = np.random.default_rng(0).random(shape, dtype="float32")
+    x = np.asarray(model.unscale(x))
     draws = model.drawn_for_score(x, seed=0)
 
     def run(name: str, **inputs: Any) -> dict[str, np.ndarray]:
@@ -133,6 +146,7 @@ def score_terms(model: Autoencoder) -> list[str] | None:
     # The identity hides the logits from Keras's loss, because files lack them too.
     parts = Parts(encode, lambda z: tf.identity(decode(z)))
     expected = model.score_of(parts, model.scale(tf.constant(x)), draws)
-    received = terms.score(names, run, x, {k: v.numpy() for k, v in draws.items()})
+    numbers = {k: v.numpy() for k, v in draws.items()}
+    received = terms.score(names, run, x, numbers, scaling=_scaling(model))
     is_equal = np.allclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
     return list(names) if is_equal else None

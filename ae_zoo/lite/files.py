@@ -6,6 +6,8 @@ import hashlib
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from ae_zoo._bounds import MAX_LITE, MAX_SIDECAR
 from ae_zoo._fields import NUMBER, OPTIONAL_TEXT, SIZES, check_fields
 from ae_zoo._reading import (
@@ -18,6 +20,7 @@ from ae_zoo._reading import (
 from ae_zoo.lite import terms
 
 _SIDECAR_VERSION = 1
+_NUMBERS = (int, float, [NUMBER])
 _FIELDS = {
     "format_version": int,
     "sha256": str,
@@ -28,6 +31,7 @@ _FIELDS = {
     "licence": OPTIONAL_TEXT,
     "input_shape": SIZES,
     "input_range": ([NUMBER], type(None)),
+    "scaling": ({"mode": str, "shift": _NUMBERS, "width": _NUMBERS}, type(None)),
     "latent_shape": SIZES,
     "reconstruction_loss": OPTIONAL_TEXT,
     "score_terms": ([str], type(None)),
@@ -113,6 +117,7 @@ def _checked_sidecar(
         )
     metadata = _with_present_keys(escaped_texts(metadata))
     _check_range(metadata.get("input_range"))
+    _check_scaling(metadata.get("scaling"), metadata.get("input_shape"))
     _check_terms(metadata["score_terms"])
     return metadata
 
@@ -122,6 +127,27 @@ def _check_range(support: list[float] | None) -> None:
         raise UnsafeModelError(
             "'input_range' must be null or two numbers, the lower one first. Received: "
             f"{short(support)}"
+        )
+
+
+def _check_scaling(scaling: dict[str, Any] | None, shape: list[int] | None) -> None:
+    if scaling is None:
+        return
+    shift, width = (np.asarray(scaling.get(n, "")) for n in ("shift", "width"))
+    is_valid = (
+        shift.dtype.kind in "if"
+        and width.dtype.kind in "if"
+        and shift.shape == width.shape
+        and (width.ndim == 0 or width.shape in ((1,), tuple((shape or [])[-1:])))
+        and np.isfinite(shift).all()
+        and np.isfinite(width).all()
+        and (width > 0).all()
+    )
+    if not is_valid:
+        raise UnsafeModelError(
+            "'scaling' must be null, or have a 'shift' and a positive 'width' of the "
+            f"size of the last axis of inputs, or one of each. Received: "
+            f"{short(scaling)}"
         )
 
 

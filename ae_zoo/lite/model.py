@@ -126,7 +126,8 @@ class LiteModel(Signatures):
         if self.latent_shape is not None:
             draws["eps"] = self._draws(x.shape[:1], seed)
         is_int8 = str(self.metadata.get("quantization")).startswith("int8")
-        return terms.score(names, self.run, x, draws, is_int8)
+        scaling = self.metadata.get("scaling")
+        return terms.score(names, self.run, x, draws, is_int8, scaling)
 
     def _can_compute(self, names: list[str]) -> bool:
         needed = terms.signatures_of(names)

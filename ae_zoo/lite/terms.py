@@ -58,6 +58,7 @@ def score(
     x: np.ndarray,
     draws: Mapping[str, np.ndarray],
     is_int8: bool = False,
+    scaling: Mapping[str, Any] | None = None,
 ) -> np.ndarray:
     """Add up the terms of a score.
 
@@ -68,6 +69,8 @@ def score(
         draws: "eps", draws of N(0, 1) with the shape of the codes, for terms of
             `POSTERIOR`.
         is_int8: Whether reconstructions were computed in eight bits.
+        scaling: The model's scaling, as the description of a file states it: the terms
+            compare scaled values.
 
     Returns:
         (batch,), in nats (Gaussian: half the squared error).
@@ -81,10 +84,19 @@ def score(
         z = mean + np.exp(0.5 * log_var) * draws["eps"]
         reconstruction = run("decode", z=z)["reconstruction"]
         total = sum(POSTERIOR[n](mean, log_var) for n in names if n in POSTERIOR)
+    x, reconstruction = scaled(x, scaling), scaled(reconstruction, scaling)
     for name in names:
         if name in RECONSTRUCTION:
             total = RECONSTRUCTION[name](x, reconstruction, is_int8) + total
     return total
+
+
+def scaled(x: np.ndarray, scaling: Mapping[str, Any] | None) -> np.ndarray:
+    """Return (x − shift) / width, or x without a scaling."""
+    if scaling is None:
+        return x
+    shift, width = (np.float32(scaling[name]) for name in ("shift", "width"))
+    return (x - shift) / width
 
 
 def _sum_over_inputs(values: np.ndarray) -> np.ndarray:

@@ -11,10 +11,12 @@ import keras
 
 from ae_zoo._checks import is_integer
 from ae_zoo.corruptions import Corruption
+from ae_zoo.layers import Scaling
 from ae_zoo.losses import ReconstructionLoss
 
 Decoder = keras.Model | Literal["tied"]
 Loss = Literal["bernoulli", "gaussian"] | ReconstructionLoss
+ScalingMode = Literal["standard", "min_max", "robust", "pixels"]
 
 
 class SharedArguments(TypedDict, total=False):
@@ -23,6 +25,7 @@ class SharedArguments(TypedDict, total=False):
     reconstruction_loss: Loss
     seed: int
     input_range: tuple[float, float] | None
+    scaling: Scaling | ScalingMode | None
     name: str | None
     dtype: Any
     trainable: bool
@@ -61,22 +64,88 @@ def built_input_shape(model: Any, role: str) -> tuple[Any, ...]:
 
 
 def valid_range(
-    given: tuple[float, float] | None, loss: ReconstructionLoss, decoder: keras.Model
+    given: tuple[float, float] | None,
+    loss: ReconstructionLoss,
+    decoder: keras.Model,
+    scaling: Scaling | None = None,
 ) -> tuple[float, float] | None:
-    """Return the given `input_range`, or by default that of the loss or the decoder.
+    """Return the given `input_range`, or the default one.
+
+    The default is that of the loss or the decoder; with a scaling, that of its mode.
 
     Raises:
         TypeError, ValueError: `given` is not (low, high) with low < high.
     """
     if given is None:
-        ends_in_sigmoid = (
-            getattr(getattr(decoder, "layers", [None])[-1], "activation", None)
-            is keras.activations.sigmoid
-        )
-        return loss.support or ((0.0, 1.0) if ends_in_sigmoid else None)
+        if scaling is not None:
+            return scaling.input_range
+        return loss.support or ((0.0, 1.0) if ends_in_sigmoid(decoder) else None)
     check_interval("input_range", given)
     low, high = given
     return (low, high)
+
+
+def ends_in_sigmoid(decoder: keras.Model) -> bool:
+    """Whether the reconstructions of a decoder are in [0, 1]."""
+    last = getattr(decoder, "layers", [None])[-1]
+    return getattr(last, "activation", None) is keras.activations.sigmoid
+
+
+def valid_scaling(given: Any) -> Scaling | None:
+    """Return the `Scaling` of an argument that is one, a mode, or None.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: There is no such mode.
+    """
+    if given is None or isinstance(given, Scaling):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(
+            "`scaling` must be None, an ae_zoo.layers.Scaling, or one of its modes, "
+            f"such as 'standard'. Received: {given!r} of type {type(given).__name__}"
+        )
+    return Scaling(given)  # type: ignore[arg-type]  # which checks the name
+
+
+def check_scaling(
+    scaling: Scaling,
+    loss: ReconstructionLoss,
+    decoder: keras.Model,
+    shapes: Iterable[tuple[Any, ...]],
+) -> None:
+    """Check that a scaling suits the loss, the decoder, and the shapes of samples.
+
+    Args:
+        scaling: A built scaling.
+        loss: The reconstruction loss.
+        decoder: The decoder.
+        shapes: Shapes of one input and of one reconstruction.
+
+    Raises:
+        ValueError: It does not.
+    """
+    low, high = scaling.scaled_range or (-math.inf, math.inf)
+    if loss.support and not loss.support[0] <= low < high <= loss.support[1]:
+        raise ValueError(
+            f"reconstruction_loss={loss.name!r} needs targets in "
+            f"[{loss.support[0]:g}, {loss.support[1]:g}], but scaling="
+            f"{scaling.mode!r} does not map data there. Use 'min_max' or 'pixels', or "
+            "another loss, such as 'gaussian'."
+        )
+    if scaling.scaled_range is None and ends_in_sigmoid(decoder):
+        raise ValueError(
+            "The decoder ends in a sigmoid, whose values are in [0, 1], but scaling="
+            f"{scaling.mode!r} gives values of both signs. End it linear, for example "
+            "with output='linear', or use scaling='min_max'."
+        )
+    for shape in shapes:
+        if not scaling.fits(shape):
+            raise ValueError(
+                f"The scaling has {scaling.features} features, but inputs or "
+                f"reconstructions have the shape {shape}. Adapt it to data of this "
+                "shape, or use one scale for all values: Scaling(mode, axis=None)."
+            )
 
 
 def check_interval(name: str, given: Any) -> None:

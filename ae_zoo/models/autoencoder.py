@@ -26,8 +26,10 @@ from ae_zoo.models.arguments import (
     check_is_mean,
     check_loss,
     check_no_accumulation,
+    check_scaling,
     check_serializable,
     valid_range,
+    valid_scaling,
 )
 from ae_zoo.models.changes import TracedState
 from ae_zoo.models.endpoints import Endpoints
@@ -35,7 +37,8 @@ from ae_zoo.models.faults import FaultFlag
 from ae_zoo.models.training_step import TrainingStep
 
 if TYPE_CHECKING:
-    from ae_zoo.models.arguments import Decoder, Loss
+    from ae_zoo.layers import Scaling
+    from ae_zoo.models.arguments import Decoder, Loss, ScalingMode
 
 _GRADIENT_DTYPES = ("float32", "bfloat16")
 
@@ -59,7 +62,13 @@ class Autoencoder(Endpoints, TrainingStep):
             sampling.
         input_range: (low, high), the interval of valid inputs, which `fit` and the
             other methods check. None uses the range of the loss, or [0, 1] if the
-            decoder ends in a sigmoid.
+            decoder ends in a sigmoid; with a scaling, [0, 255] for "pixels" and no
+            limits for other modes.
+        scaling: An `ae_zoo.layers.Scaling`, or one of its modes: "standard", "min_max",
+            "robust" or "pixels". Inputs and reconstructions are then in the user's
+            units, and encoder, decoder, corruption, losses, metrics and scores see
+            scaled values. Call `model.scaling.adapt(x)` with the training data first.
+            None uses values as they are.
         **kwargs: `name`, `dtype` and `trainable`, as in `keras.Model`.
 
     Attributes:
@@ -81,6 +90,7 @@ class Autoencoder(Endpoints, TrainingStep):
         reconstruction_loss: Loss = "bernoulli",
         seed: int = 0,
         input_range: tuple[float, float] | None = None,
+        scaling: Scaling | ScalingMode | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -96,8 +106,9 @@ class Autoencoder(Endpoints, TrainingStep):
         )
         self.latent_shape = built_input_shape(self.decoder, "decoder")[1:]
         check_dtypes(self, self.encoder, self.decoder)
+        self.scaling = valid_scaling(scaling)
         self.input_range = valid_range(
-            input_range, self.reconstruction_loss, self.decoder
+            input_range, self.reconstruction_loss, self.decoder, self.scaling
         )
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._evaluation_seeds = keras.random.SeedGenerator(self.seed)
@@ -110,6 +121,19 @@ class Autoencoder(Endpoints, TrainingStep):
         self._fault_flags: dict[str, FaultFlag] = {}
         self._annealed: dict[str, Any] = {}
         self.build((None, *input_shape[1:]))
+        if self.scaling is not None:
+            self._build_scaling(self.scaling)
+
+    def _build_scaling(self, scaling: Scaling) -> None:
+        scaling.build(self.input_shape)
+        check_scaling(
+            scaling,
+            self.reconstruction_loss,
+            self.decoder,
+            (self._sample_shape, self._reconstruction_shape),
+        )
+        # Large values lose digits in float16, so they are scaled before they are cast.
+        self.autocast = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Check a constructor argument that is changed after construction."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ae_zoo import _checks
 from ae_zoo.distribution.keras_patches import FROM_FIT, weights_without_optimizer
 from ae_zoo.distribution.replicas import check_batch_size, is_multi_worker
-from ae_zoo.models import inputs
+from ae_zoo.models import inputs, scaling
 from ae_zoo.models.guarded import GuardedModel
 
 
@@ -25,6 +25,8 @@ class CheckedModel(GuardedModel):
     that all kinds of data are checked alike. After a faulty step, the weights are those
     of the step before.
     """
+
+    _has_warned_of_units = False
 
     def fit(
         self,
@@ -302,6 +304,7 @@ class CheckedModel(GuardedModel):
             self._check_self_target()
         else:
             _checks.check_array(y, "y", self._reconstruction_shape, self._target_range)
+            self._check_scaled_target(y, "y")
             if len(x) != len(y):
                 raise ValueError(
                     "`x` and `y` must have the same number of samples. Received "
@@ -311,14 +314,27 @@ class CheckedModel(GuardedModel):
             inputs.check_weights(sample_weight, len(x), self._reconstruction_shape)
 
     def _check_input(self, x: Any, is_target: bool) -> None:
+        self.check_is_adapted()
         if not inputs.reads_from_disk(x):
             _checks.check_array(
                 x, "x", self._sample_shape, self.input_range, noisy=not is_target
             )
+            if is_target:
+                self._check_scaled_target(x, "x")
+            self._compare_units(x)
             return
         inputs.check_tensor(x, "x", self._sample_shape, self.input_range)
         if not len(x):
             raise ValueError("`x` is empty: expected at least one sample.")
+
+    def _check_scaled_target(self, y: Any, role: str) -> None:
+        if self.scaling is not None and self._scaled_target_range is not None:
+            scaling.check_target(self.scaling, self.reconstruction_loss, y, role)
+
+    def _compare_units(self, x: Any) -> None:
+        """Warn once if inputs seem to have other units than the training data."""
+        if self.scaling is not None and not self._has_warned_of_units:
+            self._has_warned_of_units = scaling.warn_about_units(self.scaling, x)
 
     def _check_self_target(self) -> None:
         if not self._is_own_target:

@@ -36,8 +36,8 @@ class ContractiveAutoencoder(Autoencoder):
             passes, for large d; "auto", the closed form if there is one, otherwise
             "exact".
         projections: Number of random projections to average over.
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         ValueError: An argument is out of range, or the encoder has no closed form.

@@ -25,8 +25,8 @@ class ConvolutionalAutoencoder(Autoencoder):
         encoder: See `Autoencoder`. Its input is (batch, height, width, channels).
         decoder: From codes to images, whose number of channels may differ from the
             input's.
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         ValueError: Encoder and decoder do not map images to images of the same size.

@@ -26,8 +26,8 @@ class DeepAutoencoder(Autoencoder):
     Args:
         encoder: See `Autoencoder`.
         decoder: Model with as many weight layers as the encoder; or "tied".
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         ValueError: Fewer than two weight layers, or stacks of unequal depth.

@@ -31,9 +31,10 @@ class DenoisingAutoencoder(Autoencoder):
         corruption: `GaussianCorruption`, `MaskingCorruption` or
             `SaltAndPepperCorruption` of `ae_zoo.corruptions`, or your own `Corruption`.
             None means `GaussianCorruption(0.5)` with results clipped to the
-            `input_range` of the model, if it has one.
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+            `input_range` of the model, if it has one. With a scaling, the noise is
+            added to scaled values, and clipped to [0, 1] for "min_max" and "pixels".
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         TypeError: `corruption` is not a `Corruption`.
@@ -55,7 +56,10 @@ class DenoisingAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         if corruption is None:
-            corruption = GaussianCorruption(0.5, clip=self.input_range)
+            clip = self.input_range
+            if self.scaling is not None:
+                clip = self.scaling.scaled_range
+            corruption = GaussianCorruption(0.5, clip=clip)
         self.corruption = corruption
         self.check_arguments()
 
@@ -66,10 +70,22 @@ class DenoisingAutoencoder(Autoencoder):
                 "`corruption` must be an ae_zoo.corruptions.Corruption, such as "
                 f"GaussianCorruption(0.5). Received: {self.corruption!r}"
             )
+        clip = getattr(self.corruption, "clip", None)
+        has_signs = self.scaling is not None and self.scaling.scaled_range is None
+        if has_signs and clip is not None and clip[0] >= 0:
+            raise ValueError(
+                f"The corruption clips scaled values to {clip}, but this scaling gives "
+                "values of both signs. Pass clip=None to the corruption."
+            )
 
     def corrupt(self, x: Tensor, training: bool) -> Tensor:
         seed = self.next_seed(training, shared=True)
         return replicas.of_global_batch(lambda x: self.corruption(x, seed=seed), x)
 
     def spec(self) -> ModelSpec:
-        return super().spec()._replace(corruption=self.corruption)
+        corruption = self.corruption if self.scaling is None else self._corrupt_in_units
+        return super().spec()._replace(corruption=corruption)
+
+    def _corrupt_in_units(self, x: Tensor, seed: Tensor) -> Tensor:
+        """Corrupt inputs in the user's units."""
+        return self.unscale(self.corruption(self.scale(x), seed=seed))

@@ -82,6 +82,8 @@ class Endpoints(Hooks):
     def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> np.ndarray:
         """The loss of each sample, without corruption: the anomaly score.
 
+        A model with a scaling computes it from scaled values.
+
         Args:
             x: (batch, ...).
             batch_size: Number of samples that are computed at once.
@@ -171,6 +173,8 @@ class Endpoints(Hooks):
         """
         from ae_zoo import export  # builds on models
 
+        self.check_is_adapted()
+
         export.export_model(self, filepath, format, **kwargs)
 
     def _as_layer(self) -> EndpointLayer:
@@ -213,6 +217,7 @@ class Endpoints(Hooks):
         if any(is_symbolic(value) for value in inputs):
             return self.endpoints()[name].function(*inputs)
         check_count("batch_size", batch_size)
+        self.check_is_adapted()
         self.refresh_graphs()
         if name not in self._endpoints:
             self._endpoints[name] = tf.function(

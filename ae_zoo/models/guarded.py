@@ -12,6 +12,7 @@ import tensorflow as tf
 from ae_zoo import _checks
 from ae_zoo.distribution import replicas
 from ae_zoo.distribution.keras_patches import MultiWorkerModel
+from ae_zoo.layers import Scaling
 from ae_zoo.losses import ReconstructionLoss
 from ae_zoo.models import diagnosis, faults, inputs
 from ae_zoo.models.faults import DATA, GRADIENT, LOSS, Fault, FaultFlag, are_valid
@@ -35,6 +36,7 @@ class GuardedModel(MultiWorkerModel):
     seed: int
     input_range: tuple[float, float] | None
     reconstruction_loss: ReconstructionLoss
+    scaling: Scaling | None
     train_function: Callable[..., Any] | None
     test_function: Callable[..., Any] | None
     predict_function: Callable[..., Any] | None
@@ -80,6 +82,12 @@ class GuardedModel(MultiWorkerModel):
             interval = self._target_range
             margin = _checks.margin(interval, False) if interval else 0
             valid &= are_valid(tf.cast(y, "float32"), interval, margin)
+        target = x if y is None and not noisy else y
+        if target is not None and self.scaling is not None:
+            interval = self._scaled_target_range
+            if interval is not None:
+                margin = _checks.margin(interval, False)
+                valid &= are_valid(self.scaling.scale(target), interval, margin)
         if sample_weight is not None:
             weight = tf.cast(sample_weight, "float32")
             valid &= are_valid(weight, (0.0, math.inf), 0)
@@ -146,7 +154,13 @@ class GuardedModel(MultiWorkerModel):
             )
         return self._fault_flags[kind]
 
+    def check_is_adapted(self) -> None:
+        """Raise ValueError if the model has a scaling that is not adapted to data."""
+        if self.scaling is not None:
+            self.scaling.check_is_adapted()
+
     def _begin(self, kind: str) -> None:
+        self.check_is_adapted()
         self.refresh_graphs()
         self.fault_flag(kind).reset()
 
@@ -232,4 +246,13 @@ class GuardedModel(MultiWorkerModel):
 
     @property
     def _target_range(self) -> tuple[float, float] | None:
-        return self.reconstruction_loss.support or self.input_range
+        """The interval of valid targets, in the user's units."""
+        own = None if self.scaling is not None else self.reconstruction_loss.support
+        return own or self.input_range
+
+    @property
+    def _scaled_target_range(self) -> tuple[float, float] | None:
+        """The interval of valid scaled targets, unless `_target_range` implies it."""
+        if self.scaling is None or self.scaling.input_range is not None:
+            return None
+        return self.reconstruction_loss.support

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo._checks import check_count
+from ae_zoo.layers import Scaling
 from ae_zoo.losses import ReconstructionLoss
 from ae_zoo.models import inputs
 from ae_zoo.models.checked import CheckedModel
@@ -36,6 +37,7 @@ class Hooks(CheckedModel):
     encoder: keras.Model
     decoder: keras.Model
     reconstruction_loss: ReconstructionLoss
+    scaling: Scaling | None
     penalty_name: str | None = None
     # The constructor argument that weights the penalty; without one the weight is 1.
     penalty_weight_argument: str | None = None
@@ -50,7 +52,7 @@ class Hooks(CheckedModel):
         """Corrupt the inputs of `fit(x)` and `evaluate(x)`, but not those of pairs.
 
         Args:
-            x: (batch, ...).
+            x: (batch, ...), scaled if the model has a scaling.
             training: Whether this is a training step, not an evaluation step.
 
         Returns:
@@ -168,11 +170,11 @@ class Hooks(CheckedModel):
 
     def scale(self, x: Tensor) -> Tensor:
         """Map inputs and targets to the space in which the loss is computed."""
-        return x
+        return x if self.scaling is None else self.scaling.scale(x)
 
     def unscale(self, x: Tensor) -> Tensor:
         """Invert `scale`, for reconstructions."""
-        return x
+        return x if self.scaling is None else self.scaling.unscale(x)
 
     @property
     def annealable(self) -> Mapping[str, Annealable]:
@@ -194,6 +196,7 @@ class Hooks(CheckedModel):
         "encoder",
         "decoder",
         "reconstruction_loss",
+        "scaling",
         "seed",
     )
 

@@ -130,7 +130,8 @@ class ModelSpec(NamedTuple):
     Attributes:
         parts: Networks and other layers by their role: "encoder", "decoder", ...
         corruption: Function (x, seed) → corrupted x, if `fit(x)` corrupts its inputs
-            with a function that can also be applied elsewhere; otherwise None.
+            with a function that can also be applied elsewhere; otherwise None. x is
+            in the user's units.
         prior: Name of the prior of the latent codes, such as "N(0, I)", or None.
         score_terms: Names of the terms, in `ae_zoo.lite.terms`, whose sum is the
             score of a sample; None if no sum of these terms is the score.

@@ -41,8 +41,8 @@ class SparseAutoencoder(Autoencoder):
         k_inference: Number of units that "k" keeps otherwise; None is `k`. The paper
             keeps more units to classify codes, which
             `ae_zoo.evaluation.LinearProbe(k=...)` does without changing the model.
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         ValueError: `sparsity` is unknown, or a weight, `rho` or `k` is out of range.

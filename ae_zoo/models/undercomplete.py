@@ -26,8 +26,8 @@ class UndercompleteAutoencoder(Autoencoder):
     Args:
         encoder: See `Autoencoder`.
         decoder: See `Autoencoder`; also "tied".
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         ValueError: d ≥ n.

@@ -70,8 +70,8 @@ class VariationalAutoencoder(Autoencoder):
         prior: p(z): None for N(0, I), or a layer such as `ae_zoo.layers.RealNVP`, with
             the methods `log_prob`, codes (batch, ...) to (batch,) in float32, and
             `from_normal`, draws of N(0, I) to codes of the same shape.
-        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `name`, `dtype`; see
-            `Autoencoder`.
+        **kwargs: `reconstruction_loss`, `seed`, `input_range`, `scaling`, `name`,
+            `dtype`; see `Autoencoder`.
 
     Raises:
         TypeError: The prior is not such a layer.
