@@ -71,7 +71,7 @@ ENTRIES: dict[str, Callable[[bool], models.Autoencoder]] = {
     ),
     "deep_scaled": lambda noise: ae_zoo.DeepAutoencoder(
         encoder((9, 6)),
-        decoder(activation="linear"),
+        decoder(units=(9,), activation="linear"),
         reconstruction_loss="gaussian",
         scaling=adapted("standard"),
         **COMMON,
