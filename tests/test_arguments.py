@@ -32,7 +32,7 @@ WRONG = {
         lambda: networks.convolutional_encoder((8, 8), [4]),
         lambda: networks.convolutional_encoder((None, None, 1), [4], latent_dim=2),
         lambda: networks.u_net_encoder((8, 8, 0), [4]),
-        lambda: networks.u_net_encoder((None, None, 1), [4, 8]),
+        lambda: networks.u_net_encoder((None, None, None), [4, 8]),
         lambda: networks.residual_encoder("abc", 2, 4, 1, 4),
     ],
     "output_shape": [

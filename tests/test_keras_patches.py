@@ -662,3 +662,10 @@ def test_weights_that_an_optimizer_was_not_built_for():
     model.layers[0].enable_lora(1)
     paths = keras_patches.weights_without_optimizer(model)
     assert [path.split("/")[-1] for path in paths] == ["lora_kernel_a", "lora_kernel_b"]
+
+
+def test_selected_outputs_keep_their_logits():
+    outputs = keras.activations.sigmoid(keras.ops.array([[40.0, 0.0]]))
+    selected = keras_patches.with_logits(outputs, lambda values: values[:, :1])
+    loss = keras.ops.binary_crossentropy(np.zeros((1, 1), "float32"), selected)
+    assert float(loss[0, 0]) == 40  # from the saturated output: -log(1e-7) = 16

@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fixed batch size of the file, or 'dynamic'",
     )
     parser.add_argument(
+        "--input-shape",
+        type=_shape,
+        metavar="N,H,W,C",
+        help="fixed shape of the inputs, for models of images of any size",
+    )
+    parser.add_argument(
         "--pixels", action="store_true", help="add a signature for uint8 images"
     )
     parser.add_argument(
@@ -135,6 +141,7 @@ def _write(
         options.path,
         format=format,
         batch_size=options.batch_size,
+        input_shape=options.input_shape,
         quantization=options.quantization,
         calibration=calibration,
         pixels=options.pixels,
@@ -168,3 +175,12 @@ def _report(
 
 def _batch_size(text: str) -> int | str:
     return text if text == "dynamic" else positive_integer(text)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(positive_integer(size.strip()) for size in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected sizes such as 1,256,256,3, received {text!r}"
+        ) from None

@@ -553,3 +553,18 @@ _HOOKS: list[tuple[type, str, Callable[[Callable], Callable]]] = [
     (keras.layers.Layer, "__call__", _on_call),
     (keras.Variable, "_initialize_with_initializer", _on_variable),
 ]
+
+
+def with_logits(output: Any, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Apply a function that selects elements to an output and to its logits.
+
+    A cross-entropy reads the logits of a sigmoid, which keep their precision where the
+    sigmoid saturates. Any operation after the sigmoid hides them.
+
+    Private part: the attribute `_keras_logits` of the output of a sigmoid.
+    """
+    selected: Any = function(output)
+    logits = getattr(output, "_keras_logits", None)
+    if logits is not None and selected is not output:
+        selected._keras_logits = function(logits)
+    return selected

@@ -11,7 +11,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo import _staging
-from ae_zoo.export import arguments, on_device, parity, sidecar
+from ae_zoo.export import arguments, on_device, parity, sidecar, sizes
 from ae_zoo.export.arguments import FORMATS
 from ae_zoo.export.endpoints import collect
 from ae_zoo.export.format import Job
@@ -34,6 +34,7 @@ def export_model(
     signature: str | None = None,
     trainable: bool = False,
     optimizer: Any = None,
+    input_shape: tuple[int, ...] | None = None,
 ) -> None:
     """Export a model, run the written file, and compare it with the model.
 
@@ -76,6 +77,9 @@ def export_model(
             ones above.
         optimizer: Name or instance of the Keras optimizer of a trainable file; None is
             "adam".
+        input_shape: Fixed shape of the inputs, the batch first, such as
+            (1, 256, 256, 3). LiteRT needs it for a model that takes images of any
+            size; SavedModel and ONNX leave open sizes open without it.
 
     Raises:
         FileExistsError: `filepath` exists, or the description next to it.
@@ -106,19 +110,31 @@ def export_model(
     arguments.check_options(
         chosen, quantization, pixels, signature, trainable, optimizer
     )
+    if not trainable:
+        sizes.check_sizes(model, chosen, input_shape, batch_size)
+    elif input_shape is not None:
+        raise ValueError(
+            "`input_shape` does not apply to trainable=True. Pass batch_size. "
+            f"Received: {input_shape!r}"
+        )
+    if input_shape is not None:
+        batch_size = input_shape[0]
     if trainable:
         batch = 1 if batch_size is None else batch_size
         on_device.write_trainable(
             model, filepath, optimizer or "adam", batch_size=batch
         )
         return
-    arguments.check_calibration(model, quantization, calibration)
+    shape = model.sample_shape if input_shape is None else tuple(input_shape[1:])
+    arguments.check_calibration(model, quantization, calibration, shape)
     static = arguments.static_batch_size(batch_size, chosen)
     endpoints = collect(
         model, chosen.draws_from_seeds, pixels, quantization in FULL_INT8
     )
+    if None not in shape:
+        endpoints = sizes.with_sizes(model, endpoints, shape)
     endpoints = arguments.chosen(endpoints, signature or "reconstruct", chosen)
-    probes = parity.probes(model, endpoints, static, calibration)
+    probes = parity.probes(model, endpoints, static, calibration, shape)
     with (
         _staging.explained(filepath),
         _staging.scratch(filepath.parent) as private,

@@ -152,9 +152,18 @@ def static_batch_size(batch_size: int | str | None, format: Format) -> int | Non
 
 
 def check_calibration(
-    model: Autoencoder, quantization: str | None, calibration: Any
+    model: Autoencoder,
+    quantization: str | None,
+    calibration: Any,
+    shape: tuple[int | None, ...],
 ) -> None:
     """Check calibration data.
+
+    Args:
+        model: The model.
+        quantization: As in `export_model`, as `calibration`.
+        calibration: As above.
+        shape: Shape of one input of the file.
 
     Raises:
         TypeError: The calibration is not an array of floats.
@@ -168,8 +177,7 @@ def check_calibration(
             "weights alone, without calibration, pass quantization='dynamic'."
         )
     if calibration is not None:
-        shape, interval = model.input_shape[1:], model.input_range
-        check_array(calibration, "calibration", shape, interval, noisy=True)
+        check_array(calibration, "calibration", shape, model.input_range, noisy=True)
 
 
 def chosen(

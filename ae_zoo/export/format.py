@@ -47,6 +47,7 @@ class Format(NamedTuple):
         draws_from_seeds: Whether a file can draw random numbers from a seed.
         has_one_signature: Whether a file holds a single signature.
         has_description: Whether a description is written next to the file.
+        has_fixed_sizes: Whether a file cannot leave sizes of images open.
     """
 
     name: str
@@ -56,3 +57,4 @@ class Format(NamedTuple):
     draws_from_seeds: bool = False
     has_one_signature: bool = False
     has_description: bool = False
+    has_fixed_sizes: bool = False

@@ -111,4 +111,6 @@ def _unsupported(error: Exception, conversion: converter.Conversion) -> RuntimeE
     )
 
 
-FORMAT = Format("litert", ".tflite", 1, _write, has_description=True)
+FORMAT = Format(
+    "litert", ".tflite", 1, _write, has_description=True, has_fixed_sizes=True
+)

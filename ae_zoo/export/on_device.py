@@ -78,6 +78,12 @@ def write_trainable(
     >>> model = ae_zoo.load("undercomplete_digits")
     >>> on_device.write_trainable(model, "personal.tflite", "sgd", batch_size=4)
     """
+    if None in model.input_shape[1:]:
+        raise ValueError(
+            "A file that trains on the device has fixed sizes, and this model takes "
+            f"inputs of shape {model.input_shape[1:]}. Build the same network with "
+            "fixed sizes and copy the weights: fixed.set_weights(model.get_weights())."
+        )
     filepath = pathlib.Path(filepath)
     _check_arguments(model, filepath, batch_size)
     learner = _Learner(model, _copy_of(optimizer, learning_rate))

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo._batches import slices
+from ae_zoo.export.sizes import example
 
 if TYPE_CHECKING:
     from ae_zoo.export.format import Runners
@@ -31,6 +32,8 @@ TOLERANCES = {
 _HALF_TOLERANCE = 2e-2  # of a model that computes in float16 or bfloat16 itself
 _LEAST = 1e-3
 _SAMPLES = 8
+# Sizes of images on which files of open size are compared: even, and odd.
+_OPEN_SIZES = (32, 37)
 
 Arrays = dict[str, np.ndarray]
 
@@ -40,6 +43,7 @@ def probes(
     endpoints: Mapping[str, Endpoint],
     batch_size: int | None,
     calibration: Any = None,
+    sample_shape: tuple[int | None, ...] | None = None,
 ) -> list[Arrays]:
     """Return inputs on which a file and its model are compared.
 
@@ -48,20 +52,33 @@ def probes(
         endpoints: The functions that the file holds, by name.
         batch_size: Static batch size, or None.
         calibration: (samples, ...) inputs, or None for uniform random ones.
+        sample_shape: Shape of one input of the file; None is that of the model. Files
+            of open sizes are tried on two sizes.
 
     Returns:
         {input name: array} for each batch.
     """
+    shape = model.sample_shape if sample_shape is None else sample_shape
+    if calibration is None and None in shape:
+        counts = (1, 3) if batch_size is None else (batch_size, batch_size)
+        return [
+            _arrays(model, endpoints, _random(model, (count, *example(shape, size))))
+            for count, size in zip(counts, _OPEN_SIZES, strict=True)
+        ]
     if calibration is None:
-        shape = (_SAMPLES, *model.sample_shape)
-        calibration = np.random.default_rng(0).random(shape, dtype="float32")
-        calibration = np.asarray(model.unscale(calibration))
+        calibration = _random(model, (_SAMPLES, *shape))
     if batch_size is None:
         few = np.resize(calibration, (4, *calibration.shape[1:]))
         arrays = _arrays(model, endpoints, few)
         return [_part(arrays, 0, 1), _part(arrays, 1, 4)]
     few = np.asarray(calibration)[:_SAMPLES]
     return list(_batches(model, endpoints, few, batch_size))
+
+
+def _random(model: Autoencoder, shape: tuple[Any, ...]) -> np.ndarray:
+    """Return random inputs, uniform in the scaled space."""
+    x = np.random.default_rng(0).random(shape, dtype="float32")
+    return np.asarray(model.unscale(x))
 
 
 def calibration_feed(
@@ -123,15 +140,28 @@ def check(
         for _, file in pairs:
             _check_names(f"outputs of {name!r}", endpoint.outputs, file)
         for output in endpoint.outputs:
-            expected = np.concatenate([model[output] for model, _ in pairs])
-            received = np.concatenate([file[output] for _, file in pairs])
-            difference = error(received, expected, quantization)
+            difference = _difference(
+                [(file[output], model[output]) for model, file in pairs], quantization
+            )
             if not difference <= tolerance:  # or NaN
                 raise RuntimeError(
                     f"The exported signature {name!r} differs from the model by "
                     f"{difference:.2g} in {output!r} (tolerance {tolerance:g}), so no "
                     "file was written."
                 )
+
+
+def _difference(
+    pairs: list[tuple[np.ndarray, np.ndarray]], quantization: str | None
+) -> float:
+    """Return the error over all batches, which may differ in the size of images."""
+    if any(received.shape != expected.shape for received, expected in pairs):
+        return np.inf
+    received, expected = (
+        np.concatenate([array.ravel() for array in arrays])
+        for arrays in zip(*pairs, strict=True)
+    )
+    return error(received, expected, quantization)
 
 
 def error(

@@ -46,17 +46,21 @@ def write(
         quantization: As in `ae_zoo.export.export_model`.
     """
     card = model.card or {}
+    # The file of a model of open size has a size of its own.
+    shape, code = model.sample_shape, model.latent_shape
+    if None in shape:
+        shape, code = (file.input_shape or ())[1:], file.latent_shape or ()
     description = {
         "format_version": FORMAT_VERSION,
         "name": card.get("name", model.name),
         "variant": type(model).__name__,
         "task": card.get("task"),
-        "input_shape": list(model.sample_shape),
+        "input_shape": list(shape),
         "input_range": list(model.input_range or []) or None,
         "scaling": _scaling(model),
-        "latent_shape": list(model.latent_shape),
+        "latent_shape": list(code),
         "reconstruction_loss": model.reconstruction_loss.name,
-        "score_terms": score_terms(model),
+        "score_terms": score_terms(model, shape),
         "prior": model.spec().prior,
         "signatures": file.signatures,
         "quantization": quantization,
@@ -121,11 +125,17 @@ def publish(written: pathlib.Path, filepath: pathlib.Path) -> None:
     _staging.publish([*moves], [*moves.values()], remove_orphan)
 
 
-def score_terms(model: Autoencoder) -> list[str] | None:
+def score_terms(
+    model: Autoencoder, sample_shape: tuple[int | None, ...] | None = None
+) -> list[str] | None:
     """Names of the terms in `ae_zoo.lite.terms` that add up to the model's score.
 
     The terms that the model declares are compared with its own score on random inputs,
     because a subclass may inherit the declaration but compute a different score.
+
+    Args:
+        model: The model.
+        sample_shape: Shape of one input; None is that of the model.
 
     Returns:
         The names; None if they do not give the score, or the model has none.
@@ -134,7 +144,7 @@ def score_terms(model: Autoencoder) -> list[str] | None:
     endpoints = model.endpoints()
     if names is None or "score" not in endpoints:
         return None
-    shape = (_SAMPLES, *model.sample_shape)
+    shape = (_SAMPLES, *(sample_shape or model.sample_shape))
     x = np.random.default_rng(0).random(shape, dtype="float32")
     x = np.asarray(model.unscale(x))
     draws = model.drawn_for_score(x, seed=0)

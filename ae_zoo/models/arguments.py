@@ -167,6 +167,28 @@ def check_interval(name: str, given: Any) -> None:
         raise ValueError(message)
 
 
+def check_fixed_sizes(model: Any, reason: str) -> None:
+    """Check that a model has no open sizes, for what is undefined with them.
+
+    Args:
+        model: An autoencoder.
+        reason: What needs fixed sizes, for the message: "A variational autoencoder
+            draws codes".
+
+    Raises:
+        ValueError: The input or the code has open sizes.
+    """
+    shapes = model.input_shape[1:], tuple(model.latent_shape)
+    if None in shapes[0] + shapes[1]:
+        raise ValueError(
+            f"{reason}, so the sizes of inputs and codes must be fixed. Received "
+            f"inputs of shape {shapes[0]} and codes of shape {shapes[1]}. Build "
+            "encoder and decoder with fixed sizes, or use a "
+            "ConvolutionalAutoencoder or a DenoisingAutoencoder, which take images "
+            "of any size."
+        )
+
+
 def check_dtypes(*models: keras.Model) -> None:
     """Raise ValueError for a model with weights in float64."""
     for model in models:

@@ -9,6 +9,7 @@ import keras
 
 from ae_zoo import networks, penalties
 from ae_zoo._checks import check_count, check_number
+from ae_zoo.models.arguments import check_fixed_sizes
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.objective import Draw, Draws, ModelSpec, Parts, Tensor
 
@@ -78,6 +79,7 @@ class ContractiveAutoencoder(Autoencoder):
 
     def check_arguments(self) -> None:
         super().check_arguments()
+        check_fixed_sizes(self, "The Jacobian of the encoder has fixed sizes")
         check_number("penalty_weight", self.penalty_weight, least=0)
         check_count("projections", self.projections)
         if self.jacobian not in _METHODS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,10 +14,11 @@ import tensorflow as tf
 from ae_zoo import _checks
 from ae_zoo._batches import map_in_batches
 from ae_zoo._checks import check_count
-from ae_zoo.models import inputs
+from ae_zoo.models import inputs, tiling
 from ae_zoo.models.guarded import FUNCTIONS
 from ae_zoo.models.hooks import Hooks
 from ae_zoo.models.objective import Batch, Draws, Parts, Tensor
+from ae_zoo.networks import receptive_field
 
 
 class Endpoint(NamedTuple):
@@ -75,9 +77,74 @@ class Endpoints(Hooks):
             _checks.check_array(z, "z", self.latent_shape)
         return self._run("decode", (z,), batch_size)
 
-    def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """`decode(encode(x))`, without corruption: (batch, ...) to (batch, ...)."""
-        return self._run("reconstruct", (self._checked_input(x, False),), batch_size)
+    def reconstruct(
+        self,
+        x: Any,
+        batch_size: int = 256,
+        tile: int | tuple[int, int] | None = None,
+    ) -> np.ndarray:
+        """`decode(encode(x))`, without corruption: (batch, ...) to (batch, ...).
+
+        A model of open height and width computes large images in overlapping tiles,
+        which are blended. The overlap is chosen from the receptive field of the network
+        (`ae_zoo.networks.receptive_field`), so that the result is that of the whole
+        image up to rounding. If a layer sees the whole image, or farther than 128
+        pixels, only what is near the borders of tiles differs.
+
+        Args:
+            x: (batch, ...).
+            batch_size: Number of samples that are computed at once. Of images of open
+                size, no more are than have 2 million pixels in all.
+            tile: Side of a tile in pixels, or (height, width). None takes 1024 for
+                images of more than 2 million pixels, and computes smaller ones at
+                once. The activations of one tile, and x and the result, are in memory
+                at the same time.
+
+        Returns:
+            The reconstructions, (batch, ...).
+
+        Raises:
+            TypeError, ValueError: x does not suit the model; or `tile` is given for a
+                model of fixed size, or is too small to overlap.
+        """
+        x = self._checked_input(x, False)
+        if tile is not None:
+            tile = tiling.check_tile(tile)
+            self._check_can_tile(x)
+        pixels = self._open_pixels(x)
+        if tile is None and pixels <= tiling.PIXELS:
+            return self._run("reconstruct", (x,), batch_size)
+        field = receptive_field(self.encoder, self.decoder)
+        plan = tiling.plan(tile, field)
+
+        def reconstruct(part: np.ndarray) -> np.ndarray:
+            return self._run("reconstruct", (part,))
+
+        return np.stack([tiling.in_tiles(reconstruct, image, plan) for image in x])
+
+    def _check_can_tile(self, x: Any) -> None:
+        if self._has_open_images and not is_symbolic(x):
+            return
+        raise ValueError(
+            "`tile` cuts arrays of images for models of open height and width. "
+            + (
+                "Received a tensor of a graph."
+                if self._has_open_images
+                else f"This model takes inputs of shape {self.input_shape[1:]}. Leave "
+                "out `tile`."
+            )
+        )
+
+    @property
+    def _has_open_images(self) -> bool:
+        shapes = self.input_shape, self.output_shape
+        return all(len(shape) == 4 and shape[1:3] == (None, None) for shape in shapes)
+
+    def _open_pixels(self, x: Any) -> int:
+        """Number of pixels of each image for a model of open size, otherwise 0."""
+        if is_symbolic(x) or not self._has_open_images:
+            return 0
+        return math.prod(x.shape[1:3])
 
     def score(self, x: Any, batch_size: int = 256, seed: int = 0) -> np.ndarray:
         """The loss of each sample, without corruption: the anomaly score.
@@ -218,6 +285,9 @@ class Endpoints(Hooks):
             return self.endpoints()[name].function(*inputs)
         check_count("batch_size", batch_size)
         self.check_is_adapted()
+        pixels = self._open_pixels(inputs[0])
+        if pixels:
+            batch_size = min(batch_size, max(1, tiling.PIXELS // pixels))
         self.refresh_graphs()
         if name not in self._endpoints:
             self._endpoints[name] = tf.function(

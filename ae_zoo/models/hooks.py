@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo._checks import check_count
+from ae_zoo.distribution.keras_patches import with_logits
 from ae_zoo.layers import Scaling
+from ae_zoo.layers.padding import crop_to
 from ae_zoo.losses import ReconstructionLoss
 from ae_zoo.models import inputs
 from ae_zoo.models.checked import CheckedModel
@@ -33,7 +35,7 @@ class Hooks(CheckedModel):
     The defaults define an autoencoder without corruption or penalty.
     """
 
-    latent_shape: tuple[int, ...]
+    latent_shape: tuple[Any, ...]
     encoder: keras.Model
     decoder: keras.Model
     reconstruction_loss: ReconstructionLoss
@@ -146,7 +148,7 @@ class Hooks(CheckedModel):
         """Compute the terms without the penalty; the arguments are those of `terms`."""
         code = parts.encode(batch.x)
         z = self.bottleneck(code, batch.training, draws)
-        return Terms(code, z, parts.decode(z))
+        return Terms(code, z, self.cropped(parts.decode(z), batch.x))
 
     def _penalty(
         self, parts: Parts, batch: Batch, draws: Draws, terms: Terms
@@ -240,7 +242,15 @@ class Hooks(CheckedModel):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         parts = self.parts(training)
         z = self.bottleneck(parts.encode(self.scale(inputs)), training)
-        return self.unscale(parts.decode(z))
+        return self.unscale(self.cropped(parts.decode(z), inputs))
+
+    def cropped(self, reconstruction: Tensor, x: Tensor) -> Tensor:
+        """Crop images that an encoder of open size has padded to the size of x."""
+        if len(self.input_shape) != 4 or len(self.output_shape) != 4:
+            return reconstruction
+        if None not in self.input_shape[1:3] + self.output_shape[1:3]:
+            return reconstruction
+        return with_logits(reconstruction, lambda images: crop_to(images, x))
 
     # Annealing.
 

@@ -10,6 +10,7 @@ import keras
 from ae_zoo import networks, penalties
 from ae_zoo._checks import check_integer, check_number
 from ae_zoo.layers import keep_largest
+from ae_zoo.models.arguments import check_fixed_sizes
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.objective import Annealable, Draws, ModelSpec, Tensor
 
@@ -92,6 +93,8 @@ class SparseAutoencoder(Autoencoder):
                 "`rho`, a mean activation, must lie strictly between 0 and 1. "
                 f"Received: {self.rho}"
             )
+        if self.sparsity != "l1":
+            check_fixed_sizes(self, f"sparsity={self.sparsity!r} counts units")
         for name, k in (("k", self.k), ("k_inference", self.k_inference)):
             if name == "k" or k is not None:
                 check_integer(name, k)

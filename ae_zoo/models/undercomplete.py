@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from ae_zoo.models.arguments import check_fixed_sizes
 from ae_zoo.models.autoencoder import Autoencoder
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class UndercompleteAutoencoder(Autoencoder):
         self, encoder: keras.Model, decoder: Decoder, **kwargs: Unpack[SharedArguments]
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
+        check_fixed_sizes(self, "An undercomplete code must be smaller than the input")
         inputs = math.prod(self._sample_shape)
         if self.latent_dim >= inputs:
             raise ValueError(

@@ -22,6 +22,7 @@ from ae_zoo._checks import (
     to_array,
 )
 from ae_zoo.models import gaussian, importance
+from ae_zoo.models.arguments import check_fixed_sizes
 from ae_zoo.models.autoencoder import Autoencoder
 from ae_zoo.models.endpoints import Endpoint, is_symbolic, tensor_specs
 from ae_zoo.models.objective import (
@@ -122,6 +123,8 @@ class VariationalAutoencoder(Autoencoder):
             self._check_bound(self.importance_samples, self.loss)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self._sample_shape = tuple(input_shape[1:])
+        check_fixed_sizes(self, "A variational autoencoder draws codes")
         self._mean_head = keras.layers.Dense(
             self.latent_shape[-1], name="mean", dtype=self.dtype_policy
         )

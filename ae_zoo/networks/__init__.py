@@ -6,6 +6,7 @@ Every variant takes any encoder and decoder. The recipes use the ones in this pa
 from ae_zoo.networks.convolutional import convolutional_decoder, convolutional_encoder
 from ae_zoo.networks.dense import dense_decoder, dense_encoder, tied_decoder
 from ae_zoo.networks.introspection import code_layer, dense_chain, dictionary
+from ae_zoo.networks.receptive_field import receptive_field
 from ae_zoo.networks.residual import residual_decoder, residual_encoder
 from ae_zoo.networks.u_net import pixel_decoder, u_net_encoder
 
@@ -18,6 +19,7 @@ __all__ = [
     "dense_encoder",
     "dictionary",
     "pixel_decoder",
+    "receptive_field",
     "residual_decoder",
     "residual_encoder",
     "tied_decoder",

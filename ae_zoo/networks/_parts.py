@@ -8,21 +8,24 @@ from typing import Any, TypeAlias
 import keras
 
 from ae_zoo._checks import check_count
+from ae_zoo.layers.padding import PadToMultiple
 
 Shape: TypeAlias = tuple[int, ...]
+# None for height and width: images of every size.
+OpenShape: TypeAlias = tuple[int | None, ...]
 Activation: TypeAlias = str | Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 def check_shape(
     name: str, shape: object, rank: int | None = None, can_be_open: bool = False
-) -> Shape:
+) -> Any:
     """Check the shape of one sample.
 
     Args:
         name: Name of the argument, for the message.
         shape: What was received.
         rank: Number of sizes, or None for one or more.
-        can_be_open: Whether sizes may be None, for inputs of any size.
+        can_be_open: Whether all sizes but the last may be None, for images of any size.
 
     Returns:
         The shape as a tuple of Python integers.
@@ -39,7 +42,7 @@ def check_shape(
     if not sizes or rank not in (None, len(sizes)):
         raise ValueError(f"{message}. Received: {shape!r}")
     for place, size in enumerate(sizes):
-        if size is not None or not can_be_open:
+        if size is not None or not can_be_open or place == len(sizes) - 1:
             sizes[place] = check_count(name, size, " in each place")
     return tuple(sizes)
 
@@ -133,8 +136,20 @@ def initializer(activation: Activation) -> str:
     return "he_normal" if activation in rectifiers else "glorot_uniform"
 
 
-def crop_to(x: keras.KerasTensor, size: Sequence[int]) -> keras.KerasTensor:
-    """Crop feature maps at the bottom and the right to `size`, (height, width)."""
+def padded(x: keras.KerasTensor, halvings: int) -> keras.KerasTensor:
+    """Images of open size, padded so that they can be halved; others as they are."""
+    if None not in x.shape[1:3] or halvings == 0:
+        return x
+    return PadToMultiple(2**halvings, name="pad")(x)
+
+
+def crop_to(x: keras.KerasTensor, size: Sequence[int | None]) -> keras.KerasTensor:
+    """Crop feature maps at the bottom and the right to `size`, (height, width).
+
+    Open sizes are not cropped: `padded` has made them multiples of the total stride.
+    """
+    if None in size:
+        return x
     excess = [after - wanted for after, wanted in zip(x.shape[1:3], size, strict=True)]
     if any(excess):
         x = keras.layers.Cropping2D([(0, pixels) for pixels in excess])(x)
@@ -142,7 +157,7 @@ def crop_to(x: keras.KerasTensor, size: Sequence[int]) -> keras.KerasTensor:
 
 
 def reconstruction(
-    x: keras.KerasTensor, output_shape: Shape, activation: Activation
+    x: keras.KerasTensor, output_shape: OpenShape, activation: Activation
 ) -> keras.KerasTensor:
     """The last layers of a decoder: a reshape to `output_shape`, and the activation."""
     if tuple(x.shape[1:]) != tuple(output_shape):

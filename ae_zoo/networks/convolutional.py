@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from ae_zoo._checks import check_count
 from ae_zoo.networks import _parts
-from ae_zoo.networks._parts import Activation, Shape
+from ae_zoo.networks._parts import Activation, OpenShape
 
 
 def convolutional_encoder(
-    input_shape: Shape,
+    input_shape: OpenShape,
     filters: Sequence[int],
     latent_dim: int | None = None,
     kernel_size: int = 3,
@@ -22,7 +23,9 @@ def convolutional_encoder(
     """A stack of convolutions with stride 2, one for each entry of `filters`.
 
     Args:
-        input_shape: (height, width, channels). Any size works.
+        input_shape: (height, width, channels). Any size works. With None for height
+            and width and without `latent_dim`, one model takes images of every size: it
+            pads them by reflection to a multiple of 2^len(filters).
         filters: Number of channels of each convolution.
         latent_dim: Latent size d of a final dense layer. None leaves the code a feature
             map.
@@ -48,7 +51,7 @@ def convolutional_encoder(
     if latent_dim is not None:
         latent_dim = check_count("latent_dim", latent_dim, " or None")
     inputs = keras.Input(input_shape)
-    x = inputs
+    x = _parts.padded(inputs, len(filters))
     for channels in filters:
         x = _parts.convolution(channels, kernel_size, activation, strides=2)(x)
     if latent_dim is not None:
@@ -57,7 +60,7 @@ def convolutional_encoder(
 
 
 def convolutional_decoder(
-    output_shape: Shape,
+    output_shape: OpenShape,
     filters: Sequence[int],
     latent_dim: int | None = None,
     kernel_size: int = 3,
@@ -70,7 +73,9 @@ def convolutional_decoder(
     encoder rounded a size up.
 
     Args:
-        output_shape: (height, width, channels). Any size works.
+        output_shape: (height, width, channels). Any size works. With None for height
+            and width and without `latent_dim`, the output has the size to which the
+            encoder padded the image; an autoencoder crops it to the image.
         filters: The `filters` of the encoder, in the same order.
         latent_dim: The `latent_dim` of the encoder.
         kernel_size: Kernel size of the convolutions.
@@ -88,7 +93,9 @@ def convolutional_decoder(
     >>> decoder.output_shape
     (None, 33, 47, 3)
     """
-    output_shape = _parts.check_shape("output_shape", output_shape, rank=3)
+    output_shape = _parts.check_shape(
+        "output_shape", output_shape, 3, can_be_open=latent_dim is None
+    )
     filters = _parts.check_counts("filters", filters)
     _parts.check_kernel(kernel_size)
     if latent_dim is not None:
@@ -96,9 +103,9 @@ def convolutional_decoder(
     height, width, channels = output_shape
     sizes = [(height, width)]
     for _ in filters:
-        height, width = math.ceil(height / 2), math.ceil(width / 2)
+        height, width = _half(height), _half(width)
         sizes.append((height, width))
-    code_shape = (*sizes.pop(), filters[-1])
+    code_shape: Any = (*sizes.pop(), filters[-1])
     if latent_dim is None:
         inputs = x = keras.Input(code_shape)
     else:
@@ -118,3 +125,7 @@ def convolutional_decoder(
     x = keras.layers.Conv2D(channels, kernel_size, padding="same")(x)
     x = _parts.reconstruction(x, output_shape, output)
     return keras.Model(inputs, x, name="decoder")
+
+
+def _half(size: int | None) -> int | None:
+    return None if size is None else math.ceil(size / 2)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import keras
 
 from ae_zoo._checks import check_count
+from ae_zoo.layers.padding import CropTo
 from ae_zoo.networks import _parts
-from ae_zoo.networks._parts import Activation, Shape
+from ae_zoo.networks._parts import Activation, OpenShape
 
 
 def u_net_encoder(
-    input_shape: Shape, filters: Sequence[int], activation: Activation = "relu"
+    input_shape: OpenShape, filters: Sequence[int], activation: Activation = "relu"
 ) -> keras.Model:
     """A U-Net without its last layer: features for each pixel, and the input itself.
 
@@ -21,7 +22,9 @@ def u_net_encoder(
     `pixel_decoder` adds the last layer.
 
     Args:
-        input_shape: (height, width, channels). Any size works.
+        input_shape: (height, width, channels). Any size works. With None for height
+            and width, one model takes images of every size: it pads them by reflection
+            to a multiple of 2^(len(filters) - 1), and crops the features back.
         filters: Number of channels at full size and after each halving.
         activation: Activation of the convolutions.
 
@@ -33,12 +36,12 @@ def u_net_encoder(
 
     >>> ae_zoo.networks.u_net_encoder((33, 47, 3), [16, 32, 64]).output_shape
     (None, 33, 47, 19)
+    >>> encoder = ae_zoo.networks.u_net_encoder((None, None, 3), [16, 32, 64])
+    >>> encoder(np.zeros((1, 33, 47, 3))).shape
+    TensorShape([1, 33, 47, 19])
     """
     filters = _parts.check_counts("filters", filters)
-    # Cropping a scale to the next finer one needs their sizes.
-    input_shape = _parts.check_shape(
-        "input_shape", input_shape, 3, can_be_open=len(filters) == 1
-    )
+    input_shape = _parts.check_shape("input_shape", input_shape, 3, can_be_open=True)
 
     def convolution(
         x: keras.KerasTensor, channels: int, strides: int = 1
@@ -46,7 +49,7 @@ def u_net_encoder(
         return _parts.convolution(channels, 3, activation, strides)(x)
 
     inputs = keras.Input(input_shape)
-    x = convolution(inputs, filters[0])
+    x = convolution(_parts.padded(inputs, len(filters) - 1), filters[0])
     scales = [x]
     for channels in filters[1:]:
         x = convolution(convolution(x, channels, strides=2), channels)
@@ -54,12 +57,14 @@ def u_net_encoder(
     for finer in scales[-2::-1]:
         x = _parts.crop_to(keras.layers.UpSampling2D()(x), finer.shape[1:3])
         x = convolution(keras.layers.Concatenate()([x, finer]), finer.shape[-1])
+    if None in input_shape and len(filters) > 1:
+        x = CropTo(name="crop")([x, inputs])
     features = keras.layers.Concatenate()([inputs, x])
     return keras.Model(inputs, features, name="encoder")
 
 
 def pixel_decoder(
-    code_shape: Shape,
+    code_shape: OpenShape,
     channels: int,
     kernel_size: int = 3,
     output: Activation = "sigmoid",
