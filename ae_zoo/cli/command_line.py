@@ -25,6 +25,7 @@ VERBS = (
     "transfer",
     "export",
     "package",
+    "typical-inputs",
     "draw",
     "prepare",
     "demo",

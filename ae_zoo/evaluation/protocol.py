@@ -113,6 +113,11 @@ class Protocol:
         return f"{type(self).__name__}.{name}"
 
     @property
+    def noise_levels(self) -> tuple[float, ...]:
+        """Standard deviations of the Gaussian noise that it adds to inputs."""
+        return ()
+
+    @property
     def is_slow(self) -> bool:
         """Whether it trains networks, so that `evaluate(quick=True)` skips it."""
         return False

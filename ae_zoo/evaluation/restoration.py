@@ -55,6 +55,10 @@ class Denoising(Protocol):
                 f"metrics among ['bce', 'psnr']. Received: {self}"
             )
 
+    @property
+    def noise_levels(self) -> tuple[float, ...]:
+        return (self.stddev,)
+
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
         outputs = _denoised(model, splits, self.stddev, self.baselines)
@@ -94,6 +98,10 @@ class NoiseLevels(Protocol):
         super().__post_init__()
         positive = functools.partial(check_number, above=0)
         check_tuple(self.argument("stddevs"), self.stddevs, positive, None)
+
+    @property
+    def noise_levels(self) -> tuple[float, ...]:
+        return tuple(self.stddevs)
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         return [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ae_zoo import losses, networks
@@ -19,6 +21,7 @@ from ae_zoo._checks import (
     unknown_name,
 )
 from ae_zoo.distribution.keras_patches import disable_gradient_sum
+from ae_zoo.models import typical
 from ae_zoo.models.arguments import (
     built_input_shape,
     check_dtypes,
@@ -81,6 +84,7 @@ class Autoencoder(Endpoints, TrainingStep):
     """
 
     card: Mapping[str, Any] | None = None
+    _inputs_are_known = False
 
     def __init__(
         self,
@@ -191,9 +195,58 @@ class Autoencoder(Endpoints, TrainingStep):
         """Shape of a batch of reconstructions, with None for the batch."""
         return (None, *self._reconstruction_shape)
 
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        # The model learns what its inputs are.
+        self._inputs_are_known = True
+        return super().fit(*args, **kwargs)
+
+    def warn_about_inputs(self, x: Any) -> None:
+        if self._inputs_are_known:
+            return
+        self._inputs_are_known = True
+        text = self.unusual_inputs(x)
+        if text:
+            warnings.warn(text, stacklevel=5)
+
+    def unusual_inputs(self, x: Any) -> str:
+        """Say whether inputs are far from those the model was made for.
+
+        The card of a model of the zoo holds percentiles of the score and the roughness
+        of validation inputs, clean and corrupted. A few of the inputs are compared with
+        these.
+
+        Args:
+            x: (batch, ...).
+
+        Returns:
+            A message, or an empty string: also if the card says nothing of it.
+        """
+        kinds = (self.card or {}).get("typical_inputs")
+        if not kinds or not self._is_own_target:
+            return ""
+        step = max(1, len(x) // typical.SAMPLES)
+        few = np.asarray(x[: typical.SAMPLES * step : step], "float32")
+        unusual = typical.are_unusual(kinds, typical.measure(self, few))
+        if not typical.is_alarming(unusual):
+            return ""
+        card = self.card or {}
+        return typical.message(card["name"], card.get("limits"), unusual)
+
     @property
     def latent_dim(self) -> int:
-        """d, the number of values in the latent code of one sample."""
+        """d, the number of values in the latent code of one sample.
+
+        Raises:
+            ValueError: The model takes images of any size, and the size of the code
+                depends on that of the image.
+        """
+        if None in self.latent_shape:
+            raise ValueError(
+                "`latent_dim` is undefined: this model takes images of any size, and "
+                f"its code, of shape {self.latent_shape}, grows with the image. For "
+                "one image it is `model.encode(image[None]).size`; `latent_shape` "
+                "shows the sizes that are fixed."
+            )
         return math.prod(self.latent_shape)
 
     # Compiling.

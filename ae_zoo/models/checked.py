@@ -138,11 +138,9 @@ class CheckedModel(GuardedModel):
         self._check_settings(batch_size)
         x = inputs.as_arrays(x, "x")
         if isinstance(x, tf.data.Dataset):
-            _checks.check_dataset(
-                x, lambda batch: self._check_input(inputs.unpack(batch)[0], False)
-            )
+            _checks.check_dataset(x, self._check_first)
         elif inputs.is_array(x):
-            self._check_input(x, is_target=False)
+            self._check_first(x)
         self._begin("predict")
         return super().predict(x, batch_size, *args, **kwargs)
 
@@ -291,6 +289,11 @@ class CheckedModel(GuardedModel):
             return inputs.with_weights(x, sample_weight)
         return (x, y) if sample_weight is None else (x, y, sample_weight)
 
+    def _check_first(self, batch: Any) -> None:
+        x, _, _ = inputs.unpack(batch)
+        self._check_input(x, is_target=False)
+        self.warn_about_inputs(x)
+
     def _check_batch_of_replicas(self, batch: Any) -> None:
         self._check_batch(batch)
         x, _, _ = inputs.unpack(batch)
@@ -349,6 +352,9 @@ class CheckedModel(GuardedModel):
         return self._reconstruction_shape == self._sample_shape
 
     # What the classes built on this one define.
+
+    def warn_about_inputs(self, x: Any) -> None:
+        """Warn if x is far from what the model was made for."""
 
     def warn_about_targets(self, x: Any, y: Any) -> None:
         """Warn if targets make the model ignore its corruption."""

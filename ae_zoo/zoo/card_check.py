@@ -44,6 +44,14 @@ _TRAINING = {
     "commit": OPTIONAL_TEXT,
     "versions": {str: OPTIONAL_TEXT},
 }
+_PERCENTILES = {str: NUMBER}
+_KIND = {
+    "input": str,
+    "samples": int,
+    "score": _PERCENTILES,
+    "score_per_value": _PERCENTILES,
+    "roughness": _PERCENTILES,
+}
 _CARD: dict[str, Any] = {
     "name": str,
     "variant": str,
@@ -61,6 +69,7 @@ _CARD: dict[str, Any] = {
     "metrics": [_METRIC],
     "subset": {"samples": int, "metric": str, "value": NUMBER},
     "bytes": int,
+    "typical_inputs": [_KIND],
     "pictures": [str],
     "deployment": {str: object},
     "transfer": [{str: object}],
