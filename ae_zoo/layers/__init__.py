@@ -1,6 +1,7 @@
 """Layers of autoencoders that Keras lacks.
 
-They tie weights, keep the largest units, learn a prior, scale inputs, and pad images of any size.
+They tie weights, keep the largest units, learn a prior, scale inputs, and pad images
+of any size.
 """
 
 from ae_zoo.layers.flow import RealNVP
