@@ -27,20 +27,16 @@ def slices(count: int, batch_size: int) -> Iterator[slice]:
 
 
 def map_in_batches(
-    function: Callable[..., Any],
-    arrays: Sequence[Sliceable],
-    batch_size: int,
-    concatenate: Callable[[Sequence[Any]], Any] = np.concatenate,
+    function: Callable[..., Any], arrays: Sequence[Sliceable], batch_size: int
 ) -> Any:
     """Call a function on successive batches and join what it returns.
 
     Args:
         function: Called with a batch of each of `arrays`; returns an array of
             (batch, ...), or a dict or a tuple of such arrays.
-        arrays: Arrays or tensors of equal length.
+        arrays: Arrays, tensors or datasets of h5py of equal length. Only a batch of
+            them is read at once.
         batch_size: Number of samples in a batch; the last one may be smaller.
-        concatenate: Joins a list of outputs along the first axis. By default in
-            NumPy; for tensors pass `lambda parts: tf.concat(parts, axis=0)`.
 
     Returns:
         The output of `function` for all samples, (samples, ...), or a dict or a tuple
@@ -51,12 +47,36 @@ def map_in_batches(
     >>> map_in_batches(np.square, [np.arange(5)], batch_size=2)
     array([ 0,  1,  4,  9, 16])
     """
-    parts = [
-        function(*(array[rows] for array in arrays))
-        for rows in slices(len(arrays[0]), batch_size)
-    ]
-    if isinstance(parts[0], Mapping):
-        return {name: concatenate([part[name] for part in parts]) for name in parts[0]}
-    if isinstance(parts[0], tuple):
-        return tuple(concatenate(part) for part in zip(*parts, strict=True))
-    return concatenate(parts)
+    count = len(arrays[0])
+    joined: Any = None
+    for rows in slices(count, batch_size):
+        part = function(*(array[rows] for array in arrays))
+        if joined is None:
+            joined = _map(lambda values: _empty_like(values, count), part)
+        _fill(joined, rows, part)
+    return joined
+
+
+def _map(function: Callable[[Any], Any], outputs: Any) -> Any:
+    if isinstance(outputs, Mapping):
+        return {name: function(values) for name, values in outputs.items()}
+    if isinstance(outputs, tuple):
+        return tuple(function(values) for values in outputs)
+    return function(outputs)
+
+
+def _empty_like(values: Any, count: int) -> np.ndarray:
+    values = np.asarray(values)
+    return np.empty((count, *values.shape[1:]), values.dtype)
+
+
+def _fill(joined: Any, rows: slice, part: Any) -> None:
+    """Write the output of a batch into its rows, so that nothing is held twice."""
+    if isinstance(part, Mapping):
+        for name, values in part.items():
+            joined[name][rows] = values
+    elif isinstance(part, tuple):
+        for whole, values in zip(joined, part, strict=True):
+            whole[rows] = values
+    else:
+        joined[rows] = part

@@ -391,10 +391,12 @@ def _argument_names(cls: type, base: type) -> tuple[str, ...]:
 def _check_values(
     array: np.ndarray, role: str, support: Sequence[float] | None, noisy: bool
 ) -> None:
-    array = array.astype("float32", copy=False)
-    low, high = float(array.min()), float(array.max())  # NaN and ±inf show in these
+    # NaN and ±inf show in these. Converting the array would copy it.
+    with np.errstate(over="ignore"):  # beyond float32 is infinite
+        low, high = (float(np.float32(v)) for v in (array.min(), array.max()))
     if not np.isfinite([low, high]).all():
-        bad = int(np.size(array) - np.isfinite(array).sum())
+        with np.errstate(over="ignore"):
+            bad = int(array.size - np.isfinite(array.astype("float32")).sum())
         raise ValueError(
             f"`{role}` must be finite. Received {bad} NaN or infinite values out of "
             f"{array.size}. Remove or replace these samples."

@@ -97,25 +97,26 @@ class Signatures:
             raise ValueError(
                 f"The inputs must hold equally many samples. Received: {samples}"
             )
-        outputs = self._run_in_batches(signature, arrays, max(samples.values()))
+        outputs = self._run_in_batches(signature, arrays)
         return {
             name: tensors.dequantize(value, self._outputs[signature][name])
             for name, value in outputs.items()
         }
 
     def _run_in_batches(
-        self, signature: str, inputs: dict[str, np.ndarray], samples: int
+        self, signature: str, inputs: dict[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         static = tensors.shape_of(next(iter(self._inputs[signature].values())))[0]
         size = static or _OPEN_BATCH
 
         def run(*batch: np.ndarray) -> dict[str, np.ndarray]:
+            samples = len(batch[0])
             if static:
                 batch = tuple(tensors.pad(array, size) for array in batch)
-            return self._runners[signature](**dict(zip(inputs, batch, strict=True)))
+            outputs = self._runners[signature](**dict(zip(inputs, batch, strict=True)))
+            return {name: array[:samples] for name, array in outputs.items()}
 
-        outputs = map_in_batches(run, list(inputs.values()), size)
-        return {name: array[:samples] for name, array in outputs.items()}
+        return map_in_batches(run, list(inputs.values()), size)
 
     def _run_for_one(self, signature: str, **inputs: ArrayLike) -> np.ndarray:
         (output,) = self.run(signature, **inputs).values()

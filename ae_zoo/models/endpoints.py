@@ -12,13 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from ae_zoo import _checks
-from ae_zoo._batches import map_in_batches
+from ae_zoo._batches import map_in_batches, slices
 from ae_zoo._checks import check_count
 from ae_zoo.models import inputs, tiling
 from ae_zoo.models.guarded import FUNCTIONS
 from ae_zoo.models.hooks import Hooks
 from ae_zoo.models.objective import Batch, Draws, Parts, Tensor
 from ae_zoo.networks import receptive_field
+
+_CHECKED_AT_ONCE = 4096  # rows of a file that are checked before the work starts
 
 
 class Endpoint(NamedTuple):
@@ -256,6 +258,10 @@ class Endpoints(Hooks):
             return x
         if is_symbolic(x):  # the values are not known yet
             return inputs.check_tensor(x, "x", self._sample_shape, self.input_range)
+        if inputs.reads_from_disk(x):
+            for rows in slices(len(x), _CHECKED_AT_ONCE):
+                self._check_input(x[rows], is_target)
+            return x
         x = _checks.to_array(x, "x")
         self._check_input(x, is_target)
         return x
@@ -293,8 +299,13 @@ class Endpoints(Hooks):
             self._endpoints[name] = tf.function(
                 self.endpoints()[name].function, autograph=False, reduce_retracing=True
             )
-        tensors = [tf.cast(value, "float32") for value in inputs]
-        return map_in_batches(self._endpoints[name], tensors, batch_size)
+        function = self._endpoints[name]
+        return map_in_batches(
+            # An array may be larger than memory: only a batch of it becomes a tensor.
+            lambda *batch: function(*(tf.cast(value, "float32") for value in batch)),
+            inputs,
+            batch_size,
+        )
 
 
 @keras.saving.register_keras_serializable("ae_zoo")

@@ -91,7 +91,8 @@ class Draw(NamedTuple):
 
     def sample(self, x: Tensor, seed: Tensor) -> Tensor:
         """Draw values for the samples of `x`, with a seed of shape (2,)."""
-        shape = self.batch_shape(tf.shape(x)[0])
+        # TensorFlow would copy a whole array to find its shape.
+        shape = self.batch_shape(tf.shape(x)[0] if tf.is_tensor(x) else len(x))
         if self.distribution == "sign":
             uniform = tf.random.stateless_uniform(shape, seed)
             values = tf.where(uniform < 0.5, -1.0, 1.0)

@@ -364,14 +364,15 @@ class VariationalAutoencoder(Autoencoder):
         if not tf.executing_eagerly():
             estimate = tf.function(self._log_likelihood)  # which converts its loop
             return estimate(parts or self.parts(), x, count, tf.constant([seed, 0]))
-        x = tf.cast(x, "float32")
         self.refresh_graphs()
         estimate = self._compiled_log_likelihood()
         if parts is not None:
             estimate = functools.partial(self._log_likelihood, parts)
         estimates = [
-            estimate(x[rows], count, tf.constant([seed, rows.start]))
-            for rows in slices(x.shape[0], batch_size)
+            estimate(
+                tf.cast(x[rows], "float32"), count, tf.constant([seed, rows.start])
+            )
+            for rows in slices(len(x), batch_size)
         ]
         return np.concatenate(estimates)
 
