@@ -29,7 +29,7 @@ MODES = {  # name → class, arguments
 }
 BARS = {"closed form": 1.25, "projection": 2.2}
 # The exact Jacobian holds batch · d · n values, several times over.
-LARGEST_JACOBIAN = 2**26
+LARGEST_JACOBIAN = 2**27
 
 
 def main() -> None:
