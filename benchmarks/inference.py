@@ -1,198 +1,193 @@
-"""Measures the time to reconstruct 1 and 64 images, by runtime.
+"""Compare the time to reconstruct 1 and 64 images with several runtimes.
 
-python benchmarks/inference.py [NAME ...]
+    python benchmarks/inference.py [NAME ...] [--rounds 5]
+
+Every call converts a NumPy batch to a NumPy batch, with one thread. Each runtime runs
+in a process of its own, and the processes alternate. The images are uniform noise, and
+every output is compared with that of Keras before it is timed.
 """
 
-import argparse
+from __future__ import annotations
+
+import functools
 import gc
-import importlib.metadata
-import os
 import pathlib
-import platform
-import random
-import sys
+import statistics
 import tempfile
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+from typing import Any
 
 import candidates
+import common
 import numpy as np
 
-import ae_zoo
-from ae_zoo._machine import hardware
-from ae_zoo.export import parity
-from ae_zoo.zoo.tables import text_table
-
 DEFAULT_NAMES = ["deep_mnist", "denoising_mnist"]  # dense and convolutional
-BATCH_SIZES = (1, 64)
-WARM_UP_ROUNDS = 2
-PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "torch")
+BASE = "PyTorch eager"
+LITERT = "LiteRT float32"
+BAR = 1.0  # milliseconds of `reconstruct` of one image
 
 
-def main(arguments=None):
-    """Prints a table for each model; returns 1 if an output was wrong."""
-    options = parse(arguments)
-    candidates.use_one_thread()
-    print(preamble(options), flush=True)
-    wrong = []
+def main() -> int:
+    """Measure, print the tables, and write `inference.json` and `inference.png`."""
+    parser = common.parser(__doc__)
+    add = parser.add_argument
+    add("names", nargs="*", default=DEFAULT_NAMES, metavar="NAME")
+    add("--batch-sizes", nargs="+", type=common.positive, default=[1, 64])
+    add("--runtimes", nargs="+", choices=candidates.RUNTIMES, metavar="RUNTIME")
+    add("--calls", type=common.positive, default=200, help="timed in each process")
+    options = parser.parse_args()
+    facts = common.machine()
+    print(common.describe(facts), flush=True)
+    results: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
     for name in options.names:
-        model = ae_zoo.load(name)
-        columns = [measure(model, size, options) for size in BATCH_SIZES]
-        wrong += [note for _, _, mistakes in columns for note in mistakes]
-        print(f"\n{name}: {model.count_params():,} parameters\n")
-        print(report(columns), flush=True)
+        for size in options.batch_sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                results[f"{name}, {size}"] = _measure(
+                    name, size, folder, options, reasons
+                )
+    wrong = sorted(
+        f"{label}, {runtime}: the output differs from Keras by {run['error']:.2g}"
+        for label, result in results.items()
+        for runtime, runs in result.items()
+        for run in runs[:1]
+        if run["is_wrong"]
+    )
+    print(report(results))
+    print("\n".join([*(f"{k}: {v}" for k, v in reasons.items()), *wrong]))
+    common.write(
+        "inference", options.output_dir, facts, results, lambda f: _draw(f, results)
+    )
     return 1 if wrong else 0
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "names",
-        nargs="*",
-        default=DEFAULT_NAMES,
-        metavar="NAME",
-        help=f"zoo models, by default {' '.join(DEFAULT_NAMES)}",
-    )
-    parser.add_argument("--rounds", type=int, default=40, help="default: %(default)s")
-    parser.add_argument(
-        "--calls", type=int, default=5, help="timed per round (default: %(default)s)"
-    )
-    options = parser.parse_args(arguments)
-    if options.rounds < 1 or options.calls < 1:
-        parser.error("--rounds and --calls must be ≥ 1")
-    return options
+def _measure(
+    name: str, size: int, folder: str, options: Any, reasons: dict[str, str]
+) -> dict[str, list[common.Result]]:
+    settings = {"name": name, "batch_size": size, "folder": folder}
+    found = common.measure(__file__, settings | {"runtime": None})
+    reasons.update(found)
+    arms = {
+        runtime: functools.partial(
+            common.measure,
+            __file__,
+            settings | {"runtime": runtime, "calls": options.calls},
+        )
+        for runtime in options.runtimes or candidates.RUNTIMES
+        if runtime not in found
+    }
+    return common.alternate(arms, options.rounds, f"{name}, {size}")
 
 
-def preamble(options):
-    """Describes the measurement, for readers of the table."""
-    tolerances = parity.TOLERANCES
-    return f"""\
-{versions()}
-Every call converts a NumPy array to a NumPy array, all in one process. TensorFlow,
-LiteRT, ONNX Runtime and PyTorch each use 1 thread; `predict` builds a tf.data pipeline,
-which has its own threads. Images are uniform noise.
-{options.rounds} rounds after {WARM_UP_ROUNDS} warm-up rounds. In each round every \
-runtime, in a new random
-order, makes 1 call without timing and {options.calls} timed calls. The ratio is the
-median over the rounds of a runtime's median divided by that of {candidates.BASE}.
-Compare the ratios; below 1 is faster than {candidates.BASE}. Milliseconds depend on the
-machine and its load: do not compare them with another run.
-Outputs are checked before timing: maximum error ≤ {tolerances[None]:g} × max(1, \
-maximum output of Keras);
-quantized, RMS error ≤ {tolerances["float16"]:g} (float16), {tolerances["int8"]:g} \
-(int8) × RMS of the output of Keras."""
+# In the process of one measurement.
 
 
-def versions():
-    """Versions of Python, the processor and the installed packages."""
-    texts = [f"Python {platform.python_version()}", hardware()]
-    for package in PACKAGES:
-        try:
-            texts.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return ", ".join(texts)
-
-
-def measure(model, batch_size, options):
-    """Times all candidates on batches of one size.
-
-    Returns:
-        {name: (rounds, calls) milliseconds} of the candidates that ran, {name: reason}
-        of the others, and a list of the names whose output was wrong.
-    """
-    x = candidates.images(model, batch_size, seed=0)
-    expected = model.predict(x, verbose=0)
-    runs, reasons, mistakes = {}, {}, []
-    with tempfile.TemporaryDirectory() as folder:
-        for candidate in candidates.CANDIDATES:
-            try:
-                run = candidate.prepare(model, x, pathlib.Path(folder))
-            except (ImportError, RuntimeError) as error:
-                reasons[candidate.name] = str(error)
-                continue
-            error = parity.error(run(x), expected, candidate.quantization)
-            if error <= parity.TOLERANCES[candidate.quantization]:
-                runs[candidate.name] = run
-            else:
-                reasons[candidate.name] = (
-                    f"not timed: differs from Keras by {error:.2g}"
-                )
-                mistakes.append(candidate.name)
-        return time_in_rounds(runs, x, options.rounds, options.calls), reasons, mistakes
-
-
-def time_in_rounds(runs, x, rounds, calls):
-    """Calls every function in every round, so that a slow period affects all.
-
-    Args:
-        runs: {name: function of x}.
-        x: A batch.
-        rounds: Number of timed rounds.
-        calls: Number of timed calls per round.
-
-    Returns:
-        {name: (rounds, calls) array}, in milliseconds.
-    """
-    order = random.Random(0)
-    names = list(runs)
-    durations = {name: [] for name in runs}
+def work(options: common.Result) -> common.Result:
+    """Export a model, or time one runtime."""
+    folder = pathlib.Path(options["folder"])
+    name = options["name"]
+    if options["runtime"] is None:
+        return candidates.prepare(name, options["batch_size"], folder)
+    run = candidates.open_runtime(options["runtime"], name, folder)
+    x, expected = np.load(folder / "x.npy"), np.load(folder / "expected.npy")
+    result = _compare(run(x), expected, candidates.RUNTIMES[options["runtime"]])
+    for _ in range(10):
+        run(x)
     gc.collect()
     gc.disable()
-    try:
-        for number in range(-WARM_UP_ROUNDS, rounds):
-            order.shuffle(names)
-            for name in names:
-                timed = time_calls(runs[name], x, calls)
-                if number >= 0:
-                    durations[name].append(timed)
-    finally:
-        gc.enable()
-    return {name: np.array(rows) for name, rows in durations.items()}
-
-
-def time_calls(run, x, calls):
-    """Returns the milliseconds of each call."""
-    run(x)  # fills the caches, which hold data of the previous runtime
     durations = []
-    for _ in range(calls):
+    for _ in range(options["calls"]):
         started = time.perf_counter()
         run(x)
         durations.append(1000 * (time.perf_counter() - started))
-    return durations
+    p50, p90 = np.percentile(durations, [50, 90])
+    return result | {"ms": float(p50), "p90": float(p90)}
 
 
-def report(columns):
-    """Formats the results of `measure` for each batch size, with notes."""
-    header = ["runtime"]
-    for size in BATCH_SIZES:
-        images = "1 image" if size == 1 else f"{size} images"
-        header += [f"{images}, ms", "p90", f"× {candidates.BASE}"]
-    rows = [
-        [candidate.name, *(cell for c in columns for cell in cells(candidate.name, c))]
-        for candidate in candidates.CANDIDATES
-    ]
-    reasons = {
-        name: reason for _, column, _ in columns for name, reason in column.items()
-    }
-    notes = [f"{name}: {reason}" for name, reason in reasons.items()]
-    return "\n".join([text_table(header, rows), *notes])
+# As in `ae_zoo.export.parity`, which would import TensorFlow.
+TOLERANCES = {None: 1e-4, "float16": 0.1, "int8": 0.7}
 
 
-def cells(name, column):
-    """Returns median, p90 and ratio to the base as text."""
-    durations = column[0]
-    if name not in durations:
-        return ["–"] * 3
-    ratio = "–"
-    if candidates.BASE in durations:
-        medians = np.median(durations[name], axis=1)
-        base = np.median(durations[candidates.BASE], axis=1)
-        ratio = f"{np.median(medians / base):.3g}"
-    median, p90 = np.percentile(durations[name], [50, 90])
-    return [f"{median:.3g}", f"{p90:.3g}", ratio]
+def _compare(
+    found: np.ndarray, expected: np.ndarray, quantization: str | None
+) -> common.Result:
+    difference = found - expected
+    if quantization is None:
+        error = np.abs(difference).max() / max(1.0, np.abs(expected).max())
+    else:
+        error = np.sqrt(np.square(difference).mean() / np.square(expected).mean())
+    is_wrong = not error <= TOLERANCES[quantization]
+    return {"error": float(error), "is_wrong": bool(is_wrong)}
+
+
+# The report.
+
+
+def report(results: dict[str, dict[str, list[common.Result]]]) -> str:
+    """Format a table for each model and batch size."""
+    texts = []
+    for label, result in results.items():
+        name, size = label.rsplit(", ", 1)
+        images = "1 image" if size == "1" else f"{size} images"
+        header = [f"{name}, {images}", "ms", "p90", f"/ {LITERT}", f"/ {BASE}"]
+        lines = []
+        for runtime in candidates.RUNTIMES:
+            runs = result.get(runtime)
+            if not runs:
+                lines.append([runtime, *["–"] * 4])
+                continue
+            line = [runtime, *(_median(runs, key) for key in ("ms", "p90"))]
+            line += [_ratio(result, runtime, other) for other in (LITERT, BASE)]
+            lines.append(line)
+        texts.append(common.table(header, lines))
+        texts += _verdicts(result, size)
+    return "\n" + "\n\n".join(texts)
+
+
+def _median(runs: list[common.Result], key: str) -> str:
+    return f"{statistics.median(run[key] for run in runs):.3g}"
+
+
+def _ratio(result: dict[str, list[common.Result]], runtime: str, base: str) -> str:
+    if runtime == base or not result.get(base):
+        return ""
+    return common.spread(_ratios(result, runtime, base))
+
+
+def _ratios(
+    result: dict[str, list[common.Result]], runtime: str, base: str
+) -> list[float]:
+    times = [[run["ms"] for run in result[name]] for name in (runtime, base)]
+    return common.ratios(*times)
+
+
+def _verdicts(result: dict[str, list[common.Result]], size: str) -> list[str]:
+    """Compare single images with the bars of the project."""
+    if size != "1":
+        return []
+    texts = []
+    for runtime, base, least in [("ONNX Runtime", LITERT, 1.0), (BASE, LITERT, 5.0)]:
+        if result.get(runtime) and result.get(base):
+            value = statistics.median(_ratios(result, runtime, base))
+            met = "met" if value >= least else "missed"
+            texts.append(f"{runtime} / {base}: {value:.2f}, bar ≥ {least:g}: {met}.")
+    if result.get("reconstruct"):
+        value = statistics.median(run["ms"] for run in result["reconstruct"])
+        met = "met" if value <= BAR else "missed"
+        texts.append(f"reconstruct: {value:.3g} ms, bar ≤ {BAR:g} ms: {met}.")
+    return texts
+
+
+def _draw(figure: Any, results: dict[str, dict[str, list[common.Result]]]) -> None:
+    bars: dict[str, dict[str, list[float]]] = {}
+    for label, result in results.items():
+        for runtime in result:
+            if result[runtime] and result.get(LITERT):
+                ratios = _ratios(result, runtime, LITERT)
+                bars.setdefault(runtime, {})[label] = ratios
+    common.draw_ratios(figure, f"time / {LITERT}", bars)
+    figure.axes[0].set_yscale("log")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    common.run(work, main)
