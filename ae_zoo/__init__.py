@@ -9,6 +9,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from ae_zoo import _machine
+
 if TYPE_CHECKING:  # what editors and type checkers see
     from ae_zoo import (
         callbacks,
@@ -82,6 +84,8 @@ _MODULE_OF = {
     "load": "ae_zoo.zoo",
     "train": "ae_zoo.training",
 }
+
+_machine.prefer_onednn()
 
 _WITHOUT_KERAS = ("info", "list_models", "lite")
 

@@ -1,4 +1,4 @@
-"""The machine that a number was measured on, and the memory of this process.
+"""The machine: its name, its fast instructions, and the memory of this process.
 
 Three lines of `/proc` on Linux: py-cpuinfo would take a second and fork a process in
 which TensorFlow's threads are running, and psutil knows no peak memory on Linux.
@@ -6,9 +6,22 @@ which TensorFlow's threads are running, and psutil knows no peak memory on Linux
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
 import platform
+import sys
+
+_ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+# TensorFlow uses oneDNN on processors with one of these.
+_WITH_ONEDNN = {
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx_vnni",
+    "amx_tile",
+    "amx_int8",
+    "amx_bf16",
+}
 
 
 def hardware() -> str:
@@ -17,6 +30,28 @@ def hardware() -> str:
     name = _field("/proc/cpuinfo", "model name")
     processor = name or platform.processor() or platform.machine()
     return f"{cores} core{'s' * (cores > 1)} of {processor}"
+
+
+def prefer_onednn() -> None:
+    """Let TensorFlow use oneDNN on all x86 processors, unless the user has decided.
+
+    TensorFlow leaves it off on those without AVX-512 VNNI or similar instructions,
+    where some matrix products then take twice the time or more. It reads the variable
+    when it is imported; if that was before, this says once what is lost.
+    """
+    if platform.machine() not in ("x86_64", "AMD64") or _ONEDNN in os.environ:
+        return
+    if "tensorflow" not in sys.modules:
+        os.environ[_ONEDNN] = "1"
+        return
+    flags = _field("/proc/cpuinfo", "flags")
+    if flags is not None and not _WITH_ONEDNN & set(flags.split()):
+        logging.getLogger("ae_zoo").warning(
+            "TensorFlow was imported before ae_zoo and runs without oneDNN, which "
+            "makes training slower on this processor. Import ae_zoo first, or set the "
+            "environment variable %s to 1, or to 0 to keep it off.",
+            _ONEDNN,
+        )
 
 
 def memory(peak: bool = False) -> int | None:

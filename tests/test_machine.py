@@ -1,8 +1,10 @@
 """The machine that a number was measured on."""
 
 import os
+import sys
 
 import numpy as np
+import pytest
 
 from ae_zoo import _machine
 
@@ -24,6 +26,39 @@ def test_the_processor_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(_machine.platform, "processor", lambda: "arm")
     assert _machine.hardware().endswith(" of arm")
     assert _machine.memory() is None
+
+
+@pytest.mark.parametrize("chosen", ["0", "1"])
+def test_a_choice_of_the_user_about_onednn_is_kept(monkeypatch, chosen):
+    monkeypatch.setattr(_machine.platform, "machine", lambda: "x86_64")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    _machine.prefer_onednn()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == chosen
+
+
+@pytest.mark.parametrize("machine, expected", [("x86_64", "1"), ("arm64", None)])
+def test_onednn_is_used_on_x86(monkeypatch, machine, expected):
+    monkeypatch.setattr(_machine.platform, "machine", lambda: machine)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # restored after the test
+    del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    _machine.prefer_onednn()
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == expected
+
+
+@pytest.mark.parametrize(
+    "flags, warnings", [("fpu avx2 fma", 1), ("fpu avx2 avx512_vnni", 0)]
+)
+def test_what_is_lost_without_onednn_is_said(monkeypatch, caplog, flags, warnings):
+    monkeypatch.setattr(_machine.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(_machine, "_field", lambda *_: flags)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    _machine.prefer_onednn()
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ
+    assert len(caplog.records) == warnings
 
 
 def test_the_peak_stays_when_memory_is_freed():
