@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from ae_zoo._checks import argument_names
-from ae_zoo.distribution.keras_patches import mask_of
+from ae_zoo.distribution.keras_patches import logits_of, mask_of
 
 Tensor = Any
 
@@ -119,7 +119,11 @@ class Bernoulli(ReconstructionLoss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss of each sample: (batch, ...) and (batch, ...) to (batch,)."""
-        return _sum_over_inputs(self.elementwise(y_true, y_pred))
+        y_true, y_pred = _as_float32(y_true, y_pred)
+        logits = logits_of(y_pred)
+        if logits is None or logits.shape.rank != y_true.shape.rank:
+            return _sum_over_inputs(self.elementwise(y_true, y_pred))
+        return _cross_entropy(y_true, logits)
 
     def elementwise(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return ops.binary_crossentropy(*_as_float32(y_true, y_pred))
@@ -153,6 +157,21 @@ class Gaussian(ReconstructionLoss):
     def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
         inputs = math.prod(x.shape[1:])
         return super().log_prob(x, mean) - 0.5 * inputs * math.log(2 * math.pi)
+
+
+@tf.custom_gradient
+def _cross_entropy(targets: Tensor, logits: Tensor) -> tuple[Tensor, Any]:
+    """Binary cross-entropy of each sample, with its gradient in three operations.
+
+    Differentiated step by step, it takes sixteen operations on whole batches.
+    """
+    values = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+
+    def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
+        factor = tf.reshape(upstream, [-1] + [1] * (logits.shape.rank - 1))
+        return -factor * logits, factor * (tf.sigmoid(logits) - targets)
+
+    return _sum_over_inputs(values), gradient
 
 
 class _Identity(keras.losses.Loss):

@@ -257,19 +257,28 @@ class Autoencoder(Endpoints, TrainingStep):
         loss: Any = None,
         *,
         jit_compile: bool | str = "auto",
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = "auto",
         gradient_dtype: str = "float32",
         **kwargs: Any,
     ) -> None:
         """Configure training as in Keras; the default loss is the model's own.
+
+        What makes training fast is chosen for you: `Adam` and `AdamW` update each
+        weight by one fused kernel, `fit` collects the batches of arrays in the graph
+        and makes several steps in each call, and on x86 processors TensorFlow uses
+        oneDNN if `ae_zoo` is imported before it. To turn the last one off, set the
+        environment variable `TF_ENABLE_ONEDNN_OPTS=0`.
 
         Args:
             optimizer: As in Keras.
             loss: As in Keras; None uses the model's reconstruction loss.
             jit_compile: Whether to compile with XLA. "auto" does so on accelerators
                 only: on CPUs it halves the speed of convolutions.
-            steps_per_execution: As in Keras. With several replicas it is always 1 and
-                `jit_compile` is False, because TensorFlow fails otherwise.
+            steps_per_execution: As in Keras. "auto" makes as many steps in a call of
+                the graph as take a tenth of a second, and one if a callback acts on
+                batches. The results are the same for any number. With several replicas
+                it is always 1 and `jit_compile` is False, because TensorFlow fails
+                otherwise.
             gradient_dtype: Dtype in which replicas exchange gradients. "bfloat16"
                 halves the bytes and rounds each sum to 2 or 3 digits. It is not saved
                 with the model.
@@ -281,6 +290,7 @@ class Autoencoder(Endpoints, TrainingStep):
         if steps_per_execution != "auto":
             check_count("steps_per_execution", steps_per_execution)
         self.gradient_dtype = gradient_dtype
+        self._adapts_steps = steps_per_execution == "auto"
         several = self.distribute_strategy.num_replicas_in_sync > 1
         if several:
             check_no_accumulation(optimizer)
@@ -292,14 +302,17 @@ class Autoencoder(Endpoints, TrainingStep):
             optimizer,
             self.reconstruction_loss if loss is None else loss,
             jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
+            steps_per_execution=1 if self._adapts_steps else steps_per_execution,
             **kwargs,
         )
         if several:
             disable_gradient_sum(self.optimizer)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        settings = keras.saving.deserialize_keras_object(config)
+        if settings.get("steps_per_execution") == 1:  # Keras does not save "auto"
+            settings["steps_per_execution"] = "auto"
+        self.compile(**settings)
         self.optimizer.build(self.trainable_variables)
 
     def quantize(self, mode: str | None = None, **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ae_zoo import _checks
 from ae_zoo.distribution.keras_patches import FROM_FIT, weights_without_optimizer
 from ae_zoo.distribution.replicas import check_batch_size, is_multi_worker
+from ae_zoo.distribution.step_loop import ArraysInMemory, have_batch_hooks
 from ae_zoo.models import inputs, scaling
 from ae_zoo.models.guarded import GuardedModel
 
@@ -74,16 +75,24 @@ class CheckedModel(GuardedModel):
         self._check_settings(batch_size, epochs, validation_split, class_weight)
         x, y, sample_weight = self._checked_data(x, y, sample_weight, batch_size or 32)
         self.warn_about_targets(x, y)
-        if y is None:
-            x, sample_weight = inputs.with_weights(x, sample_weight), None
         if validation_data is not None:
             validation_data = self._checked_validation_data(validation_data)
+        elif validation_split and inputs.is_array(x):
+            (x, y, sample_weight), validation_data = inputs.split(
+                (x, y, sample_weight), validation_split
+            )
+            validation_split = 0.0
+        if not kwargs.get("steps_per_epoch"):
+            x, y, sample_weight = self._held(x, y, sample_weight, batch_size, shuffle)
+        if y is None:
+            x, sample_weight = inputs.with_weights(x, sample_weight), None
         if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
             shuffle = False  # Keras warns that it cannot
         elif is_multi_worker(self.distribute_strategy):
             _agree_on_the_order(self.seed)
         self._check_optimizer()
         self._begin("train")
+        self._has_batch_hooks = have_batch_hooks(callbacks)
         self._ends_at_nan = _has_terminate_on_nan(callbacks)
         try:
             return super().fit(
@@ -101,6 +110,7 @@ class CheckedModel(GuardedModel):
             )
         finally:
             self._ends_at_nan = False
+            self._arrays_in_memory = None
             self.end_annealing()  # callbacks cannot, if an error ends training
 
     def evaluate(
@@ -122,10 +132,18 @@ class CheckedModel(GuardedModel):
             x, y, sample_weight = self._checked_data(
                 x, y, sample_weight, batch_size or 32
             )
+            if not kwargs.get("steps"):
+                x, y, sample_weight = self._held(x, y, sample_weight, batch_size)
             if y is None:
                 x, sample_weight = inputs.with_weights(x, sample_weight), None
         self._begin("test")
-        return super().evaluate(x, y, batch_size, verbose, sample_weight, **kwargs)
+        hooks = self._has_batch_hooks
+        if not kwargs.get(FROM_FIT):
+            self._has_batch_hooks = have_batch_hooks(kwargs.get("callbacks"))
+        try:
+            return super().evaluate(x, y, batch_size, verbose, sample_weight, **kwargs)
+        finally:
+            self._has_batch_hooks = hooks
 
     def predict(
         self, x: Any, batch_size: int | None = None, *args: Any, **kwargs: Any
@@ -242,6 +260,30 @@ class CheckedModel(GuardedModel):
         self._forget_graphs_of_other_weights(sample_weight)
         return x, y, sample_weight
 
+    def _held(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int | None,
+        shuffle: bool | str = False,
+    ) -> tuple[Any, Any, Any]:
+        """Hold arrays for the steps, and return the numbers of their samples for Keras.
+
+        Data that are not in memory, or not shuffled in the usual way, are returned.
+        """
+        data = (x, y, sample_weight)
+        self._arrays_in_memory = None
+        if (
+            not (self._runs_in_loop and inputs.are_in_memory(data))
+            or shuffle == "batch"
+        ):
+            return data
+        self._arrays_in_memory = ArraysInMemory(
+            inputs.pack(*data), batch_size or 32, bool(shuffle)
+        )
+        return np.arange(len(x)), None, None
+
     def _check_optimizer(self) -> None:
         if self.compiled and self.optimizer is None:
             raise ValueError(
@@ -285,9 +327,9 @@ class CheckedModel(GuardedModel):
             data = (data,)
         x, y, sample_weight = inputs.unpack(tuple(data))
         x, y, sample_weight = self._checked_data(x, y, sample_weight, None)
-        if y is None:
-            return inputs.with_weights(x, sample_weight)
-        return (x, y) if sample_weight is None else (x, y, sample_weight)
+        if inputs.is_array(x):
+            return inputs.pack(x, y, sample_weight)
+        return x
 
     def _check_first(self, batch: Any) -> None:
         x, _, _ = inputs.unpack(batch)

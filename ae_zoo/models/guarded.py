@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ae_zoo import _checks
 from ae_zoo.distribution import replicas
-from ae_zoo.distribution.keras_patches import MultiWorkerModel
+from ae_zoo.distribution.keras_patches import MultiWorkerModel, fused_update
 from ae_zoo.layers import Scaling
 from ae_zoo.losses import ReconstructionLoss
 from ae_zoo.models import diagnosis, faults, inputs
@@ -75,6 +75,8 @@ class GuardedModel(MultiWorkerModel):
         sample_weight: Any = None,
         is_target: bool | None = None,
     ) -> Any:
+        if self._trusts_data:
+            return tf.constant(True)
         noisy = y is not None if is_target is None else not is_target
         margin = _checks.margin(self.input_range, noisy) if self.input_range else 0
         valid = are_valid(tf.cast(x, "float32"), self.input_range, margin)
@@ -116,7 +118,8 @@ class GuardedModel(MultiWorkerModel):
 
         def apply(gradients: Any) -> None:
             if gradients:  # none where everything is frozen
-                self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+                with fused_update(self.optimizer):
+                    self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
 
         def keep() -> None:
             if self._keeps_faulty_batches:

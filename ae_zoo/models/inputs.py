@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,43 @@ _ROLES = ("x", "y", "sample_weight")
 def with_weights(x: Any, sample_weight: Any) -> Any:
     """Join inputs that are their own targets with their weights, for Keras."""
     return x if sample_weight is None else {"x": x, "sample_weight": sample_weight}
+
+
+def pack(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+    """Join what `unpack` returns."""
+    if y is None:
+        return (with_weights(x, sample_weight),)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def split(
+    data: tuple[Any, Any, Any], share: float
+) -> tuple[tuple[Any, Any, Any], tuple[Any, ...]]:
+    """Split arrays as `validation_split` of Keras does.
+
+    Args:
+        data: x, y and sample_weight, arrays or None.
+        share: The share of the samples, from the end, that validates.
+
+    Returns:
+        x, y and sample_weight to train on; what `pack` makes of those to validate on.
+
+    Raises:
+        ValueError: One of the two would have no sample.
+    """
+    count = len(data[0])
+    first = math.floor(count * (1 - share))
+    if first in (0, count):
+        raise ValueError(
+            f"`validation_split={share}` leaves no sample to "
+            f"{'validate' if first else 'train'} on. Received {count} samples."
+        )
+
+    def part(samples: slice) -> tuple[Any, Any, Any]:
+        x, y, weight = (None if v is None else v[samples] for v in data)
+        return x, y, weight
+
+    return part(slice(first)), pack(*part(slice(first, None)))
 
 
 def unpack(batch: Any) -> tuple[Any, Any, Any]:
@@ -185,6 +223,18 @@ def as_arrays(values: Any, role: str) -> Any:
 def is_array(x: Any) -> bool:
     """Whether x is an array in memory or one that is read from disk in slices."""
     return isinstance(x, (np.ndarray, tf.Tensor)) or reads_from_disk(x)
+
+
+def are_in_memory(data: Sequence[Any]) -> bool:
+    """Whether all arrays are in memory; None stands for an array that is missing."""
+    return all(
+        values is None
+        or (
+            isinstance(values, (np.ndarray, tf.Tensor))
+            and not isinstance(values, np.memmap)
+        )
+        for values in data
+    )
 
 
 def reads_from_disk(values: Any) -> bool:
