@@ -75,6 +75,7 @@ class CheckedModel(GuardedModel):
         self._check_settings(batch_size, epochs, validation_split, class_weight)
         x, y, sample_weight = self._checked_data(x, y, sample_weight, batch_size or 32)
         self.warn_about_targets(x, y)
+        self._check_optimizer()
         if validation_data is not None:
             validation_data = self._checked_validation_data(validation_data)
         elif validation_split and inputs.is_array(x):
@@ -90,7 +91,6 @@ class CheckedModel(GuardedModel):
             shuffle = False  # Keras warns that it cannot
         elif is_multi_worker(self.distribute_strategy):
             _agree_on_the_order(self.seed)
-        self._check_optimizer()
         self._begin("train")
         self._has_batch_hooks = have_batch_hooks(callbacks)
         self._ends_at_nan = _has_terminate_on_nan(callbacks)
