@@ -78,26 +78,25 @@ def test_the_card_tells_their_figures(packaged):
     assert "## Deployment" in page and f"{rows[3]['bytes']:,}" in page
 
 
-def test_activations_stay_in_float_where_int8_loses_too_much(
-    packaged, tmp_path, monkeypatch
-):
+def test_packaging_again_with_activations_in_float(packaged, tmp_path, monkeypatch):
+    """It replaces the files, and leaves those of the user as they are."""
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    monkeypatch.setattr(package, "MOST_LOST", -1)
+    (folder / "extra").mkdir()
+    own = [folder / "personal.tflite", folder / "extra" / "model.tflite"]
+    for path in own:
+        path.write_bytes(b"mine")
+    monkeypatch.setattr(package, "MOST_LOST", -1)  # int8 loses too much
     package.package(folder, samples=20, report=lambda line: None)
+    assert all(path.read_bytes() == b"mine" for path in own)
+    checksums.verify_checksums(folder)
     deployment = ae_zoo.info(folder)["deployment"]
+    assert deployment["samples"] == 20
     assert deployment["small"] == "dynamic"
     description = json.loads((folder / "model_int8.json").read_text("utf-8"))
     assert description["quantization"] == "dynamic"
     assert (
         deployment["rows"][2]["bytes"] == (folder / "model_int8.tflite").stat().st_size
     )
-
-
-def test_packaging_again_replaces(packaged, tmp_path):
-    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    package.package(folder, samples=20, report=lambda line: None)
-    assert ae_zoo.info(folder)["deployment"]["samples"] == 20
-    checksums.verify_checksums(folder)
 
 
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
@@ -115,16 +114,6 @@ def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
         package.package(folder, samples=20, report=lambda line: None)
     assert (folder / checksums.CHECKSUMS).read_bytes() == before
     assert [path.name for path in folder.parent.iterdir()] == [DIGITS]
-
-
-def test_the_users_own_files_stay(packaged, tmp_path):
-    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
-    (folder / "extra").mkdir()
-    own = [folder / "personal.tflite", folder / "extra" / "model.tflite"]
-    for path in own:
-        path.write_bytes(b"mine")
-    package.package(folder, samples=20, report=lambda line: None)
-    assert all(path.read_bytes() == b"mine" for path in own)
 
 
 def test_an_interrupt_while_folders_change_places(packaged, tmp_path, monkeypatch):
