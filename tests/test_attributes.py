@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from builders import ENTRIES, compiled, decoder, encoder, through_file
+from builders import ENTRIES, ONE_PER_VARIANT, compiled, decoder, encoder, through_file
 
 import ae_zoo
 from ae_zoo import corruptions
@@ -44,7 +44,7 @@ def results(model, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", [*ONE_PER_VARIANT, "sparse_k"])
 def test_changed_arguments_are_used(entry, images):
     """The results are those of a model that was built with the new values."""
     model = compiled(ENTRIES[entry](True))
@@ -130,7 +130,7 @@ def replace_activation(model):
         lambda model: model.compile("sgd"),
     ],
 )
-@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("tied", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
 def test_methods_agree_after_a_change_of_layers(change, tied, images):
     model = ae_zoo.UndercompleteAutoencoder(encoder(), "tied" if tied else decoder())

@@ -15,7 +15,7 @@ import pytest
 
 SECONDS = 60 * float(os.environ.get("AE_ZOO_FUZZ_MINUTES", "0"))
 FIRST = int(os.environ.get("AE_ZOO_FUZZ_SEED", "0"))
-CASES = 10  # at least
+CASES = 5  # at least
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def copy_of(model):
     return fresh
 
 
+@pytest.mark.slow
 def test_attributes(cases, images):
     entries = list(ENTRIES)
     for seed, random in cases:
