@@ -18,6 +18,26 @@ tf.config.set_logical_device_configuration(
 )
 
 
+# The files that take longest, the longest first: then no process has one left to run
+# alone at the end.
+LONGEST = [
+    "test_contract.py",
+    "test_multi_worker.py",
+    "test_zoo.py",
+    "test_resume.py",
+    "test_package.py",
+    "test_attributes.py",
+    "test_on_device.py",
+    "test_faults.py",
+    "test_docstrings.py",
+]
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seeds():
     keras.utils.set_random_seed(0)
