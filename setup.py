@@ -12,6 +12,7 @@ LITE = ["ai-edge-litert>=2.0"]
 IMAGES = ["scikit-image>=0.24"]
 ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 TENSORBOARD = ["tensorboard>=2.19"]
+HUB = ["huggingface_hub>=0.30"]
 MODELS = ROOT / "saved_models"
 # Float files from this size on are left out of the wheel, so that it stays below the
 # 100 MB of the package index. `ae_zoo.lite.load` takes the int8 file instead.
@@ -56,6 +57,7 @@ setup(
         "images": IMAGES,
         "onnx": ONNX,
         "tensorboard": TENSORBOARD,
+        "hub": HUB,
         "test": [
             "mypy>=1.15",
             "pytest>=8.0",
@@ -68,6 +70,7 @@ setup(
             *IMAGES,
             *ONNX,
             *TENSORBOARD,
+            *HUB,
         ],
     },
     packages=[

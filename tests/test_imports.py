@@ -41,8 +41,9 @@ ROOMS = [
     "studies",
     "cli",
 ]
-# `Model.export` reaches up, as it does in Keras, when it is called.
-UPWARD = {("models/endpoints.py", "export")}
+# `Model.export` reaches up, as it does in Keras, when it is called; so do the methods
+# that write model folders.
+UPWARD = {("models/endpoints.py", "export"), ("models/endpoints.py", "zoo")}
 HEAVY = ("tensorflow", "keras", "tensorflow_datasets", "sklearn", "matplotlib")
 
 

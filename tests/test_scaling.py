@@ -298,3 +298,84 @@ def test_a_loaded_model_is_adapted(trained, table, tmp_path):
     model().save(tmp_path / "unadapted.keras")
     unadapted = keras.saving.load_model(tmp_path / "unadapted.keras")
     assert not unadapted.scaling.is_adapted
+
+
+# Files.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["float16", "int8", "int8_io"])
+def test_small_files_keep_each_feature(trained, table, tmp_path, quantization):
+    """In int8 the inputs have one range, which columns of unlike units cannot share."""
+    trained.export(
+        tmp_path / "m.tflite", "litert", quantization=quantization, calibration=table
+    )
+    file = ae_zoo.lite.load(tmp_path / "m.tflite")
+    assert file.metadata["scaling"]["in_file"] is False
+    width = trained.scaling.width
+    expected = trained.reconstruct(table)
+    error = (file.reconstruct(table) - expected) / width
+    # Values of about ±3 in 255 levels, and the rounding of two layers.
+    assert np.sqrt(np.mean(np.square(error), axis=0)).max() < 0.05
+    np.testing.assert_allclose(
+        file.score(table).mean(), trained.score(table).mean(), rtol=0.1
+    )
+    codes = trained.encode(table)
+    assert np.sqrt(np.mean((file.encode(table) - codes) ** 2)) < 0.05 * codes.std()
+
+
+@pytest.mark.slow
+def test_one_scale_is_part_of_an_int8_file(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3)).astype("float32")
+    pixels = ae_zoo.ConvolutionalAutoencoder(
+        networks.convolutional_encoder((8, 8, 3), [4], 6),
+        networks.convolutional_decoder((8, 8, 3), [4], 6),
+        scaling="pixels",
+    )
+    options = {"quantization": "int8", "calibration": images, "pixels": True}
+    pixels.export(tmp_path / "m.tflite", "litert", **options)
+    file = ae_zoo.lite.load(tmp_path / "m.tflite")
+    assert file.metadata["scaling"]["in_file"] is True
+    expected = pixels.reconstruct(images)
+    # Two levels of 255.
+    assert np.abs(file.reconstruct(images) - expected).mean() < 2
+    levels = file.run("reconstruct_pixels", pixels=images.astype("uint8"))
+    assert np.abs(levels["reconstruction"] - expected).mean() < 2
+
+
+@pytest.mark.slow
+def test_a_file_trains_on_the_device_in_the_users_units(trained, table, tmp_path):
+    trained.export(tmp_path / "m.tflite", "litert", trainable=True, batch_size=8)
+    with pytest.warns(UserWarning, match="unchecked"):
+        file = ae_zoo.lite.load(tmp_path / "m.tflite")
+    loss = file.train(x=table[:8])["loss"]
+    np.testing.assert_allclose(loss, trained.score(table[:8]).mean(), rtol=1e-4)
+    assert file.reconstruct(table[:1]).shape == (1, 5)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        {"mode": "standard", "shift": [0.0] * 5, "width": [0.0] * 5},
+        {"mode": "standard", "shift": [0.0] * 4, "width": [1.0] * 4},
+        {"mode": "standard", "shift": "0", "width": 1.0},
+        {"mode": "standard", "shift": 0.0},
+    ],
+)
+def test_a_wrong_scaling_in_a_sidecar_is_refused(scaling):
+    from ae_zoo.lite import files
+    from ae_zoo.zoo import UnsafeModelError
+
+    with pytest.raises(UnsafeModelError, match="'scaling'"):
+        files._check_scaling(scaling, [5])
+
+
+def test_a_large_offset_does_not_hide_errors_of_other_features(table):
+    from ae_zoo.export import parity
+
+    scaling = Scaling()
+    scaling.adapt(table)
+    wrong = table.copy()
+    wrong[:, 3] += 0.01 * scaling.width[3]  # 1e-4 beside values of 5,000
+    assert parity.error(wrong, table) < 1e-4
+    assert parity._scaled_error(wrong, table, None, scaling) > 1e-3

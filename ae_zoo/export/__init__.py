@@ -6,9 +6,12 @@ the results with the model's own. A file that differs is deleted.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ae_zoo import _staging
 from ae_zoo.export import arguments, on_device, parity, sidecar, sizes
@@ -18,6 +21,7 @@ from ae_zoo.export.format import Job
 from ae_zoo.export.litert import FULL_INT8
 
 if TYPE_CHECKING:
+    from ae_zoo.layers import Scaling
     from ae_zoo.models import Autoencoder
 
 __all__ = ["FORMATS", "export_model"]
@@ -65,7 +69,11 @@ def export_model(
         quantization: LiteRT only. None keeps float32; "float16" stores the weights in
             half the bytes; "dynamic" stores them in int8; "int8" computes in int8 too;
             "int8_io" also has int8 inputs and outputs. The last two leave out `score`:
-            in int8 it saturates at the highest score of the calibration.
+            in int8 it saturates at the highest score of the calibration. If the model
+            has a scaling of each feature, inputs and reconstructions of the file are
+            scaled values, because they have one range in int8, and so are those of
+            "float16", which lacks the digits. The description of the file states the
+            scaling, and `ae_zoo.lite.load` applies it.
         calibration: (samples, ...) typical inputs, for a denoiser noisy ones, from
             which the two int8 kinds take the range of every tensor; 100–500 are enough.
             All files are compared with the model on the first few samples.
@@ -86,7 +94,7 @@ def export_model(
         OSError: The file cannot be written, for example because the disk is full.
         TypeError: `calibration` is not an array of floats.
         ValueError: An argument is unknown, missing, out of range, of the wrong shape,
-            or does not apply to the format.
+            or does not apply to the format; or the scaling is not adapted.
         ImportError: A package that converts or runs the format is not installed.
         RuntimeError: The written file and the model compute different results, or the
             format lacks an operator of the model. No file is left.
@@ -128,19 +136,44 @@ def export_model(
     shape = model.sample_shape if input_shape is None else tuple(input_shape[1:])
     arguments.check_calibration(model, quantization, calibration, shape)
     static = arguments.static_batch_size(batch_size, chosen)
-    endpoints = collect(
-        model, chosen.draws_from_seeds, pixels, quantization in FULL_INT8
-    )
-    if None not in shape:
-        endpoints = sizes.with_sizes(model, endpoints, shape)
-    endpoints = arguments.chosen(endpoints, signature or "reconstruct", chosen)
-    probes = parity.probes(model, endpoints, static, calibration, shape)
-    with (
-        _staging.explained(filepath),
-        _staging.scratch(filepath.parent) as private,
-    ):
-        target = private / filepath.name
-        job = Job(model, endpoints, target, static, quantization, calibration)
-        runners = chosen.write(job)
-        parity.check(endpoints, runners, probes, quantization, model.compute_dtype)
-        sidecar.publish(target, filepath)
+    is_outside = _scales_outside(model.scaling, quantization)
+    if is_outside and calibration is not None:
+        calibration = np.asarray(model.scale(calibration))
+    bypassed = model.scaling.bypassed if model.scaling and is_outside else None
+    with bypassed() if bypassed else contextlib.nullcontext():
+        endpoints = collect(
+            model, chosen.draws_from_seeds, pixels, quantization in FULL_INT8
+        )
+        if None not in shape:
+            endpoints = sizes.with_sizes(model, endpoints, shape)
+        endpoints = arguments.chosen(endpoints, signature or "reconstruct", chosen)
+        probes = parity.probes(model, endpoints, static, calibration, shape)
+        with (
+            _staging.explained(filepath),
+            _staging.scratch(filepath.parent) as private,
+        ):
+            target = private / filepath.name
+            job = Job(model, endpoints, target, static, quantization, calibration)
+            runners = chosen.write(job)
+            parity.check(
+                endpoints,
+                runners,
+                probes,
+                quantization,
+                model.compute_dtype,
+                None if model.scaling is None or is_outside else model.scaling,
+            )
+            sidecar.publish(target, filepath)
+
+
+def _scales_outside(scaling: Scaling | None, quantization: str | None) -> bool:
+    """Whether a file leaves the scaling to those who run it.
+
+    The int8 input of a file has one range for all features. If their units differ, it
+    would have no levels left for the features of small numbers. A file in float16
+    would store the shift in three digits.
+    """
+    if scaling is None or scaling.mode == "pixels":
+        return False
+    has_units = scaling.features not in (None, 1)
+    return quantization == "float16" or (has_units and quantization in FULL_INT8)

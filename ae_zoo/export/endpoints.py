@@ -42,17 +42,19 @@ def collect(
 
 
 def _pixel_endpoint(model: Autoencoder) -> Endpoint:
-    if model.input_range != (0.0, 1.0):
+    if model.input_range not in ((0.0, 1.0), (0.0, 255.0)):
         raise ValueError(
             "`pixels=True` maps uint8 images to [0, 1] and back, which needs a model "
-            f"of input_range (0, 1). Received: {model.input_range}"
+            "of input_range (0, 1), or (0, 255) if it scales pixels itself. Received: "
+            f"{model.input_range}"
         )
     reconstruct = model.endpoints()["reconstruct"].function
+    unit = 255 / model.input_range[1]
 
     def reconstruct_pixels(pixels: Tensor) -> Tensor:
-        image = tf.cast(reconstruct(tf.cast(pixels, "float32") / 255), "float32")
+        image = tf.cast(reconstruct(tf.cast(pixels, "float32") / unit), "float32")
         # Clipping before scaling would give an int8 file the wrong range.
-        return tf.cast(tf.clip_by_value(tf.round(255 * image), 0, 255), "uint8")
+        return tf.cast(tf.clip_by_value(tf.round(unit * image), 0, 255), "uint8")
 
     return Endpoint(
         reconstruct_pixels,

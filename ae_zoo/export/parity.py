@@ -13,6 +13,7 @@ from ae_zoo.export.sizes import example
 
 if TYPE_CHECKING:
     from ae_zoo.export.format import Runners
+    from ae_zoo.layers import Scaling
     from ae_zoo.models import Autoencoder
     from ae_zoo.models.endpoints import Endpoint
 
@@ -114,6 +115,7 @@ def check(
     batches: list[Arrays],
     quantization: str | None = None,
     compute_dtype: str = "float32",
+    scaling: Scaling | None = None,
 ) -> None:
     """Compare all signatures of a file with the endpoints of its model.
 
@@ -123,6 +125,7 @@ def check(
         batches: As `probes` returns them.
         quantization: A key of `TOLERANCES`.
         compute_dtype: Compute dtype of the model.
+        scaling: The scaling that reconstructions are in the units of, or None.
 
     Raises:
         RuntimeError: A signature or an output is missing, or an output differs in its
@@ -140,8 +143,10 @@ def check(
         for _, file in pairs:
             _check_names(f"outputs of {name!r}", endpoint.outputs, file)
         for output in endpoint.outputs:
+            results = [(file[output], model[output]) for model, file in pairs]
+            is_scaled = output == "reconstruction"
             difference = _difference(
-                [(file[output], model[output]) for model, file in pairs], quantization
+                results, quantization, scaling if is_scaled else None
             )
             if not difference <= tolerance:  # or NaN
                 raise RuntimeError(
@@ -152,15 +157,22 @@ def check(
 
 
 def _difference(
-    pairs: list[tuple[np.ndarray, np.ndarray]], quantization: str | None
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    quantization: str | None,
+    scaling: Scaling | None,
 ) -> float:
     """Return the error over all batches, which may differ in the size of images."""
     if any(received.shape != expected.shape for received, expected in pairs):
         return np.inf
+    shape: tuple[int, ...] = (-1,)
+    if scaling is not None:
+        shape = (-1, pairs[0][0].shape[-1])
     received, expected = (
-        np.concatenate([array.ravel() for array in arrays])
+        np.concatenate([array.reshape(shape) for array in arrays])
         for arrays in zip(*pairs, strict=True)
     )
+    if scaling is not None:
+        return _scaled_error(received, expected, quantization, scaling)
     return error(received, expected, quantization)
 
 
@@ -185,6 +197,25 @@ def error(
     if quantization is None:
         return difference.max() / max(1, np.abs(expected).max())
     return _rms(difference) / max(_rms(expected), _LEAST)
+
+
+def _scaled_error(
+    received: np.ndarray,
+    expected: np.ndarray,
+    quantization: str | None,
+    scaling: Scaling,
+) -> float:
+    """Return the error of reconstructions, of which each feature has its own unit."""
+    if expected.dtype.kind != "f" or received.shape != expected.shape:
+        return error(received, expected, quantization)
+    shift = 0 if quantization is None else scaling.shift
+    received = np.asarray((received - shift) / scaling.width, "float32")
+    expected = np.asarray((expected - shift) / scaling.width, "float32")
+    if quantization is not None:
+        return error(received, expected, quantization)
+    # A feature with a large offset must not hide the errors of others.
+    features = np.moveaxis(received, -1, 0), np.moveaxis(expected, -1, 0)
+    return max(error(a, b) for a, b in zip(*features, strict=True))
 
 
 def _check_names(what: str, expected: Iterable[str], received: Iterable[str]) -> None:
@@ -218,12 +249,13 @@ def _arrays(
 ) -> Arrays:
     """Return a value for every input of the endpoints: x, made from x, or random."""
     x = np.asarray(x, "float32")
-    arrays = {
+    unit = 255 / model.input_range[1] if model.input_range else 255
+    arrays: Arrays = {
         "x": x,
-        "pixels": (255 * np.clip(x, 0, 1) + 0.5).astype("uint8"),
-        "n": np.int32(3),
-        "samples": np.int32(10),
-        "seed": np.int32(7),
+        "pixels": np.clip(unit * x + 0.5, 0, 255).astype("uint8"),
+        "n": np.array(3, "int32"),
+        "samples": np.array(10, "int32"),
+        "seed": np.array(7, "int32"),
     }
     inputs = {k: spec for e in endpoints.values() for k, spec in e.inputs.items()}
     for name, spec in inputs.items():

@@ -72,11 +72,15 @@ def write(
 
 
 def _scaling(model: Autoencoder) -> dict[str, Any] | None:
-    """Describe the scaling of a model: (x − shift) / width, with lists or numbers."""
+    """Describe the scaling of a model: (x − shift) / width, with lists or numbers.
+
+    `in_file` says whether the file scales its inputs and reconstructions itself.
+    """
     if model.scaling is None:
         return None
     return {
         "mode": model.scaling.mode,
+        "in_file": not model.scaling.is_bypassed,
         "shift": model.scaling.shift.tolist(),
         "width": model.scaling.width.tolist(),
     }
@@ -157,6 +161,8 @@ def score_terms(
     parts = Parts(encode, lambda z: tf.identity(decode(z)))
     expected = model.score_of(parts, model.scale(tf.constant(x)), draws)
     numbers = {k: v.numpy() for k, v in draws.items()}
-    received = terms.score(names, run, x, numbers, scaling=_scaling(model))
+    scaling = _scaling(model)
+    scaling = scaling if scaling and scaling["in_file"] else None
+    received = terms.score(names, run, x, numbers, scaling=scaling)
     is_equal = np.allclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
     return list(names) if is_equal else None

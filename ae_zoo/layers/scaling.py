@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import keras
@@ -67,6 +68,7 @@ class Scaling(keras.layers.Layer):
             )
         self.mode = mode
         self.axis = axis
+        self._is_bypassed = False
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         if self.built:
@@ -173,6 +175,8 @@ class Scaling(keras.layers.Layer):
     def scale(self, x: Any) -> tf.Tensor:
         """(x − shift) / width: (batch, ..., features) to the same shape, in float32."""
         x = ops.cast(x, "float32")
+        if self._is_bypassed:
+            return x
         if self.mode == "pixels":
             return x / _LARGEST_PIXEL
         return (x - self._shift) / self._width
@@ -180,9 +184,28 @@ class Scaling(keras.layers.Layer):
     def unscale(self, x: Any) -> tf.Tensor:
         """x width + shift, the inverse of `scale`."""
         x = ops.cast(x, "float32")
+        if self._is_bypassed:
+            return x
         if self.mode == "pixels":
             return x * _LARGEST_PIXEL
         return x * self._width + self._shift
+
+    @contextlib.contextmanager
+    def bypassed(self) -> Iterator[None]:
+        """Let `scale` and `unscale` return what they are given, within a `with` block.
+
+        Exports use it for files whose users scale the data outside of the file.
+        """
+        self._is_bypassed = True
+        try:
+            yield
+        finally:
+            self._is_bypassed = False
+
+    @property
+    def is_bypassed(self) -> bool:
+        """Whether a `with layer.bypassed():` block is running."""
+        return self._is_bypassed
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return self.scale(inputs)

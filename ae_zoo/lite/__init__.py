@@ -28,9 +28,10 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
     files of strangers in a process of their own.
 
     Args:
-        name_or_file: A name of `ae_zoo.list_models()`, or the path of a `.tflite` file.
-            A name stands for the float32 file of the model. If the installed package
-            does not include it, the int8 file is loaded, with a warning.
+        name_or_file: A name of `ae_zoo.list_models()`, the path of a `.tflite` file, or
+            that of a model folder. A name or a folder stands for its float32 file,
+            `model.tflite`. If that is missing, as in the installed package where it is
+            large, the int8 file is loaded, with a warning.
         num_threads: Number of threads of the interpreter. One is best for small models,
             and for int8 on few cores.
 
@@ -58,10 +59,12 @@ def load(name_or_file: str | os.PathLike[str], num_threads: int = 1) -> LiteMode
     path = pathlib.Path(name_or_file)
     names = _resources.model_names()
     if str(name_or_file) in names:
-        path = _file_of(str(name_or_file))
+        path = _file_of(_resources.folder("saved_models") / path)
     elif path.name == str(name_or_file) and not path.suffix and not path.exists():
         hint = " Or pass the path of a .tflite file."
         raise unknown_name("model", str(name_or_file), names, hint)
+    elif (path / "model.tflite").exists() or (path / "model_int8.tflite").exists():
+        path = _file_of(path)
     content = files.read(path)
     metadata = files.read_sidecar(path, content)
     if not metadata:
@@ -83,16 +86,22 @@ def open_own(path: pathlib.Path) -> LiteModel:
     return LiteModel(files.open_interpreter(path, files.read(path), 1), {})
 
 
-def _file_of(name: str) -> pathlib.Path:
-    folder = _resources.folder("saved_models") / name
-    path = folder / "model.tflite"
+def _file_of(folder: pathlib.Path) -> pathlib.Path:
+    path, name = folder / "model.tflite", folder.name
     if path.exists():
         return path
+    is_shipped = folder.parent == _resources.folder("saved_models")
+    missing = f"'{folder}' does not include the float32 file model.tflite."
+    if is_shipped:
+        missing = (
+            f"The installed package does not include the float32 file of '{name}': it "
+            "is larger than 1 MB."
+        )
+    source = name if is_shipped else folder
     warnings.warn(
-        f"The installed package does not include the float32 file of '{name}': it is "
-        "larger than 1 MB. Loading model_int8.tflite instead, whose results are less "
-        f"accurate (see ae_zoo.info('{name}')['deployment']). To write the float32 "
-        f"file: ae-zoo export {name} {name}.tflite",
+        f"{missing} Loading model_int8.tflite instead, whose results are less accurate "
+        f"(see ae_zoo.info('{source}')['deployment']). To write the float32 file: "
+        f"ae-zoo export {source} {name}.tflite",
         stacklevel=3,
     )
     return folder / "model_int8.tflite"

@@ -31,7 +31,10 @@ _FIELDS = {
     "licence": OPTIONAL_TEXT,
     "input_shape": SIZES,
     "input_range": ([NUMBER], type(None)),
-    "scaling": ({"mode": str, "shift": _NUMBERS, "width": _NUMBERS}, type(None)),
+    "scaling": (
+        {"mode": str, "in_file": bool, "shift": _NUMBERS, "width": _NUMBERS},
+        type(None),
+    ),
     "latent_shape": SIZES,
     "reconstruction_loss": OPTIONAL_TEXT,
     "score_terms": ([str], type(None)),
@@ -52,8 +55,9 @@ def read(path: pathlib.Path) -> bytes:
     """
     if path.is_dir():
         raise ValueError(
-            f"'{path}' is a directory; expected a .tflite file. A SavedModel is read "
-            "by tf.saved_model.load."
+            f"'{path}' is a directory without model.tflite or model_int8.tflite; "
+            "expected a .tflite file, or a model folder with one, as `ae-zoo package` "
+            "writes it. A SavedModel is read by tf.saved_model.load."
         )
     if not path.exists():
         raise FileNotFoundError(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ae_zoo import _checks
 from ae_zoo._batches import map_in_batches
-from ae_zoo.lite import tensors
+from ae_zoo.lite import tensors, terms
 
 _METHODS = {"train": "train", "save": "save_weights", "restore": "restore_weights"}
 _OPEN_BATCH = 256  # samples at once, if the batch size of the file is open
@@ -86,11 +86,15 @@ class Signatures:
         details = self._inputs[signature]
         tensors.check_names(signature, inputs, details)
         arrays = {
-            name: tensors.quantize(
-                self._checked(value, name, details[name], noisy=signature != "score"),
-                details[name],
-            )
+            name: self._checked(value, name, details[name], noisy=signature != "score")
             for name, value in inputs.items()
+        }
+        outside = self._scaling_outside
+        if "x" in arrays:
+            arrays["x"] = terms.scaled(arrays["x"], outside)
+        arrays = {
+            name: tensors.quantize(value, details[name])
+            for name, value in arrays.items()
         }
         samples = {name: len(value) for name, value in arrays.items()}
         if len(set(samples.values())) > 1:
@@ -98,10 +102,21 @@ class Signatures:
                 f"The inputs must hold equally many samples. Received: {samples}"
             )
         outputs = self._run_in_batches(signature, arrays)
-        return {
+        outputs = {
             name: tensors.dequantize(value, self._outputs[signature][name])
             for name, value in outputs.items()
         }
+        if "reconstruction" in outputs:
+            outputs["reconstruction"] = terms.unscaled(
+                outputs["reconstruction"], outside
+            )
+        return outputs
+
+    @property
+    def _scaling_outside(self) -> Mapping[str, Any] | None:
+        """The scaling that the file leaves to those who run it, or None."""
+        scaling = self.metadata.get("scaling")
+        return None if scaling is None or scaling.get("in_file", True) else scaling
 
     def _run_in_batches(
         self, signature: str, inputs: dict[str, np.ndarray]

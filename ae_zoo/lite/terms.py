@@ -99,5 +99,13 @@ def scaled(x: np.ndarray, scaling: Mapping[str, Any] | None) -> np.ndarray:
     return (x - shift) / width
 
 
+def unscaled(x: np.ndarray, scaling: Mapping[str, Any] | None) -> np.ndarray:
+    """Return x width + shift, or x without a scaling."""
+    if scaling is None:
+        return x
+    shift, width = (np.float32(scaling[name]) for name in ("shift", "width"))
+    return x * width + shift
+
+
 def _sum_over_inputs(values: np.ndarray) -> np.ndarray:
     return values.sum(axis=tuple(range(1, values.ndim)))

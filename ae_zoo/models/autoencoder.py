@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import types
 import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ from ae_zoo.models.arguments import (
 from ae_zoo.models.changes import TracedState
 from ae_zoo.models.endpoints import Endpoints
 from ae_zoo.models.faults import FaultFlag
+from ae_zoo.models.origin import Origin, fingerprint
 from ae_zoo.models.training_step import TrainingStep
 
 if TYPE_CHECKING:
@@ -74,17 +76,14 @@ class Autoencoder(Endpoints, TrainingStep):
             None uses values as they are.
         **kwargs: `name`, `dtype` and `trainable`, as in `keras.Model`.
 
-    Attributes:
-        card: The read-only card of a model loaded from the zoo, otherwise None.
-
     Raises:
         TypeError: Encoder or decoder is not a Keras model, or the seed is not an
             integer.
         ValueError: The models are not built, or their shapes do not match.
     """
 
-    card: Mapping[str, Any] | None = None
     _inputs_are_known = False
+    _origin: Origin | None = None
 
     def __init__(
         self,
@@ -248,6 +247,39 @@ class Autoencoder(Endpoints, TrainingStep):
                 "shows the sizes that are fixed."
             )
         return math.prod(self.latent_shape)
+
+    # The zoo.
+
+    @property
+    def card(self) -> Mapping[str, Any] | None:
+        """The read-only card of a model that `ae_zoo.load` returned.
+
+        None for other models, and when weights or arguments are no longer those that
+        were loaded: name, task and figures of the card are not those of a model that
+        was trained further.
+        """
+        if self._origin is None:
+            return None
+        is_unchanged = fingerprint(self, Autoencoder) == self._origin.fingerprint
+        return self._origin.card if is_unchanged else None
+
+    @property
+    def origin(self) -> Origin | None:
+        """Card and checksum of the folder that the model was loaded from.
+
+        Also of a model that was trained further; None if `ae_zoo.load` did not load it.
+        """
+        return self._origin
+
+    def remember_origin(self, card: Mapping[str, Any], sha256: str) -> None:
+        """Record the folder that the model has just been loaded from.
+
+        Args:
+            card: Its card.
+            sha256: Hexadecimal digest of its `model.keras`.
+        """
+        card = types.MappingProxyType(dict(card))
+        self._origin = Origin(card, sha256, fingerprint(self, Autoencoder))
 
     # Compiling.
 

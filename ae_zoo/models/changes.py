@@ -106,7 +106,7 @@ def _layer_values(
     attributes: Callable[[keras.layers.Layer], Iterable[Any]] = attributes_of_layer,
 ) -> list[Any]:
     """List the attributes of the layers, the model and its optimizer."""
-    values = _with_parts(v for v in attributes_of_model(model) if v is not model.card)
+    values = _with_parts(attributes_of_model(model))
     values.extend(attributes_of_optimizer(getattr(model, "optimizer", None)))
     for layer in all_layers(model):
         values.extend(attributes(layer))

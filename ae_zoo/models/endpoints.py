@@ -246,6 +246,53 @@ class Endpoints(Hooks):
 
         export.export_model(self, filepath, format, **kwargs)
 
+    def save_pretrained(self, folder: str | os.PathLike[str], **facts: Any) -> None:
+        """Write a model folder that `ae_zoo.load` reads, with a card and checksums.
+
+        Args:
+            folder: Path of the folder, which must not exist unless `overwrite` is True.
+            **facts: As in `ae_zoo.zoo.save_pretrained`: `name`, `task`, `license`,
+                `limits`, `paper`, `data`, `metrics`, `overwrite`.
+
+        Example:
+
+        >>> model = ae_zoo.load("undercomplete_digits")
+        >>> images = ae_zoo.data.arrays("digits", "train")[:64]
+        >>> history = model.fit(images, verbose=0)
+        >>> model.save_pretrained(
+        ...     "my_digits",
+        ...     task="Reconstruct the digits of our forms.",
+        ...     data="64 digits of our forms",
+        ...     license="CC BY 4.0",
+        ... )
+        >>> ae_zoo.info("my_digits")["origin"]["name"]
+        'undercomplete_digits'
+        """
+        from ae_zoo import zoo  # builds on models
+
+        zoo.save_pretrained(self, folder, **facts)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload the model folder to a repository of the Hugging Face Hub.
+
+        Args:
+            repo_id: "user/name".
+            **options: As in `ae_zoo.zoo.push_to_hub`: `private`, `token`, `revision`,
+                `commit_message`, and what `save_pretrained` takes.
+
+        Returns:
+            The name for `ae_zoo.load`, "hf://user/name".
+
+        Example:
+
+        >>> model = ae_zoo.load("undercomplete_digits")
+        >>> model.push_to_hub("me/my-digits", private=True)  # doctest: +SKIP
+        'hf://me/my-digits'
+        """
+        from ae_zoo import zoo  # builds on models
+
+        return zoo.push_to_hub(self, repo_id, **options)
+
     def _as_layer(self) -> EndpointLayer:
         """Return the one layer that holds this model, so that it is saved once."""
         if self._layer is None:

@@ -73,6 +73,15 @@ _CARD: dict[str, Any] = {
     "pictures": [str],
     "deployment": {str: object},
     "transfer": [{str: object}],
+    "scaling": OPTIONAL_TEXT,
+    "written_by": str,
+    "written": {
+        "hardware": OPTIONAL_TEXT,
+        "date": str,
+        "commit": OPTIONAL_TEXT,
+        "versions": {str: OPTIONAL_TEXT},
+    },
+    "origin": {"name": str, "license": OPTIONAL_TEXT, "sha256": str},
 }
 _REQUIRED = ("name", "variant", "metrics", "dataset")
 
@@ -87,7 +96,7 @@ def check_card(card: dict[str, Any]) -> None:
         if field not in card:
             raise UnsafeModelError(f"It lacks the field '{field}' of a card.")
     check_fields(card, _CARD, "the card")
-    if not card["metrics"]:
+    if not card["metrics"] and card.get("written_by") != "save_pretrained":
         raise UnsafeModelError("'metrics' holds no measurement.")
     for row in card["metrics"]:
         if not {"metric", "value"} <= row.keys():

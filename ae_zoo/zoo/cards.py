@@ -97,11 +97,7 @@ def make_card(
             "homepage": source.homepage,
             "sha256": dict(source.fingerprint),
         },
-        "architecture": _architecture(model),
-        "input_shape": list(model.input_shape[1:]),
-        "input_range": list(model.input_range or []) or None,
-        "latent_shape": list(model.latent_shape),
-        "parameters": model.count_params(),
+        **facts_of(model),
         "training": {
             **training,
             "hardware": hardware(),
@@ -112,6 +108,39 @@ def make_card(
         "license": license,
         "metrics": [dataclasses.asdict(row) for row in metrics],
         "subset": dict(subset),
+    }
+
+
+def facts_of(model: Autoencoder) -> Card:
+    """The facts of a card that the model itself shows.
+
+    Args:
+        model: An `ae_zoo.models.Autoencoder`.
+    """
+    facts = {
+        "variant": type(model).__name__,
+        "architecture": _architecture(model),
+        "input_shape": list(model.input_shape[1:]),
+        "input_range": list(model.input_range or []) or None,
+        "latent_shape": list(model.latent_shape),
+        "parameters": model.count_params(),
+    }
+    return facts | ({"scaling": model.scaling.mode} if model.scaling else {})
+
+
+def facts_of_data(source: Source) -> Card:
+    """The facts of a card about the data.
+
+    Args:
+        source: An `ae_zoo.data.Source`.
+    """
+    return {
+        "name": source.name,
+        "splits": dict(source.counts),
+        "license": source.license,
+        "citation": source.citation,
+        "homepage": source.homepage,
+        "sha256": dict(source.fingerprint),
     }
 
 
@@ -140,12 +169,13 @@ def render(card: Card) -> str:
 def _page(card: Card) -> str:
     deployment = card.get("deployment")
     transfer = card.get("transfer")
+    is_own = card.get("written_by") == "save_pretrained"
     return (
         _environment()
-        .get_template("card.md.jinja")
+        .get_template("pretrained.md.jinja" if is_own else "card.md.jinja")
         .render(
             card,
-            headline=_headline(card["metrics"][0]),
+            headline=None if is_own else _headline(card["metrics"][0]),
             captions=_captions(card),
             metrics_table=tables.metrics_table(card["metrics"]),
             deployment=deployment,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-import types
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,8 @@ def info(name_or_folder: StrPath) -> Card:
     """The card of a model: task, data, license, size, metrics and baselines.
 
     Args:
-        name_or_folder: A name of `list_models()`, or the path of a model folder.
+        name_or_folder: A name of `list_models()`, the path of a model folder, or
+            "hf://user/repo".
 
     Returns:
         A dict, the contents of `card.json`. Control characters in its texts, which a
@@ -80,7 +81,10 @@ def load(
     unknown source cannot run code.
 
     Args:
-        name_or_folder: A name of `list_models()`, or the path of a model folder.
+        name_or_folder: A name of `list_models()`; the path of a model folder; the path
+            of a `.keras` file, which is checked as a folder is, but without checksums,
+            as a warning says; or "hf://user/repo" or "hf://user/repo@revision", a
+            repository of the Hugging Face Hub that holds a model folder.
         custom_objects: {name: class} of your own layers that the model may contain.
 
     Returns:
@@ -92,7 +96,9 @@ def load(
         UnsafeModelError: A ValueError. A file is damaged or was changed, the model
             contains something that is not allowed, or it would cost more memory or time
             than its weights can need; see `SECURITY.md`.
-        FileNotFoundError: There is no such folder, or one of its files is missing.
+        FileNotFoundError: There is no such folder or repository, or one of its files is
+            missing.
+        ImportError: The package huggingface_hub, which "hf://" needs, is not installed.
 
     Example:
 
@@ -100,6 +106,8 @@ def load(
     >>> noisy = np.random.random((2, 28, 28, 1))
     >>> clean = model.predict(noisy, verbose=0)  # (batch, 28, 28, 1) in [0, 1]
     """
+    if is_keras_file(name_or_folder):
+        return _load_file(pathlib.Path(name_or_folder), custom_objects)
     folder = _find(name_or_folder)
 
     from ae_zoo.models import Autoencoder
@@ -112,8 +120,26 @@ def load(
     )
     if not model.compiled:
         model.compile()
-    # Keras would replace a plain dict by one that it tracks.
-    model.card = types.MappingProxyType(card)
+    model.remember_origin(card, digests[checksums.MODEL])
+    return model
+
+
+def _load_file(
+    path: pathlib.Path, custom_objects: Mapping[str, object] | None
+) -> Autoencoder:
+    """Load a `.keras` file, which has neither checksums nor a card."""
+    from ae_zoo.models import Autoencoder
+    from ae_zoo.zoo import safe_load
+
+    model = safe_load.load_model(path, custom_objects, expected=Autoencoder)
+    warnings.warn(
+        f"'{path}' has no checksums and no card, so damage to its weights would not be "
+        "noticed. Its configuration was checked as that of a model folder. "
+        "`model.save_pretrained(folder)` writes both.",
+        stacklevel=3,
+    )
+    if not model.compiled:
+        model.compile()
     return model
 
 
@@ -129,17 +155,34 @@ def _with_current_keys(card: Card) -> Card:
     }
 
 
+def is_keras_file(name_or_folder: StrPath) -> bool:
+    """Whether what `load` received is the path of an existing `.keras` file."""
+    check_name_or_path("model", name_or_folder)
+    path = pathlib.Path(name_or_folder)
+    return path.suffix == ".keras" and path.is_file()
+
+
+def is_remote(name_or_folder: StrPath) -> bool:
+    """Whether what `load` received is the name of a repository of a hub."""
+    return isinstance(name_or_folder, str) and name_or_folder.startswith("hf://")
+
+
 def _find(name_or_folder: StrPath) -> pathlib.Path:
     """Return the folder of a model.
 
     Args:
-        name_or_folder: A name of `list_models()`, or the path of a model folder.
+        name_or_folder: A name of `list_models()`, the path of a model folder, or
+            "hf://user/repo", which is downloaded.
 
     Raises:
         ValueError: There is no model of that name.
-        FileNotFoundError: There is no such folder.
+        FileNotFoundError: There is no such folder or repository.
     """
     check_name_or_path("model", name_or_folder)
+    if is_remote(name_or_folder):
+        from ae_zoo.zoo import hub
+
+        return hub.fetch(str(name_or_folder))
     if str(name_or_folder) in list_models():
         return _resources.folder("saved_models") / str(name_or_folder)
     path = pathlib.Path(name_or_folder)
@@ -150,9 +193,8 @@ def _find(name_or_folder: StrPath) -> pathlib.Path:
     if path.is_file():
         raise ValueError(
             f"'{path}' is a file. Expected the name of a model, or a folder with "
-            "model.keras, card.json and SHA256SUMS, as `ae_zoo.zoo.save` writes. To "
-            "read a .keras file of your own, import ae_zoo.models and call "
-            "keras.saving.load_model."
+            "model.keras, card.json and SHA256SUMS, as `model.save_pretrained` writes. "
+            "`ae_zoo.load` also takes a file whose name ends in .keras."
         )
     if path.name != str(name_or_folder):
         raise FileNotFoundError(f"There is no model folder '{path}'.")
