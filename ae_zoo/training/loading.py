@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ae_zoo import zoo
 from ae_zoo.training.recipe import Recipe, list_recipes, load_recipe
+from ae_zoo.zoo.entry import is_keras_file
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -35,8 +36,9 @@ def load_with_recipe(
 
     >>> model, recipe = load_with_recipe("denoising_digits")
     """
-    card = zoo.info(name_or_folder)
-    name = card["name"]
+    # A `.keras` file has no card.
+    is_file = is_keras_file(name_or_folder)
+    name = str(name_or_folder) if is_file else zoo.info(name_or_folder)["name"]
     if recipe is None and name not in list_recipes():
         raise ValueError(
             f"The zoo has no recipe with the name of the model, {name!r}. Pass the "

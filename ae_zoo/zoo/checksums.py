@@ -18,6 +18,7 @@ from ae_zoo._reading import UnsafeModelError, check_regular, read_limited, short
 
 CHECKSUMS = "SHA256SUMS"
 OPTIONAL = f"{CHECKSUMS}.optional"
+LISTS = (CHECKSUMS, OPTIONAL)
 MODEL = "model.keras"
 CARD = "card.json"
 
@@ -120,6 +121,29 @@ def verified_files(directory: str | os.PathLike[str]) -> list[str]:
             names.append((start / name).as_posix())
     _refuse_links(directory, names)
     return names
+
+
+def listed_names(directory: str | os.PathLike[str]) -> list[str]:
+    """The names in the lists of a folder, whose files need not be there yet.
+
+    Args:
+        directory: The folder, with `SHA256SUMS`.
+
+    Returns:
+        The names without those of the lists themselves.
+
+    Raises:
+        UnsafeModelError: A list is too long, or a name leads out of the folder.
+    """
+    directory = Path(directory)
+    names: dict[str, str] = {}
+    for name in LISTS:
+        listing = directory / name
+        if listing.is_file():
+            names |= _parse(listing, read_limited(listing, MAX_LIST))
+    for name in names:
+        _member_path(directory, name)
+    return [name for name in names if name not in LISTS]
 
 
 def sha256(path: Path) -> str:

@@ -190,6 +190,11 @@ def _find(name_or_folder: StrPath) -> pathlib.Path:
         _staging.repair(path.parent)
     if path.is_dir():
         return path
+    if is_keras_file(path):
+        raise ValueError(
+            f"'{path}' is a file, which has no card, and no folder for further files. "
+            "Write a model folder: ae_zoo.load(file).save_pretrained(folder)."
+        )
     if path.is_file():
         raise ValueError(
             f"'{path}' is a file. Expected the name of a model, or a folder with "

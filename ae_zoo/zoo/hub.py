@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import pathlib
 import re
 import shutil
@@ -15,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo._bounds import MAX_FOLDER, MAX_LISTED
+from ae_zoo._bounds import MAX_FOLDER
 from ae_zoo._reading import UnsafeModelError, clean, short
 from ae_zoo.zoo import checksums
 
@@ -67,28 +68,35 @@ def fetch(name: str) -> pathlib.Path:
             f"{short(name)}"
         )
     repo_id, revision = match.groups()
-    hub = _package()
+    api = _api(None)
     with _explained(name):
-        info = hub.HfApi().model_info(repo_id, revision=revision, files_metadata=True)
+        info = api.model_info(repo_id, revision=revision, files_metadata=True)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     if checksums.CHECKSUMS not in sizes:
         raise FileNotFoundError(
             f"'{name}' holds no {checksums.CHECKSUMS}, so it is no model folder. "
             "`model.push_to_hub` writes such repositories."
         )
-    wanted = {n: size for n, size in sizes.items() if _belongs(n)}
-    if len(wanted) > MAX_LISTED or sum(wanted.values()) > MAX_FOLDER:
-        raise UnsafeModelError(
-            f"'{name}' holds {len(wanted):,} files of {sum(wanted.values()):,} bytes; "
-            f"at most {MAX_LISTED:,} and {MAX_FOLDER:,} are allowed."
-        )
     folder = _private_folder() / repo_id.replace("/", "--")
     folder.mkdir()
-    for file in wanted:
-        # All files of one commit, also if the branch moves meanwhile.
-        with _explained(name):
-            path = hub.hf_hub_download(repo_id, file, revision=info.sha)
-        shutil.copyfile(path, folder / file)  # the cache holds links
+
+    def download(files: list[str]) -> None:
+        total = sum(sizes[file] for file in files)
+        if total > MAX_FOLDER:
+            raise UnsafeModelError(
+                f"'{name}' lists files of {total:,} bytes; at most {MAX_FOLDER:,} are "
+                "allowed."
+            )
+        for file in files:
+            # All files of one commit, also if the branch moves meanwhile.
+            with _explained(name):
+                path = api.hf_hub_download(repo_id, file, revision=info.sha)
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / file)  # the cache holds links
+
+    download([list for list in checksums.LISTS if list in sizes])
+    # Names that lead out of the folder are refused before anything else is fetched.
+    download([n for n in checksums.listed_names(folder) if n in sizes])
     return folder
 
 
@@ -130,21 +138,21 @@ def push_to_hub(
     for argument in ("overwrite", "folder"):
         if argument in facts:
             raise TypeError(f"`push_to_hub` has no argument {argument!r}.")
-    hub = _package()
+    api = _api(token)
     with tempfile.TemporaryDirectory(prefix="ae_zoo-") as private_folder:
         folder = pathlib.Path(private_folder) / repo_id.split("/")[1]
         save_pretrained(model, folder, **facts)
         _add_metadata(folder, facts.get("license"))
         with _explained(f"hf://{repo_id}"):
-            api = hub.HfApi(token=token)
             api.create_repo(repo_id, private=private, exist_ok=True)
             if revision is not None:
                 api.create_branch(repo_id, branch=revision, exist_ok=True)
-            api.upload_folder(
-                repo_id=repo_id,
-                folder_path=folder,
-                revision=revision,
+            # One commit, so that the repository is never half a folder.
+            api.create_commit(
+                repo_id,
+                _additions(folder),
                 commit_message=commit_message or "Upload a model of ae_zoo",
+                revision=revision,
             )
     return f"hf://{repo_id}" + (f"@{revision}" if revision else "")
 
@@ -163,9 +171,10 @@ def _add_metadata(folder: pathlib.Path, license: str | None) -> None:
     checksums.write_checksums(folder)
 
 
-def _belongs(name: str) -> bool:
-    """Whether a file of a repository can be one of a model folder."""
-    return "/" not in name and "\\" not in name and not name.startswith(".")
+def _additions(folder: pathlib.Path) -> list[Any]:
+    from huggingface_hub import CommitOperationAdd
+
+    return [CommitOperationAdd(path.name, path) for path in sorted(folder.iterdir())]
 
 
 def _private_folder() -> pathlib.Path:
@@ -181,7 +190,7 @@ def _remove_folders() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _package() -> Any:
+def _api(token: str | None) -> Any:
     try:
         import huggingface_hub
     except ImportError as error:
@@ -189,7 +198,9 @@ def _package() -> Any:
             "Repositories of the Hugging Face Hub need the package huggingface_hub. "
             "Install it with: pip install 'ae-zoo[hub]'"
         ) from error
-    return huggingface_hub
+    # huggingface_hub itself reads the variable once, when it is imported.
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    return huggingface_hub.HfApi(endpoint=endpoint, token=token)
 
 
 @contextlib.contextmanager
