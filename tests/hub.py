@@ -97,7 +97,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             owner, name = value.get("organization"), value["name"]
             repo = name if owner is None else f"{owner}/{name}"
             self.hub.repositories.setdefault(repo, {"main": {}})
-            return self._json({"url": f"http://localhost/{repo}", "name": repo})
+            return self._json(
+                {"url": f"http://{self.headers['Host']}/{repo}", "name": repo}
+            )
         if parts == ["api", "validate-yaml"]:
             return self._json({"errors": [], "warnings": []})
         repo, action, name = "/".join(parts[2:4]), parts[4], parts[-1]
@@ -117,7 +119,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 content = base64.b64decode(item["value"]["content"])
                 files[item["value"]["path"]] = content
         oid = commit_of(files)
-        self._json({"success": True, "commitOid": oid, "commitUrl": f"http://x/{oid}"})
+        self._json(
+            {
+                "success": True,
+                "commitOid": oid,
+                "commitUrl": f"http://{self.headers['Host']}/{repo}/commit/{oid}",
+            }
+        )
 
 
 @contextlib.contextmanager

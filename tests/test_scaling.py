@@ -379,3 +379,41 @@ def test_a_large_offset_does_not_hide_errors_of_other_features(table):
     wrong[:, 3] += 0.01 * scaling.width[3]  # 1e-4 beside values of 5,000
     assert parity.error(wrong, table) < 1e-4
     assert parity._scaled_error(wrong, table, None, scaling) > 1e-3
+
+
+# Measures.
+
+
+def test_errors_of_each_feature(trained, table):
+    errors = trained.errors(table)
+    np.testing.assert_array_equal(errors, np.abs(trained.reconstruct(table) - table))
+    scaled = trained.errors(table, scaled=True)
+    np.testing.assert_allclose(scaled * trained.scaling.width, errors, rtol=1e-6)
+    squares = 0.5 * np.sum(scaled.astype("float64") ** 2, axis=1)
+    np.testing.assert_allclose(trained.score(table), squares, rtol=1e-3, atol=1e-5)
+
+
+def test_protocols_compare_scaled_values(trained, table):
+    split = ae_zoo.evaluation.Split(table)
+    splits = ae_zoo.evaluation.Splits(split, split, split)
+    (row,) = ae_zoo.evaluation.evaluate(
+        trained, [ae_zoo.evaluation.SquaredError()], splits
+    )
+    np.testing.assert_allclose(row.value, 2 * trained.score(table).mean(), rtol=1e-4)
+    # So does PCA: not of the column of thousands alone.
+    assert 0 < row.baseline < 1
+    before = trained.reconstruct(table)
+    assert np.abs(before[:, 2].mean() + 5e3) < 1e3  # in the user's units again
+
+
+@pytest.mark.slow
+def test_a_file_is_measured_in_scaled_values(trained, table):
+    from ae_zoo.studies import file_cost
+
+    split = ae_zoo.evaluation.Split(table)
+    splits = ae_zoo.evaluation.Splits(split, split, split)
+    protocols = [ae_zoo.evaluation.SquaredError()]
+    expected = ae_zoo.evaluation.evaluate(trained, protocols, splits)[0].value
+    for quantization in (None, "int8"):
+        cost = file_cost.measure(trained, protocols, splits, quantization, table)
+        assert cost.headline.value == pytest.approx(expected, rel=0.1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ae_zoo._checks import check_number
 from ae_zoo.evaluation.splits import Splits
+from ae_zoo.models.scaling import in_scaled_values
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -155,6 +156,8 @@ def evaluate(
 ) -> list[Measurement]:
     """Measure a model by several protocols.
 
+    The protocols see scaled values if the model has a scaling, as its loss does.
+
     Args:
         model: An `ae_zoo.models.Autoencoder`.
         protocols: The protocols, such as `Recipe.metrics`.
@@ -175,12 +178,15 @@ def evaluate(
     >>> evaluate(model, [ae_zoo.evaluation.SquaredError()], splits)[0].metric
     'squared error'
     """
-    return without_repeats(
-        row
-        for protocol in protocols
-        if not (quick and getattr(protocol, "is_slow", False))
-        for row in protocol(model, splits)
-    )
+    # Any object with the methods that the protocols call is measured.
+    with in_scaled_values(getattr(model, "scaling", None)) as scale:
+        scaled = Splits(*(split._replace(x=scale(split.x)) for split in splits))
+        return without_repeats(
+            row
+            for protocol in protocols
+            if not (quick and getattr(protocol, "is_slow", False))
+            for row in protocol(model, scaled)
+        )
 
 
 def measure_subset(

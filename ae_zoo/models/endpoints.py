@@ -172,6 +172,32 @@ class Endpoints(Hooks):
             "score", (x, *self.drawn_for_score(x, seed).values()), batch_size
         )
 
+    def errors(self, x: Any, scaled: bool = False, batch_size: int = 256) -> np.ndarray:
+        """The absolute error |x − x̂| of each value: which features are reconstructed.
+
+        Args:
+            x: (batch, ...).
+            scaled: Whether to compare scaled values, of which each feature counts
+                alike; otherwise the errors are in the user's units. Without a scaling
+                both are the same.
+            batch_size: Number of samples that are computed at once.
+
+        Returns:
+            (batch, ...), of the shape of x.
+
+        Example:
+
+        >>> model = ae_zoo.load("undercomplete_digits")
+        >>> model.errors(ae_zoo.data.arrays("digits", "test")[:5]).shape
+        (5, 8, 8, 1)
+        """
+        self._check_self_target()
+        x = _checks.to_array(x, "x")
+        difference = np.abs(self.reconstruct(x, batch_size) - x.astype("float32"))
+        if scaled and self.scaling is not None:
+            difference = difference / self.scaling.width
+        return difference
+
     def drawn_for_score(self, x: Any, seed: int) -> dict[str, Tensor]:
         """Draw the random inputs of the score of x, by name."""
         return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,28 @@ from ae_zoo.layers import Scaling
 from ae_zoo.losses import ReconstructionLoss
 
 _ROWS = 1024  # scaled at once
+
+
+@contextlib.contextmanager
+def in_scaled_values(
+    scaling: Scaling | None,
+) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """Let a model take and return scaled values, within a `with` block.
+
+    Measures and pictures compare features, so they need values of one unit.
+
+    Args:
+        scaling: The scaling of the model, or None.
+
+    Yields:
+        The function that scales values, which is the identity without a scaling.
+    """
+    if scaling is None or scaling.is_bypassed:
+        yield lambda x: x
+        return
+    shift, width = scaling.shift, scaling.width
+    with scaling.bypassed():
+        yield lambda x: (np.asarray(x, "float32") - shift) / width
 
 
 def check_target(scaling: Scaling, loss: ReconstructionLoss, y: Any, role: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ae_zoo import networks
+from ae_zoo.models.scaling import in_scaled_values
 from ae_zoo.plots.codes import code_histogram
 from ae_zoo.plots.curves import scores, series
 from ae_zoo.plots.images import manifold, reconstructions
@@ -37,6 +38,8 @@ def card_figures(
     | `code_histogram.png`: values and use of the code | sparse, contractive models |
     | `scores.png`: scores of normal and anomalous samples | given `normal_classes` |
 
+    Those of a model with a scaling show scaled values.
+
     Args:
         model: An `ae_zoo.models.Autoencoder`.
         test: Test samples, an `ae_zoo.evaluation.Split`, with labels if
@@ -50,6 +53,17 @@ def card_figures(
         ImportError: Matplotlib is not installed.
         ValueError: `normal_classes` is given and `test` has no labels.
     """
+    with in_scaled_values(model.scaling) as scale:
+        _draw(model, test._replace(x=scale(test.x)), folder, pair, normal_classes)
+
+
+def _draw(
+    model: Autoencoder,
+    test: Split,
+    folder: pathlib.Path,
+    pair: Callable[[Any], tuple[Any, Any]] | None,
+    normal_classes: Collection[int] | None,
+) -> None:
     x, labels = test
     groups = {"input": x}
     if normal_classes is not None:

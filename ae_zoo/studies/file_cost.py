@@ -111,21 +111,34 @@ class FileModel:
         self._file, self._model = lite.load(filepath), model
         self.latent_dim, self.latent_shape = model.latent_dim, model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
-        self.spec = model.spec
+        self.spec, self.scaling = model.spec, model.scaling
+        self._pair = None
+        if model.scaling is not None:
+            self._pair = {"shift": model.scaling.shift, "width": model.scaling.width}
 
     def reconstruct(self, x: ArrayLike) -> np.ndarray:
-        return self._file.reconstruct(np.asarray(x))
+        return self._scaled(self._file.reconstruct(self._in_units(x)))
 
     def encode(self, x: ArrayLike) -> np.ndarray:
-        return self._file.encode(np.asarray(x))
+        return self._file.encode(self._in_units(x))
 
     def decode(self, z: ArrayLike) -> np.ndarray:
-        return self._file.decode(np.asarray(z))
+        return self._scaled(self._file.decode(np.asarray(z)))
+
+    # The protocols work with scaled values, and `lite` with those of the user.
+
+    def _in_units(self, x: ArrayLike) -> np.ndarray:
+        pair = self._pair if self.scaling and self.scaling.is_bypassed else None
+        return lite.terms.unscaled(np.asarray(x), pair)
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        pair = self._pair if self.scaling and self.scaling.is_bypassed else None
+        return lite.terms.scaled(x, pair)
 
     def score(self, x: np.ndarray, seed: int = 0) -> np.ndarray:
         draws = self._model.drawn_for_score(x, seed)
         if not draws:
-            return self._file.score(np.asarray(x))
+            return self._file.score(self._in_units(x))
         x = self._model.scale(tf.constant(x))
         return self._model.score_of(self._parts(), x, draws).numpy()
 
@@ -138,7 +151,7 @@ class FileModel:
         )
 
     def posterior(self, x: ArrayLike) -> tuple[tf.Tensor, tf.Tensor]:
-        outputs = self._file.run("posterior", x=np.asarray(x))
+        outputs = self._file.run("posterior", x=self._in_units(x))
         return tf.constant(outputs["mean"]), tf.constant(outputs["log_var"])
 
     def log_likelihood(self, x: np.ndarray, samples: int, seed: int = 0) -> np.ndarray:

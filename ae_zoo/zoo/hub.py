@@ -142,7 +142,7 @@ def push_to_hub(
     with tempfile.TemporaryDirectory(prefix="ae_zoo-") as private_folder:
         folder = pathlib.Path(private_folder) / repo_id.split("/")[1]
         save_pretrained(model, folder, **facts)
-        _add_metadata(folder, facts.get("license"))
+        _add_metadata(folder, f"hf://{repo_id}", facts.get("license"))
         with _explained(f"hf://{repo_id}"):
             api.create_repo(repo_id, private=private, exist_ok=True)
             if revision is not None:
@@ -157,7 +157,7 @@ def push_to_hub(
     return f"hf://{repo_id}" + (f"@{revision}" if revision else "")
 
 
-def _add_metadata(folder: pathlib.Path, license: str | None) -> None:
+def _add_metadata(folder: pathlib.Path, name: str, license: str | None) -> None:
     """Begin the README with what the Hub shows and searches, and list it again."""
     key = (license or "").strip().lower().replace(" ", "-")
     lines = ["---", "library_name: keras", "tags:", "- autoencoder", "- ae_zoo"]
@@ -167,6 +167,7 @@ def _add_metadata(folder: pathlib.Path, license: str | None) -> None:
         lines.append("license: other")
     readme = folder / "README.md"
     text = readme.read_text("utf-8")
+    text = re.sub(r'ae_zoo\.load\("[^"]*"\)', f'ae_zoo.load("{name}")', text, count=1)
     readme.write_text("\n".join([*lines, "---", text]), "utf-8")
     checksums.write_checksums(folder)
 
@@ -231,6 +232,6 @@ def _explained(name: str) -> Iterator[None]:
         if isinstance(error, (TypeError, ImportError)):
             raise
         raise OSError(
-            f"The Hugging Face Hub did not answer for '{name}': "
+            f"The exchange with the Hugging Face Hub failed for '{name}': "
             f"{type(error).__name__}: {clean(str(error), 300)}"
         ) from error
