@@ -52,6 +52,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _json(self, value: Any, status: int = 200) -> None:
         self._send(status, json.dumps(value).encode(), Content_Type="application/json")
 
+    def _address(self, path: str) -> str:
+        return f"http://{self.headers['Host']}/{path}"
+
     def _missing(self, code: str) -> None:
         self._send(404, b"{}", X_Error_Code=code)
 
@@ -119,13 +122,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 content = base64.b64decode(item["value"]["content"])
                 files[item["value"]["path"]] = content
         oid = commit_of(files)
-        self._json(
-            {
-                "success": True,
-                "commitOid": oid,
-                "commitUrl": f"http://{self.headers['Host']}/{repo}/commit/{oid}",
-            }
-        )
+        url = self._address(f"{repo}/commit/{oid}")
+        self._json({"success": True, "commitOid": oid, "commitUrl": url})
 
 
 @contextlib.contextmanager

@@ -108,7 +108,9 @@ class Contraction(Protocol):
                 f"needs a model with one. Received: a {type(model).__name__}"
             )
         keras.utils.set_random_seed(self.seed)
-        twin = type(model).from_config(model.get_config() | {argument: 0.0})
+        twin = type(model).from_config(
+            model.get_config() | {argument: 0.0, "scaling": None}
+        )
         steps = -(-len(x) // self.batch_size) * epochs
         schedule = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         twin.compile(keras.optimizers.Adam(schedule))
