@@ -298,6 +298,14 @@ def test_a_branch(hub, tuned):
     assert ae_zoo.info("hf://me/digits")["task"] == "not stated"
 
 
+def test_nothing_is_added_to_a_downloaded_copy(hub, folder, capsys):
+    put(hub, folder)
+    with pytest.raises(ValueError, match="not on this machine.*save_pretrained"):
+        zoo.amend("hf://me/digits", {"task": "Another."})
+    assert main(["package", "hf://me/digits", "--recipe", DIGITS])
+    assert "not on this machine" in capsys.readouterr().err
+
+
 def test_what_is_downloaded_is_checked(hub, folder):
     files = put(hub, folder)
     files["card.json"] = files["card.json"].replace(b"forms", b"farms")

@@ -15,7 +15,7 @@ from ae_zoo.studies import file_cost
 from ae_zoo.training.loading import load_with_recipe
 from ae_zoo.training.recipe import Recipe
 from ae_zoo.zoo import checksums
-from ae_zoo.zoo.entry import is_remote
+from ae_zoo.zoo.entry import check_is_local
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 _SIDECARS = ("model.json", "model_int8.json")
@@ -63,7 +63,8 @@ def package(
     """
     if samples is not None:
         check_count("samples", samples)
-    card = _card_of_a_folder(name_or_folder)
+    check_is_local(name_or_folder)
+    card = zoo.info(name_or_folder)
     model, used = load_with_recipe(name_or_folder, recipe)
     source = data.source(used.dataset, data_dir)
     splits = evaluation.read_splits(source, samples)
@@ -95,21 +96,6 @@ def package(
     }
     old = (*FILES, *_SIDECARS)
     zoo.amend(name_or_folder, {"deployment": deployment}, write, replaces=old)
-
-
-def _card_of_a_folder(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the card of a folder that files can be added to.
-
-    Raises:
-        ValueError: It is a repository of a hub.
-    """
-    if is_remote(name_or_folder):
-        raise ValueError(
-            f"'{name_or_folder}' is not on this machine, so no files can be added to "
-            "it. Write it to a folder first: "
-            f"ae_zoo.load('{name_or_folder}').save_pretrained(folder)."
-        )
-    return zoo.info(name_or_folder)
 
 
 def _measure_all(

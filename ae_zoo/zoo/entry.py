@@ -167,6 +167,16 @@ def is_remote(name_or_folder: StrPath) -> bool:
     return isinstance(name_or_folder, str) and name_or_folder.startswith("hf://")
 
 
+def check_is_local(name_or_folder: StrPath) -> None:
+    """Raise ValueError for a repository of a hub, to which nothing can be added."""
+    if is_remote(name_or_folder):
+        raise ValueError(
+            f"'{name_or_folder}' is not on this machine, so nothing can be added to "
+            "it. Write it to a folder first: "
+            f"ae_zoo.load('{name_or_folder}').save_pretrained(folder)."
+        )
+
+
 def _find(name_or_folder: StrPath) -> pathlib.Path:
     """Return the folder of a model.
 

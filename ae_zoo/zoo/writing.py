@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from ae_zoo import _staging
-from ae_zoo.zoo.entry import Card, StrPath, _find, info
+from ae_zoo.zoo.entry import Card, StrPath, _find, check_is_local, info
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -80,6 +80,7 @@ def amend(
     """
     from ae_zoo.zoo import checksums
 
+    check_is_local(name_or_folder)
     folder = _find(name_or_folder).resolve()
     names = checksums.verified_files(folder)
     card = info(folder)
