@@ -179,13 +179,15 @@ def evaluate(
     'squared error'
     """
     # Any object with the methods that the protocols call is measured.
-    with in_scaled_values(getattr(model, "scaling", None)) as scale:
-        scaled = Splits(*(split._replace(x=scale(split.x)) for split in splits))
+    scaling = getattr(model, "scaling", None)
+    with in_scaled_values(scaling) as scale:
+        if scaling is not None:
+            splits = Splits(*(split._replace(x=scale(split.x)) for split in splits))
         return without_repeats(
             row
             for protocol in protocols
             if not (quick and getattr(protocol, "is_slow", False))
-            for row in protocol(model, scaled)
+            for row in protocol(model, splits)
         )
 
 

@@ -54,17 +54,18 @@ def card_figures(
         ValueError: `normal_classes` is given and `test` has no labels.
     """
     with in_scaled_values(model.scaling) as scale:
-        _draw(model, test._replace(x=scale(test.x)), folder, pair, normal_classes)
+        x, labels = test
+        _draw(model, scale(x), labels, folder, pair, normal_classes)
 
 
 def _draw(
     model: Autoencoder,
-    test: Split,
+    x: np.ndarray,
+    labels: np.ndarray | None,
     folder: pathlib.Path,
     pair: Callable[[Any], tuple[Any, Any]] | None,
     normal_classes: Collection[int] | None,
 ) -> None:
-    x, labels = test
     groups = {"input": x}
     if normal_classes is not None:
         if labels is None:
