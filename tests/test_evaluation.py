@@ -723,6 +723,31 @@ def test_a_subset_is_the_headline_on_the_first_samples(samples, expected):
     }
 
 
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        evaluation.SquaredError(),
+        evaluation.ImageQuality(),
+        evaluation.Denoising(headline_metric="psnr"),
+    ],
+    ids=lambda protocol: type(protocol).__name__,
+)
+def test_a_subset_is_measured_without_slow_baselines(protocol, monkeypatch):
+    x = np.random.default_rng(0).random((9, 4, 4, 1), dtype="float32")
+    splits = split(x, x)
+    expected = protocol(Stub(), splits)[0]
+    assert expected.baseline is not None
+
+    def fail(*arguments):
+        raise AssertionError("a baseline was fitted")
+
+    monkeypatch.setattr(evaluation.reconstruction, "pca", fail)
+    denoisers = evaluation.restoration._DENOISERS
+    monkeypatch.setitem(denoisers, "linear denoiser", fail)
+    subset = evaluation.measure_subset(Stub(), [protocol], splits)
+    assert (subset["metric"], subset["value"]) == (expected.metric, expected.value)
+
+
 def test_anomaly_detection_agrees_with_scikit_learn():
     random = np.random.default_rng(0)
     labels = np.repeat([1, 1, 1, 2, 5], 40)

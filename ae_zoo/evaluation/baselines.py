@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +71,7 @@ def fit_pca(train: np.ndarray, components: int) -> PCA:
 
 def has_pca(train: np.ndarray, components: int) -> bool:
     """Return whether PCA with this many components reduces the dimension."""
-    return components < min(train[0].size, len(train))
+    return components < min(math.prod(train.shape[1:]), len(train))
 
 
 def linear_denoiser(train: np.ndarray, noisy: np.ndarray, stddev: float) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.baselines import fit_pca, has_pca, pca
-from ae_zoo.evaluation.protocol import Measurement, Protocol
-from ae_zoo.evaluation.splits import Splits
+from ae_zoo.evaluation.protocol import AnyProtocol, Measurement, Protocol
+from ae_zoo.evaluation.splits import Split, Splits
 from ae_zoo.models import Autoencoder
 
 ImageMeasure = Callable[[np.ndarray, np.ndarray], float]
@@ -35,6 +35,9 @@ class SquaredError(Protocol):
         return [
             self.headline("squared error", error, baseline=baseline, baseline_name=name)
         ]
+
+    def without_baselines(self) -> AnyProtocol:
+        return lambda model, splits: self(model, _without_training(splits))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,9 @@ class ImageQuality(Protocol):
             outputs[f"PCA, {k} components"] = pca(splits.train.x, test, k)
         return image_rows(test, outputs)
 
+    def without_baselines(self) -> AnyProtocol:
+        return lambda model, splits: self(model, _without_training(splits))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PrincipalAngles(Protocol):
@@ -102,6 +108,11 @@ class PrincipalAngles(Protocol):
         return [
             self.headline("largest principal angle, °", angles.max(), tolerance=0.01)
         ]
+
+
+def _without_training(splits: Splits) -> Splits:
+    """Empty the training split, so that there is no PCA of it."""
+    return splits._replace(train=Split(splits.train.x[:0]))
 
 
 def image_rows(

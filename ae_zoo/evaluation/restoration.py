@@ -81,6 +81,9 @@ class Denoising(Protocol):
         first = rows.pop(self.headline_metric)
         return [first, *rows.values(), *others]
 
+    def without_baselines(self) -> Denoising:
+        return dataclasses.replace(self, baselines=())
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoiseLevels(Protocol):
