@@ -45,7 +45,7 @@ setup(
         "jinja2>=3.1",
         "keras>=3.12,<3.16",
         "numpy>=1.26",
-        "scikit-learn>=1.4",
+        "scikit-learn>=1.6",
         "scipy>=1.11",
         "tabulate>=0.9",
         "tensorflow>=2.20,<2.22",

@@ -37,6 +37,7 @@ ROOMS = [
     "evaluation",
     "plots",
     "zoo",
+    "estimators",
     "training",
     "studies",
     "cli",

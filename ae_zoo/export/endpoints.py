@@ -25,8 +25,8 @@ def collect(
         model: The model.
         draws_from_seeds: Whether the format can draw random numbers from a seed.
         pixels: Whether to add `reconstruct_pixels`.
-        is_full_int8: Whether the file computes in int8, which leaves out `score`: it
-            would saturate at the largest score of the calibration.
+        is_full_int8: Whether the file computes in int8, which leaves out `score` and
+            `detect`: they would saturate at the largest score of the calibration.
 
     Raises:
         ValueError: `pixels` of a model whose inputs are not in [0, 1].
@@ -35,7 +35,8 @@ def collect(
     if draws_from_seeds:
         endpoints |= model.random_endpoints()
     if is_full_int8:
-        endpoints.pop("score", None)
+        for name in ("score", "detect"):
+            endpoints.pop(name, None)
     if pixels:
         endpoints["reconstruct_pixels"] = _pixel_endpoint(model)
     return endpoints

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -66,6 +67,8 @@ class Endpoints(Hooks):
     """
 
     _endpoints: dict[str, Callable[..., Any]]
+    # Keras would track the contents of a plain dict.
+    _attached_endpoints: Mapping[str, Endpoint] = types.MappingProxyType({})
     _layer: Callable[[], EndpointLayer] | None = None
 
     def encode(self, x: Any, batch_size: int = 256) -> np.ndarray:
@@ -221,7 +224,21 @@ class Endpoints(Hooks):
             inputs = {**x, **tensor_specs(shapes)}
             score = tensor_specs({"score": (None,)})
             endpoints["score"] = Endpoint(self._score, inputs, score)
-        return endpoints
+        return endpoints | dict(self._attached_endpoints)
+
+    def attach_endpoint(self, name: str, endpoint: Endpoint) -> None:
+        """Add a function to `endpoints`, so that exported files offer it, too.
+
+        It is not saved with the model.
+
+        Args:
+            name: Its name, under which it replaces an earlier one.
+            endpoint: The function. Weights that it uses, other than the model's own,
+                are constants in the file.
+        """
+        self._attached_endpoints = types.MappingProxyType(
+            {**self._attached_endpoints, name: endpoint}
+        )
 
     def random_endpoints(self) -> dict[str, Endpoint]:
         """Return endpoints that draw from a seed, for formats that can (SavedModel)."""

@@ -1,5 +1,6 @@
 """Figures of models and their training. Needs: pip install 'ae-zoo[plots]'."""
 
+from ae_zoo.plots.anomalies import anomalies
 from ae_zoo.plots.card import card_figures
 from ae_zoo.plots.codes import code_histogram
 from ae_zoo.plots.curves import scores, series, training_curve
@@ -7,6 +8,7 @@ from ae_zoo.plots.images import image_rows, manifold, reconstructions
 from ae_zoo.plots.weights import filters
 
 __all__ = [
+    "anomalies",
     "card_figures",
     "code_histogram",
     "filters",

@@ -48,7 +48,7 @@ def save(
     _check_free(folder, overwrite)
     with _staging.explained(folder), _staging.replacement(folder) as new:
         new.mkdir()
-        _without_optimizer(model).save(new / "model.keras")
+        without_optimizer(model).save(new / "model.keras")
         if pictures is not None:
             pictures(new)
         _describe(new, card | {"bytes": (new / "model.keras").stat().st_size})
@@ -161,7 +161,8 @@ def _order(picture: str) -> tuple[bool, bool, str]:
     return picture != "picture.png", picture == "training.png", picture
 
 
-def _without_optimizer(model: Autoencoder) -> Autoencoder:
+def without_optimizer(model: Autoencoder) -> Autoencoder:
+    """Return a copy of a model that is not compiled."""
     uncompiled = type(model).from_config(model.get_config())
     uncompiled.set_weights(model.get_weights())
     return uncompiled
