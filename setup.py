@@ -45,6 +45,8 @@ setup(
         "jinja2>=3.1",
         "keras>=3.12,<3.16",
         "numpy>=1.26",
+        "pillow>=10.3",
+        "pyarrow>=15.0",
         "scikit-learn>=1.6",
         "scipy>=1.11",
         "tabulate>=0.9",

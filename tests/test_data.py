@@ -131,6 +131,16 @@ def test_a_source_of_ones_own_goes_where_the_catalog_goes():
     assert splits.train.x.shape == (20, 2, 3, 1) and len(splits.test.labels) == 5
 
 
+@pytest.mark.parametrize("limit", [None, 30])
+def test_the_head_of_a_source_is_the_same_streamed(monkeypatch, limit):
+    """A source that does not fit in memory is read in batches."""
+    if limit is not None:
+        monkeypatch.setattr(dealing, "MEMORY_LIMIT", limit)
+    stored, label = Mine().head("train", 7)
+    np.testing.assert_allclose(stored[:, 0, 0, 0], np.arange(7), rtol=1e-6)
+    np.testing.assert_array_equal(label, np.arange(7))
+
+
 def test_a_source_refuses_what_it_does_not_have():
     with pytest.raises(ValueError, match="split of 'mine' named 'validation'"):
         Mine().load("validation")
@@ -589,11 +599,44 @@ def test_random_affine_of_nothing_is_the_identity():
         (data.random_flip, {"share": 1.5}, "share"),
         (data.random_affine, {"share": -0.1}, "share"),
         (data.random_affine, {"rotation": -0.1}, "rotation"),
+        (data.random_shift, {"height": -0.1}, "height"),
+        (data.random_shift, {"fill_mode": "wrap"}, "fill_mode"),
+        (data.random_crop, {"least": 0}, "least"),
     ],
 )
 def test_augmentation_checks_its_options(augmentation, options, name):
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         augmentation(**options)
+
+
+def test_random_shift_moves_whole_pixels_both_ways():
+    ramp = np.arange(1, 101, dtype="float32").reshape(10, 10, 1)
+    images = np.tile(ramp, (500, 1, 1, 1))
+    moved = data.random_shift(0.2, 0.1, "constant")(images, SEED).numpy()[..., 0]
+    center = moved[:, 5, 5].astype(int) - 1  # ten times its row, plus its column
+    rows, columns = (center // 10 - 5).tolist(), (center % 10 - 5).tolist()
+    assert set(rows) == {-2, -1, 0, 1, 2} and set(columns) == {-1, 0, 1}
+    # 500 draws of 5 values: 100 ± 9 each; five standard deviations are allowed.
+    assert all(55 < rows.count(row) < 145 for row in set(rows))
+    one = moved[rows.index(2)]
+    assert (one[8:] == 0).all() and (one[:8, 1:9] > 0).all()
+    kept = data.random_shift(0.2, 0.2, "reflect")(images, SEED).numpy()
+    assert kept.min() >= 1
+    np.testing.assert_array_equal(data.random_shift(0, 0)(images, SEED), images)
+
+
+def test_random_crop_enlarges_a_part():
+    ramp = np.linspace(0, 1, 11, dtype="float32")
+    images = np.tile(ramp[:, None, None], (200, 1, 11, 1))
+    parts = data.random_crop(0.5)(images, SEED).numpy()[..., 0]
+    slopes = np.diff(parts, axis=1)  # of the ramp: 0.1 in the image
+    np.testing.assert_allclose(slopes.std(axis=(1, 2)), 0, atol=1e-5)
+    sides = slopes[:, 0, 0] / 0.1
+    assert 0.5 <= sides.min() < 0.55 and 0.95 < sides.max() <= 1.0001
+    assert parts.min() >= 0 and parts.max() <= 1.0001
+    assert 0.2 < parts[:, 5, 5].min() + 0.1 < parts[:, 5, 5].max() < 0.8
+    whole = data.random_crop(1.0)(images, SEED)
+    np.testing.assert_allclose(whole, images, atol=1e-5)
 
 
 def test_random_affine_turns_about_the_center():

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import ae_zoo
 from ae_zoo import data, evaluation
@@ -76,6 +77,7 @@ def test_readme(tmp_path, monkeypatch):
     given = {"noisy": evaluation.add_noise(images, 0.5), "images": images}
     given["keras"] = keras
     given["series"] = np.zeros((8, 140), "float32")
+    given["build"] = lambda: None
     exec("\n".join(python_blocks("README.md")), given)
     assert (tmp_path / "denoiser" / "saved_model.pb").is_file()
     assert (tmp_path / "personal.tflite").is_file()
@@ -98,3 +100,23 @@ def test_the_variant_of_the_readme():
         code = tf.constant(batch, "float32")
         penalty = model.penalty(None, code, code)
         np.testing.assert_allclose(penalty, expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_recipes_for_own_data(tmp_path, monkeypatch):
+    """Every recipe of the page builds a model of the data that it names."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("photos", "noisy", "clean"):
+        Path(folder).mkdir()
+        for number in range(3):
+            image = np.full((80, 80, 3), 50 * number, "uint8")
+            Image.fromarray(image).save(Path(folder) / f"{number}.png")
+    rows = [f"{t},{t % 9},{t % 7},{t % 2}" for t in range(700)]
+    Path("sensors.csv").write_text("\n".join(["time,speed,current,anomaly", *rows]))
+    blocks = python_blocks("docs/your_data.md")
+    assert len(blocks) == 3
+    for block in blocks:
+        defined = {}
+        exec(block, defined)
+        recipe = defined["recipe"]
+        assert recipe.build().input_shape[1:] == recipe.dataset.shape

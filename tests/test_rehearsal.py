@@ -254,7 +254,7 @@ def draws():
 def test_the_rehearsal_changes_no_bit_of_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(plots, "card_figures", lambda *_, **__: None)  # saves seconds
     results = []
-    for rehearse in (run.rehearse, lambda job: None):
+    for rehearse in (run.rehearse, lambda *_: None):
         monkeypatch.setattr(run, "rehearse", rehearse)
         keras.backend.clear_session()  # which restarts the names of layers
         keras.utils.set_random_seed(8)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from ae_zoo.cli.options import add_data_dir, add_model, add_recipe_of_model
+from ae_zoo.cli.options import (
+    OWN_DATA,
+    add_data,
+    add_data_dir,
+    add_model,
+    add_recipe_of_model,
+)
 
 HELP = "Draw the pictures of a model's card again."
 
@@ -12,10 +18,12 @@ HELP = "Draw the pictures of a model's card again."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_recipe_of_model(parser)
+    add_data(parser, OWN_DATA)
     add_data_dir(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo.studies.redraw import redraw
 
-    print("Drawn:", *redraw(options.model, options.recipe, options.data_dir))
+    drawn = redraw(options.model, options.recipe, options.data_dir, options.data)
+    print("Drawn:", *drawn)

@@ -7,6 +7,8 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from ae_zoo.cli.options import (
+    OWN_DATA,
+    add_data,
     add_data_dir,
     add_model,
     add_recipe_of_model,
@@ -72,19 +74,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_recipe_of_model(parser)
     add_samples(parser, "report on the first N test samples only")
+    add_data(parser, OWN_DATA)
     add_data_dir(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    from ae_zoo import data, zoo
+    from ae_zoo import zoo
     from ae_zoo.studies import file_cost
-    from ae_zoo.training.loading import load_with_recipe
+    from ae_zoo.training.loading import load_with_data, load_with_recipe
 
     calibrates = options.report or (options.quantization or "").startswith("int8")
     format = _checked_format(options, calibrates)
     if calibrates:
-        model, recipe = load_with_recipe(options.model, options.recipe)
-        source = data.source(recipe.dataset, options.data_dir)
+        model, recipe = load_with_data(
+            options.model, options.recipe, options.data, options.data_dir
+        )
+        source = recipe.dataset
         calibration = file_cost.calibration_data(model, recipe, source)
         _write(options, format, model, calibration)
         if options.report:
@@ -123,9 +128,10 @@ def _checked_format(options: argparse.Namespace, calibrates: bool) -> str:
         raise ValueError(
             "--samples is the number of samples of --report. Add --report."
         )
-    if options.data_dir is not None and not calibrates:
+    if (options.data_dir or options.data) is not None and not calibrates:
+        name = "--data" if options.data_dir is None else "--data-dir"
         raise ValueError(
-            "--data-dir is read for --report and for int8 quantizations only. Leave "
+            f"{name} is read for --report and for int8 quantizations only. Leave "
             "it out."
         )
     return name
@@ -166,7 +172,9 @@ def _report(
     kinds = dict.fromkeys([None, options.quantization])
     splits = evaluation.read_splits(source, options.samples)
     costs = [
-        file_cost.measure(model, recipe.metrics, splits, kind, calibration)
+        file_cost.measure(
+            model, recipe.protocols(recipe.dataset), splits, kind, calibration
+        )
         for kind in kinds
     ]
     rows = [cost.card_row(costs[0]) for cost in costs]

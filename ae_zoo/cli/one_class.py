@@ -35,5 +35,6 @@ def run(options: argparse.Namespace) -> None:
         output_dir=options.output_dir,
         resume=options.resume,
         data_dir=options.data_dir,
+        data=options.data,
     )
     print(report.markdown())

@@ -72,6 +72,14 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add `--data`; verbs differ in what it does."""
+    parser.add_argument("--data", metavar="PATH", help=help)
+
+
+OWN_DATA = "folder or table of the card's data, if it is not where the recipe says"
+
+
 def add_samples(parser: argparse.ArgumentParser, help: str) -> None:
     """Add `--samples`; verbs differ in what they take fewer samples of."""
     parser.add_argument("--samples", type=positive_integer, metavar="N", help=help)
@@ -89,4 +97,7 @@ def add_training(parser: argparse.ArgumentParser, output_dir: str) -> None:
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="overrides the recipe")
     parser.add_argument("--output-dir", help=f"default: {output_dir}")
+    add_data(
+        parser, "folder of images, table or dataset to use instead of the recipe's"
+    )
     add_data_dir(parser)

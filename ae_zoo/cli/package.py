@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from ae_zoo.cli.options import add_data_dir, add_model, add_recipe_of_model, add_samples
+from ae_zoo.cli.options import (
+    OWN_DATA,
+    add_data,
+    add_data_dir,
+    add_model,
+    add_recipe_of_model,
+    add_samples,
+)
 
 HELP = "Add deployment files to a model folder and their figures to its card."
 
@@ -13,10 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_recipe_of_model(parser)
     add_samples(parser, "measure on the first N test samples only")
+    add_data(parser, OWN_DATA)
     add_data_dir(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     from ae_zoo.studies.package import package
 
-    package(options.model, options.recipe, options.data_dir, options.samples)
+    package(
+        options.model,
+        options.recipe,
+        options.data_dir,
+        options.samples,
+        data=options.data,
+    )

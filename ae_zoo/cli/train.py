@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int | None:
             output_dir=options.output_dir,
             resume=options.resume,
             data_dir=options.data_dir,
+            data=options.data,
         )
     except WorkerLostError as error:
         _output.discard()
@@ -64,7 +65,7 @@ def _train_locally(options: argparse.Namespace) -> int:
             f"--strategy {options.strategy}"
         )
     arguments = ["train", options.recipe, "--strategy", "multi_worker"]
-    for name in ("epochs", "seed", "output_dir", "data_dir"):
+    for name in ("epochs", "seed", "output_dir", "data_dir", "data"):
         value = getattr(options, name)
         if value is not None:
             arguments += [f"--{name.replace('_', '-')}", str(value)]

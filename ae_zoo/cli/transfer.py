@@ -17,7 +17,10 @@ HELP = "Compare fine-tuning on another dataset with training from scratch."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument("dataset", help="dataset with samples of the same shape")
+    parser.add_argument(
+        "dataset",
+        help="dataset, folder of images or table with samples of the same shape",
+    )
     parser.add_argument(
         "--epochs", type=positive_integer, default=3, metavar="N", help="default: 3"
     )

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from ae_zoo.cli.options import add_data_dir, add_recipe_of_model
+from ae_zoo.cli.options import (
+    OWN_DATA,
+    add_data,
+    add_data_dir,
+    add_recipe_of_model,
+)
 
 HELP = "Measure what the inputs of models look like, so that others are noticed."
 _HEADER = ["model", "input", "score: lowest", "median", "highest"]
@@ -14,6 +19,7 @@ _HEADER += ["roughness: lowest", "median", "highest", "test samples", "false ala
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="+", help="names or folders of models")
     add_recipe_of_model(parser)
+    add_data(parser, OWN_DATA)
     add_data_dir(parser)
     parser.add_argument(
         "--write", action="store_true", help="write the percentiles to the cards"
@@ -27,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     rows = []
     for model in options.models:
         field, alarms = typical_inputs(
-            model, options.recipe, options.data_dir, options.write
+            model, options.recipe, options.data_dir, options.write, options.data
         )
         if not field:
             print(f"{model}: its inputs are not its targets, so it has no score.")

@@ -6,7 +6,12 @@ import argparse
 import sys
 
 from ae_zoo.cli import _errors
-from ae_zoo.cli.options import add_data_dir, add_recipe_of_model
+from ae_zoo.cli.options import (
+    OWN_DATA,
+    add_data,
+    add_data_dir,
+    add_recipe_of_model,
+)
 
 HELP = "Measure models again and compare the results with their cards."
 
@@ -18,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="name or folder; default: every model of the zoo",
     )
+    add_data(parser, OWN_DATA)
     add_data_dir(parser)
     parser.add_argument(
         "--subset",
@@ -31,13 +37,18 @@ def run(options: argparse.Namespace) -> None:
     from ae_zoo import zoo
     from ae_zoo.studies import verify
 
+    if options.data is not None and len(options.models) != 1:
+        raise ValueError(
+            "--data is the data of one model. Name that model: ae-zoo verify FOLDER "
+            "--data PATH"
+        )
     names = options.models or zoo.list_models()
     failed = []
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name} …", flush=True)
         try:
             checks = verify.verify(
-                name, options.data_dir, options.subset, options.recipe
+                name, options.data_dir, options.subset, options.recipe, options.data
             )
         except Exception as error:
             if not _errors.is_expected(error):

@@ -1,4 +1,7 @@
-"""Data for the zoo: seven small sets as fast, reproducible `tf.data` pipelines.
+"""Data for the zoo: sets of the catalog, and your own, as `tf.data` pipelines.
+
+`Images`, `Table` and `Arrays` are sources of your own data; see docs/your_data.md. The
+catalog has seven small sets:
 
 | name | shape | train / validation / test | labels |
 |---|---|---|---|
@@ -13,8 +16,9 @@
 `digits` comes with scikit-learn and needs no download. The other sets are prepared
 once by `prepare`, the only function here that may use the network; `load` and
 `arrays` only read. `source` returns a set as a `Source`, which has its description,
-`load` and `arrays`. `tfrecords` streams a set of your own. Importing this package
-does not import TensorFlow, nor do `names`, `info` and `source`.
+`load` and `arrays`. `tfrecords` streams batches of TFRecord files. Importing this
+package does not import TensorFlow, nor do `names`, `info` and, for the catalog,
+`source`.
 
 Example:
 
@@ -23,27 +27,40 @@ Example:
 >>> x_test, digit = data.arrays("digits", "test", labels=True)
 """
 
-from ae_zoo.data.augmentation import random_affine, random_flip
-from ae_zoo.data.catalog import info, names, source
+from ae_zoo.data.augmentation import (
+    random_affine,
+    random_crop,
+    random_flip,
+    random_shift,
+)
+from ae_zoo.data.catalog import info, names
 from ae_zoo.data.catalog.record import CatalogSource, RawFile
 from ae_zoo.data.mnist_style import mnist_style
+from ae_zoo.data.own import Arrays, Images, Table
 from ae_zoo.data.pipeline import arrays, load
 from ae_zoo.data.preparing import prepare
+from ae_zoo.data.resolving import like, source
 from ae_zoo.data.sources import Source
 from ae_zoo.data.streaming import tfrecords
 
 __all__ = [
+    "Arrays",
     "CatalogSource",
+    "Images",
     "RawFile",
     "Source",
+    "Table",
     "arrays",
     "info",
+    "like",
     "load",
     "mnist_style",
     "names",
     "prepare",
     "random_affine",
+    "random_crop",
     "random_flip",
+    "random_shift",
     "source",
     "tfrecords",
 ]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
+_FILL_MODES = ("reflect", "nearest", "constant")
+
 
 def random_flip(share: float = 0.5) -> Augmentation:
     """Mirror images left to right, each with probability `share`.
@@ -49,7 +51,7 @@ def random_flip(share: float = 0.5) -> Augmentation:
 def random_affine(
     rotation: float = 0.1, shear: float = 0.1, scale: float = 0.05, share: float = 0.75
 ) -> Augmentation:
-    """Rotates, shears and scales images slightly about their center.
+    """Rotate, shear and scale images slightly about their center.
 
     One resampling does all three, in an image enlarged three times: bilinear sampling
     of the image itself blurs strokes, and a model trained on blurred images is worse
@@ -114,3 +116,124 @@ def random_affine(
         return tf.where(is_kept, images, changed)
 
     return augment
+
+
+def random_shift(
+    height: float = 0.1, width: float = 0.1, fill_mode: str = "reflect"
+) -> Augmentation:
+    """Shift images by whole pixels, up to a share of their sides.
+
+    Args:
+        height: Largest shift up or down, as a share of the height.
+        width: Largest shift left or right, as a share of the width.
+        fill_mode: What the pixels become that the shift uncovers: "reflect" (mirrored
+            at the edge), "nearest" (those of the edge) or "constant" (0).
+
+    Returns:
+        A function of images, (batch, height, width, channels), and a seed for
+        stateless draws, (2,), that returns images of the same shape. Pass it as
+        `augment` to `ae_zoo.data.load` or to a recipe.
+
+    Raises:
+        TypeError: A share is not a number.
+        ValueError: A share is outside [0, 1], or `fill_mode` is unknown.
+
+    Example:
+
+    >>> images = ae_zoo.data.arrays("digits", "test")
+    >>> random_shift(0.2, 0.2)(images, seed=(1, 2)).shape
+    TensorShape([250, 8, 8, 1])
+    """
+    for name, share in {"height": height, "width": width}.items():
+        check_share(name, share)
+    if fill_mode not in _FILL_MODES:
+        raise ValueError(
+            f"`fill_mode` must be one of {list(_FILL_MODES)}. Received: {fill_mode!r}"
+        )
+
+    import tensorflow as tf
+
+    def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        batch, rows, columns = (tf.shape(images)[axis] for axis in range(3))
+        shares = tf.constant([height, width], tf.float32)
+        most = shares * tf.cast([rows, columns], tf.float32)
+        most = tf.floor(most + 1e-4)  # 0.1 of 30 pixels are 3, in spite of rounding
+        draws = tf.random.stateless_uniform((batch, 2), seed, -1, 1)
+        shift = tf.round(draws * (most + 0.5 - 1e-4))  # each whole shift is as likely
+        shift = tf.clip_by_value(shift, -most, most)
+        return _projected(images, (1.0, 1.0), shift, "NEAREST", fill_mode.upper())
+
+    return augment
+
+
+def random_crop(least: float = 0.7) -> Augmentation:
+    """Cut a random part out of each image, and enlarge it to the size of the image.
+
+    Height and width of the part have the aspect ratio of the image. To cut parts of a
+    fixed size out of larger image files, use `crop="random"` of `ae_zoo.data.Images`.
+
+    Args:
+        least: Smallest side of a part, as a share of the side of the image, above 0.
+
+    Returns:
+        A function of images, (batch, height, width, channels), and a seed for
+        stateless draws, (2,), that returns images of the same shape. Pass it as
+        `augment` to `ae_zoo.data.load` or to a recipe.
+
+    Raises:
+        TypeError: `least` is not a number.
+        ValueError: `least` is outside (0, 1].
+
+    Example:
+
+    >>> images = ae_zoo.data.arrays("digits", "test")
+    >>> random_crop(0.5)(images, seed=(1, 2)).shape
+    TensorShape([250, 8, 8, 1])
+    """
+    check_number("least", least, above=0, most=1)
+
+    import tensorflow as tf
+
+    def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        seeds = tf.random.experimental.stateless_split(seed, 2)
+        batch = tf.shape(images)[0]
+        sides = tf.cast(tf.shape(images)[1:3] - 1, tf.float32)
+        side = tf.random.stateless_uniform((batch, 1), seeds[0], least, 1)
+        place = tf.random.stateless_uniform((batch, 2), seeds[1])
+        start = place * (1 - side) * sides  # (batch, 2): row and column
+        side = tf.squeeze(side, 1)
+        return _projected(images, (side, side), start, "BILINEAR", "REFLECT")
+
+    return augment
+
+
+def _projected(
+    images: tf.Tensor,
+    scale: tuple[Any, Any],
+    start: tf.Tensor,
+    interpolation: str,
+    fill_mode: str,
+) -> tf.Tensor:
+    """Sample images at scale · place + start.
+
+    Args:
+        images: (batch, height, width, channels).
+        scale: Scales of rows and of columns, (batch,) or numbers.
+        start: (batch, 2): row and column of the first pixel.
+        interpolation: "NEAREST" or "BILINEAR".
+        fill_mode: "REFLECT", "NEAREST" or "CONSTANT", for places outside.
+    """
+    import tensorflow as tf
+
+    rows, columns = tf.unstack(start, axis=1)
+    zero = tf.zeros_like(rows)
+    transform = [scale[1] + zero, zero, columns, zero, scale[0] + zero, rows]
+    projected = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([*transform, zero, zero], axis=1),
+        output_shape=tf.shape(images)[1:3],
+        fill_value=0.0,
+        interpolation=interpolation,
+        fill_mode=fill_mode,
+    )
+    return tf.ensure_shape(projected, images.shape)

@@ -29,19 +29,21 @@ class Batches(NamedTuple):
         dataset: Of (item, key, span): what `fetch` takes; the key of the batch, (2,)
             int64; and where the item lies in the whole batch, as (begin, end, size of
             the batch) int64.
-        fetch: item → (stored, label), both with a batch dimension, in the graph.
+        fetch: (item, key of the batch) → (stored, label), both with a batch dimension,
+            in the graph.
         examples: Number of examples in a pass.
     """
 
     dataset: tf.data.Dataset
-    fetch: Callable[[Any], tuple[tf.Tensor, tf.Tensor]]
+    fetch: Callable[[Any, Any], tuple[tf.Tensor, tf.Tensor]]
     examples: int
 
 
 def fits_in_memory(source: Source, split: str) -> bool:
     """Tell whether a decoded split stays below `MEMORY_LIMIT`."""
     width = 1 if len(source.shape) == 3 else 4  # bytes of a pixel, of a float
-    return source.counts[split] * int(np.prod(source.shape)) * width <= MEMORY_LIMIT
+    size = int(np.prod(source.stored_shape)) * width
+    return source.counts[split] * size <= MEMORY_LIMIT
 
 
 def in_memory(
@@ -66,21 +68,33 @@ def in_memory(
     if fixed_binary:
         stored = _bernoulli(stored, source.divisor, plan.seed)
     if classes is not None:
-        chosen = np.isin(label, list(classes))
+        chosen = rows_of_classes(source, split, label, classes)
         stored, label = stored[chosen], label[chosen]
-        if not len(label):
-            raise ValueError(
-                f"Found no example of the classes {list(classes)} in the split "
-                f"{split!r} of {source.name!r}, whose labels are: {source.label}."
-            )
     with tf.device("CPU"):
         columns = tf.constant(stored), tf.constant(label)
 
-    def fetch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def fetch(number: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         stored, label = columns
         return tf.gather(stored, number), tf.gather(label, number)
 
     return Batches(order.rows(len(label), plan), fetch, len(label))
+
+
+def rows_of_classes(
+    source: Source, split: str, label: np.ndarray, classes: Sequence[int]
+) -> np.ndarray:
+    """Return the row numbers of the examples with one of the labels `classes`.
+
+    Raises:
+        ValueError: There is none.
+    """
+    chosen = np.flatnonzero(np.isin(label, list(classes)))
+    if not len(chosen):
+        raise ValueError(
+            f"Found no example of the classes {list(classes)} in the split {split!r} "
+            f"of {source.name!r}, whose labels are: {source.label}."
+        )
+    return chosen
 
 
 def streamed(
@@ -112,7 +126,7 @@ def streamed(
     if not plan.repeat and plan.shard[1] == 1:
         size = plan.batches(count, plan.batch_size)
         batches = order.with_cardinality(batches, size)
-    return Batches(batches, lambda example: example, count)
+    return Batches(batches, lambda example, key: example, count)
 
 
 def _whole(stored: tf.Tensor) -> tf.Tensor:

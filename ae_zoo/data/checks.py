@@ -64,3 +64,13 @@ def check_functions(augment: Any, pair: Any, labels: bool) -> None:
             "Received both labels=True and pair, and each sets what follows x. Use "
             "one of them."
         )
+
+
+def check_pairs(source: Source, binarize: Any, pair: Any) -> None:
+    """Check that examples that are pairs are not paired or binarized again."""
+    for name, value in {"pair": pair, "binarize": binarize}.items():
+        if source.target_shape is not None and value is not None:
+            raise ValueError(
+                f"The examples of {source.name!r} are pairs (input, target) already. "
+                f"Leave {name}=None. Received: {value!r}"
+            )

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from ae_zoo._checks import check_boolean
-from ae_zoo.data import catalog, checks
+from ae_zoo.data import checks, resolving
 from ae_zoo.data.order import Plan, fold_in, with_cardinality
-from ae_zoo.data.sources import Source
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,7 +21,7 @@ CHUNK = 256
 
 
 def load(
-    name: str | Source,
+    name: Any,
     split: str = "train",
     *,
     batch_size: int | None = None,
@@ -41,7 +40,8 @@ def load(
 ) -> tf.data.Dataset:
     """Load a split as a `tf.data` pipeline of float32.
 
-    Images are in [0, 1], channels last; `ecg5000` gives z-normalized series. The
+    Images are in [0, 1], channels last; `ecg5000` gives z-normalized series, and
+    tables and arrays of floats their own values. The
     order is fixed unless `shuffle` is set. All random numbers are drawn from `seed`: a
     pipeline that is built a second time repeats the same sequence of passes. Set
     `repeat` if the data must not depend on how many passes were made before, for
@@ -49,7 +49,8 @@ def load(
     `skip` starts anywhere in the sequence.
 
     Args:
-        name: One of `names()`, or a `Source`.
+        name: One of `names()`, a `Source` such as `Images(...)`, or anything else that
+            `ae_zoo.data.source` takes.
         split: "train", "validation" or "test".
         batch_size: Examples in a batch, over all workers; None gives single examples.
         shuffle: Whether to draw a new order for every pass.
@@ -81,7 +82,8 @@ def load(
 
     Returns:
         Dataset of x, float32, (batch, *shape) or (*shape,); or of (x, label), or of
-        what `pair` returns. Its cardinality is known.
+        what `pair` returns; of a source of pairs, of (input, target). Its
+        cardinality is known.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -97,7 +99,7 @@ def load(
     """
     import tensorflow as tf
 
-    source = catalog.source(name, data_dir)
+    source = resolving.source(name, data_dir)
     source.check_split(split)
     check_boolean("labels", labels)
     check_boolean("drop_remainder", drop_remainder)
@@ -119,6 +121,7 @@ def load(
     checks.check_classes(source, classes)
     checks.check_binarize(source, binarize, augment)
     checks.check_functions(augment, pair, labels)
+    checks.check_pairs(source, binarize, pair)
 
     fixed = binarize == "fixed"
     dataset, fetch, count = source.batches(
@@ -128,7 +131,7 @@ def load(
     is_seeded = augment is not None and _takes_seed(augment)
 
     def finish(item: Any, key: tf.Tensor, span: tf.Tensor) -> Any:
-        stored, label = fetch(item)
+        stored, label = fetch(item, key)
         x = tf.cast(stored, tf.float32) / divisor  # (batch, *shape)
         if augment is not None:
             own = fold_in(key, 1 + plan.shard[0])
@@ -137,6 +140,8 @@ def load(
             x = tf.cast(_uniform(x, key, span, plan.shard) < x, tf.float32)
         if pair is not None:
             return pair(x)
+        if source.target_shape is not None:
+            return source.divided(x)
         return (x, label) if labels else x
 
     # A function of the caller may have random state: it must then receive the batches
@@ -153,7 +158,7 @@ def load(
 
 @overload
 def arrays(
-    name: str | Source,
+    name: Any,
     split: str = ...,
     *,
     labels: Literal[False] = ...,
@@ -163,7 +168,7 @@ def arrays(
 
 @overload
 def arrays(
-    name: str | Source,
+    name: Any,
     split: str = ...,
     *,
     labels: Literal[True],
@@ -173,7 +178,7 @@ def arrays(
 
 @overload
 def arrays(
-    name: str | Source,
+    name: Any,
     split: str = ...,
     *,
     labels: bool,
@@ -182,7 +187,7 @@ def arrays(
 
 
 def arrays(
-    name: str | Source,
+    name: Any,
     split: str = "train",
     *,
     labels: bool = False,
@@ -191,14 +196,15 @@ def arrays(
     """Read a whole split into memory.
 
     Args:
-        name: One of `names()`, or a `Source`.
+        name: As for `load`.
         split: "train", "validation" or "test".
         labels: Whether to return the labels too.
         data_dir: Folder of prepared data; see `load`.
 
     Returns:
         x: float32, (examples, *shape): images in [0, 1], `ecg5000` z-normalized.
-            With labels, the pair (x, label) with label int64, (examples,).
+            With labels, the pair (x, label) with label int64, (examples,). Of a source
+            of pairs, the pair (input, target).
 
     Raises:
         TypeError: `name` or `split` has the wrong type.
@@ -210,7 +216,7 @@ def arrays(
     >>> arrays("digits", "test").shape
     (250, 8, 8, 1)
     """
-    return catalog.source(name, data_dir).arrays(split, labels=labels)
+    return resolving.source(name, data_dir).arrays(split, labels=labels)
 
 
 def _takes_seed(augment: Callable[..., Any]) -> bool:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ae_zoo._checks import check_folder
-from ae_zoo.data import catalog, prepared
+from ae_zoo.data import catalog, prepared, tfds_names
 from ae_zoo.data.catalog.record import CatalogSource, RawFile
 
 
@@ -24,7 +24,8 @@ def prepare(
     verified before anything is written.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or any other name of tensorflow-datasets, which then
+            downloads it by its own rules.
         data_dir: Folder to prepare the set in. By default $TFDS_DATA_DIR, or
             ~/tensorflow_datasets if that is not set.
         manual_dir: Folder with all raw files of the set (`info(name).files`). If it is
@@ -44,10 +45,14 @@ def prepare(
 
     >>> prepare("frey_faces", manual_dir="~/Downloads")  # doctest: +SKIP
     """
-    source = catalog.info(name)
     for argument, folder in {"data_dir": data_dir, "manual_dir": manual_dir}.items():
         if folder is not None:
             check_folder(argument, folder)
+    if isinstance(name, str) and name not in catalog.SOURCES and download:
+        prepared_folder = _prepare_other(name, data_dir, manual_dir)
+        if prepared_folder is not None:
+            return prepared_folder
+    source = catalog.info(name)
     if source.version is None:
         return None
     root = prepared.folders_to_search(data_dir)[0]
@@ -106,9 +111,24 @@ def verify(path: Path, file: RawFile) -> None:
         )
 
 
+def _prepare_other(
+    name: str,
+    data_dir: str | os.PathLike[str] | None,
+    manual_dir: str | os.PathLike[str] | None,
+) -> Path | None:
+    """Prepare a set that the catalog lacks; None if there is no such set."""
+    if not tfds_names.is_known(name):
+        return None
+    import tensorflow_datasets as tfds
+
+    root = prepared.folders_to_search(data_dir)[0]
+    _download_and_prepare(name, None, root, manual_dir)
+    return Path(tfds.builder(name, data_dir=root, try_gcs=False).data_dir)
+
+
 def _download_and_prepare(
     name: str,
-    version: str,
+    version: str | None,
     root: Path,
     manual_dir: str | os.PathLike[str] | None,
 ) -> None:
@@ -116,7 +136,8 @@ def _download_and_prepare(
 
     from ae_zoo.data import builders  # noqa: F401  registers the sets TFDS lacks
 
-    builder = tfds.builder(f"{name}:{version}", data_dir=root, try_gcs=False)
+    full_name = name if version is None else f"{name}:{version}"
+    builder = tfds.builder(full_name, data_dir=root, try_gcs=False)
     config = tfds.download.DownloadConfig(
         manual_dir=None if manual_dir is None else Path(manual_dir).expanduser(),
         try_download_gcs=False,

@@ -53,6 +53,11 @@ class Source(abc.ABC):
         homepage: Page that describes the data, or an empty string.
         split_rule: How the splits were made, in words.
         divisor: Stored value that becomes 1.0 when the data are loaded.
+        preprocessing: How examples were made of the files, in words.
+        target_shape: Shape of a target, for a source of pairs (input, target); None
+            where the target is the input. The stored examples of a source of pairs
+            hold input and target, joined along the last axis.
+        columns: Names of the values in the last axis, for tables; None for others.
 
     Example:
 
@@ -78,6 +83,9 @@ class Source(abc.ABC):
     homepage: str = ""
     split_rule: str = ""
     divisor: float = 1.0
+    preprocessing: str = ""
+    target_shape: tuple[int, ...] | None = None
+    columns: tuple[str, ...] | None = None
 
     @property
     @abc.abstractmethod
@@ -95,6 +103,44 @@ class Source(abc.ABC):
             stored: (examples, *shape), before the division by `divisor`.
             label: int64, (examples,); zeros for a source without labels.
         """
+
+    def head(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read the first examples of a split as they are stored; see `stored`."""
+        if self.is_held(split):
+            stored, label = self.stored(split)
+            return stored[:count], label[:count]
+        has_labels = self.label is not None and self.target_shape is None
+        loaded = next(iter(self.load(split, batch_size=count, labels=has_labels)))
+        parts = [
+            np.asarray(part) for part in (loaded if self._yields_two else [loaded])
+        ]
+        label = parts.pop() if has_labels else np.zeros(len(parts[0]), np.int64)
+        return np.concatenate(parts, axis=-1) * np.float32(self.divisor), label
+
+    def is_held(self, split: str) -> bool:
+        """Whether a split is held in memory, so that `stored` costs little."""
+        from ae_zoo.data.batches import fits_in_memory
+
+        return fits_in_memory(self, split)
+
+    def measured(self, split: str) -> int:
+        """Return how many examples of a split protocols read into memory."""
+        return self.counts[split]
+
+    @property
+    def _yields_two(self) -> bool:
+        return self.label is not None or self.target_shape is not None
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape of a stored example: of the input, or of input and target joined."""
+        if self.target_shape is None:
+            return self.shape
+        return (*self.shape[:-1], self.shape[-1] + self.target_shape[-1])
+
+    def divided(self, joined: Any) -> tuple[Any, Any]:
+        """Divide stored examples of a source of pairs into inputs and targets."""
+        return joined[..., : self.shape[-1]], joined[..., self.shape[-1] :]
 
     def batches(
         self,
@@ -145,6 +191,8 @@ class Source(abc.ABC):
         self.check_labels(labels)
         stored, label = self.stored(split)
         x = stored.astype(np.float32) / np.float32(self.divisor)
+        if self.target_shape is not None:
+            return self.divided(x)
         return (x, label.copy()) if labels else x
 
     def check_split(self, split: str) -> None:
@@ -166,8 +214,13 @@ class Source(abc.ABC):
         """Check that labels are asked only of a source that has them.
 
         Raises:
-            ValueError: `labels` is set for a source without labels.
+            ValueError: `labels` is set for a source without labels, or of pairs.
         """
+        if labels and self.target_shape is not None:
+            raise ValueError(
+                f"Received labels=True, but the examples of {self.name!r} are pairs "
+                "(input, target). Leave labels=False."
+            )
         if labels and self.label is None:
             raise ValueError(
                 f"Received labels=True, but {self.name!r} has no labels. Leave "

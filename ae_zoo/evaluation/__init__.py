@@ -9,6 +9,7 @@ are available too.
 | `SquaredError`, `CrossEntropy`, `ImageQuality` | reconstruction of clean inputs |
 | `PrincipalAngles` | angle between a linear decoder's range and the PCA subspace |
 | `Denoising`, `NoiseLevels`, `Colorizing` | restoration of damaged images |
+| `Restoration` | restoration of the inputs of pairs (input, target) |
 | `Likelihood`, `FrechetDistance` | density and samples of a variational model |
 | `Sparsity`, `Contraction` | properties of the code |
 | `LinearProbe`, `FineTuning` | how well the code predicts labels |
@@ -57,7 +58,12 @@ from ae_zoo.evaluation.reconstruction import (
     PrincipalAngles,
     SquaredError,
 )
-from ae_zoo.evaluation.restoration import Colorizing, Denoising, NoiseLevels
+from ae_zoo.evaluation.restoration import (
+    Colorizing,
+    Denoising,
+    NoiseLevels,
+    Restoration,
+)
 from ae_zoo.evaluation.splits import Split, Splits, read_split, read_splits
 
 __all__ = [
@@ -76,6 +82,7 @@ __all__ = [
     "NoiseLevels",
     "PrincipalAngles",
     "Protocol",
+    "Restoration",
     "Sparsity",
     "Split",
     "Splits",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo._checks import check_number
-from ae_zoo.evaluation.splits import Splits
+from ae_zoo.evaluation.splits import Split, Splits
 from ae_zoo.models.scaling import in_scaled_values
 
 if TYPE_CHECKING:
@@ -124,6 +124,11 @@ class Protocol:
         return False
 
     @property
+    def takes_pairs(self) -> bool:
+        """Whether it measures models of pairs, whose target is not their input."""
+        return False
+
+    @property
     def needs_every_class(self) -> bool:
         """Whether the first test samples, which may be of one class, do not suffice."""
         return False
@@ -186,13 +191,43 @@ def evaluate(
     scaling = getattr(model, "scaling", None)
     with in_scaled_values(scaling) as scale:
         if scaling is not None:
-            splits = Splits(*(split._replace(x=scale(split.x)) for split in splits))
+            splits = Splits(*(_scaled(split, scale) for split in splits))
         return without_repeats(
             row
             for protocol in protocols
             if not (quick and getattr(protocol, "is_slow", False))
-            for row in protocol(model, splits)
+            for row in measure_one(model, protocol, splits)
         )
+
+
+def _scaled(split: Split, scale: Callable[[Any], Any]) -> Split:
+    target = None if split.target is None else scale(split.target)
+    return split._replace(x=scale(split.x), target=target)
+
+
+def measure_one(
+    model: Autoencoder, protocol: AnyProtocol, splits: Splits
+) -> Sequence[Measurement]:
+    """Measure a model by one protocol.
+
+    Raises:
+        ValueError: The data are pairs, and the protocol compares outputs with inputs,
+            or the other way around.
+    """
+    if isinstance(protocol, Protocol):
+        has_pairs = splits.test.target is not None
+        name = type(protocol).__name__
+        if has_pairs and not protocol.takes_pairs:
+            raise ValueError(
+                f"The data are pairs (input, target), and {name} measures models whose "
+                "target is their input. Use evaluation.Restoration()."
+            )
+        if protocol.takes_pairs and not has_pairs:
+            raise ValueError(
+                f"{name} measures models of pairs (input, target). Received data "
+                "without targets; see `target` of ae_zoo.data.Images."
+            )
+    return protocol(model, splits)
 
 
 def measure_subset(

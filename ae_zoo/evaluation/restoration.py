@@ -146,6 +146,45 @@ class Colorizing(Protocol):
         return [error, *image_rows(test, outputs)]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Restoration(Protocol):
+    """Outputs for the inputs of pairs, compared with their targets.
+
+    For data that are pairs (input, target), such as noisy and clean photographs. For
+    images it reports the PSNR of the mean squared error, the mean PSNR of the images,
+    and SSIM, with outputs clipped to [0, 1]; for other data the squared error. The
+    baseline is the input itself, where it has the shape of the target.
+    """
+
+    @property
+    def takes_pairs(self) -> bool:
+        return True
+
+    def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
+        x, target = splits.test.x, splits.test.target
+        if target is None:
+            raise ValueError("Restoration needs pairs (input, target).")
+        is_image = target.ndim == 4
+        outputs = {"model": model.reconstruct(x)}
+        if x.shape == target.shape:
+            outputs["input unchanged"] = x
+        if is_image:
+            outputs = {name: np.clip(image, 0, 1) for name, image in outputs.items()}
+            first, *others = image_rows(target, outputs)
+        else:
+            first, *others = [
+                with_best_baseline(
+                    "squared error",
+                    lambda y, output: float(measures.squared_error(y, output).mean()),
+                    target,
+                    outputs,
+                    higher_is_better=False,
+                )
+            ]
+        first = dataclasses.replace(first, published=self.published, source=self.source)
+        return [first, *others]
+
+
 def _at(stddev: float) -> str:
     return f" at noise {stddev:g}"
 

@@ -25,10 +25,13 @@ class Split(NamedTuple):
     Attributes:
         x: (samples, ...) float32.
         labels: (samples,) int64, or None if the data set has no labels.
+        target: (samples, ...) float32, for data that are pairs (input, target); None
+            where the target is x.
     """
 
     x: np.ndarray
     labels: np.ndarray | None = None
+    target: np.ndarray | None = None
 
     def of_classes(self, classes: Sequence[int] | None) -> Split:
         """Keep the samples whose label is in `classes`; None keeps all of them."""
@@ -55,8 +58,11 @@ class Split(NamedTuple):
         """Keep the first `samples` samples; None keeps all of them."""
         if samples is not None:
             samples = check_count("samples", samples, " or None")
-        labels = None if self.labels is None else self.labels[:samples]
-        return Split(self.x[:samples], labels)
+        labels, target = (
+            None if part is None else part[:samples]
+            for part in (self.labels, self.target)
+        )
+        return Split(self.x[:samples], labels, target)
 
 
 class Splits(NamedTuple):
@@ -75,7 +81,8 @@ def read_splits(source: Source, samples: int | None = None) -> Splits:
         samples: Keep only the first `samples` test samples; None keeps all of them.
 
     Returns:
-        `Splits`, with labels if the source has them.
+        `Splits`, with labels if the source has them. Of data of your own that are
+        large, the first `source.measured(split)` samples of each split.
 
     Raises:
         FileNotFoundError: The data set has not been prepared.
@@ -104,8 +111,12 @@ def read_split(source: Source, name: str) -> Split:
         source: An `ae_zoo.data.Source`.
         name: "train", "validation" or "test".
     """
-    arrays = source.arrays(name, labels=source.label is not None)
-    return Split(*arrays) if isinstance(arrays, tuple) else Split(arrays)
+    count = source.measured(name)
+    if count == source.counts[name]:
+        stored, labels = source.stored(name)
+    else:
+        stored, labels = source.head(name, count)
+    return _split(source, stored, labels.copy())
 
 
 def read_few(source: Source, samples: int) -> Splits:
@@ -123,21 +134,24 @@ def read_few(source: Source, samples: int) -> Splits:
 
 
 def _read_few(source: Source, name: str, samples: int) -> Split:
-    from ae_zoo.data.batches import fits_in_memory
-
     has_labels = source.label is not None
-    if fits_in_memory(source, name):
+    if source.is_held(name):
         x, labels = source.stored(name)
-        scale = np.float32(source.divisor)
     else:
-        batches = source.load(name, batch_size=_STREAMED, labels=has_labels)
-        batch = next(iter(batches))
-        x, labels = (part.numpy() for part in (batch if has_labels else (batch, batch)))
-        scale = np.float32(1)
+        x, labels = source.head(name, _STREAMED)
     if not has_labels:
-        return Split(x[:samples].astype(np.float32) / scale)
+        return _split(source, x[:samples], labels)
     rows = set(range(min(samples, len(x))))
     for label in np.unique(labels)[:_CLASSES]:
         rows.update(np.flatnonzero(labels == label)[:_OF_CLASS].tolist())
     chosen = sorted(rows)
-    return Split(x[chosen].astype(np.float32) / scale, labels[chosen])
+    return _split(source, x[chosen], labels[chosen])
+
+
+def _split(source: Source, stored: np.ndarray, labels: np.ndarray) -> Split:
+    """Scale stored samples, and divide those of pairs."""
+    x = stored.astype(np.float32) / np.float32(source.divisor)
+    if source.target_shape is not None:
+        x, target = source.divided(x)
+        return Split(x, None, target)
+    return Split(x, labels if source.label is not None else None)

@@ -32,7 +32,7 @@ def card_figures(
 
     | figure | drawn for |
     |---|---|
-    | `picture.png`: inputs and reconstructions | images and vectors |
+    | `picture.png`: inputs and reconstructions | images, vectors and series |
     | `manifold.png`: the latent space | variational models of images |
     | `filters.png`: weights | gray images and a single dense layer |
     | `code_histogram.png`: values and use of the code | sparse, contractive models |
@@ -54,18 +54,20 @@ def card_figures(
         ValueError: `normal_classes` is given and `test` has no labels.
     """
     with in_scaled_values(model.scaling) as scale:
-        x, labels = test
-        _draw(model, scale(x), labels, folder, pair, normal_classes)
+        test = test._replace(x=scale(test.x))
+        if test.target is not None:
+            test = test._replace(target=scale(test.target))
+        _draw(model, test, folder, pair, normal_classes)
 
 
 def _draw(
     model: Autoencoder,
-    x: np.ndarray,
-    labels: np.ndarray | None,
+    test: Split,
     folder: pathlib.Path,
     pair: Callable[[Any], tuple[Any, Any]] | None,
     normal_classes: Collection[int] | None,
 ) -> None:
+    x, labels, targets = test
     groups = {"input": x}
     if normal_classes is not None:
         if labels is None:
@@ -77,7 +79,7 @@ def _draw(
         groups = {"normal": x[is_normal], "anomalous": x[~is_normal]}
         normal, anomalous = (model.score(group) for group in groups.values())
         scores(normal, anomalous, folder / "scores.png")
-    if len(model.input_shape) == 2:
+    if len(model.input_shape) in (2, 3):
         rows = {name: samples[:6] for name, samples in groups.items()}
         series(model, rows, folder / "picture.png")
     if len(model.input_shape) == 4:
@@ -85,7 +87,8 @@ def _draw(
             manifold(model, x, folder / "manifold.png")
         if _has_filters(model):
             filters(model, folder / "filters.png")
-        inputs, target = (x[:12], None) if pair is None else pair(x[:12])
+        target = None if targets is None else targets[:12]
+        inputs, target = (x[:12], target) if pair is None else pair(x[:12])
         reconstructions(model, inputs, folder / "picture.png", target=target)
     if model.spec().shows_code:
         inputs = x if pair is None else pair(x)[0]

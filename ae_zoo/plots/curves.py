@@ -20,7 +20,8 @@ def series(
 
     Args:
         model: An `ae_zoo.models.Autoencoder` of vectors.
-        x: A dict from name to series, (batch, n). Each name is a row of panels.
+        x: A dict from name to series, (batch, n), or to series of several variables,
+            (batch, n, variables). Each name is a row of panels.
         path: File to write. The suffix selects the format.
 
     Raises:
@@ -39,8 +40,10 @@ def series(
     for line, (name, batch) in zip(axes, x.items(), strict=True):
         outputs = np.asarray(model.reconstruct(batch))
         for axis, before, after in zip(line, batch, outputs, strict=False):
-            axis.plot(before, color="0.6", label="input")
-            axis.plot(after, color="C0", linewidth=1, label="reconstruction")
+            lines = axis.plot(before, color="0.6")
+            lines[0].set_label("input")
+            lines = axis.plot(after, color="C0", linewidth=1)
+            lines[0].set_label("reconstruction")
             axis.spines[["top", "right"]].set_visible(False)
         line[0].set_ylabel(name, color=_canvas.INK)
     axes[0, 0].legend(frameon=False, fontsize=6)

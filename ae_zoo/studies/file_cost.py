@@ -15,6 +15,7 @@ from ae_zoo import _staging, data, evaluation, lite
 from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Parts
 from ae_zoo.studies import latency
+from ae_zoo.training.context import RunContext
 from ae_zoo.training.recipe import Recipe
 
 CALIBRATION_SAMPLES = 500
@@ -82,18 +83,36 @@ def calibration_data(
     Returns:
         (samples, ...) float32.
     """
-    dataset = source.load(
-        "train",
-        batch_size=samples,
-        binarize="fixed" if recipe.binarize else None,
-        pair=recipe.pair,
-        classes=recipe.classes,
-    )
-    x = next(iter(dataset))
+    if recipe.batches is not None:
+        x = _own_samples(recipe, source, samples)
+    else:
+        dataset = source.load(
+            "train",
+            batch_size=samples,
+            binarize="fixed" if recipe.binarize else None,
+            pair=recipe.pair,
+            classes=recipe.classes,
+        )
+        x = next(iter(dataset))
     if isinstance(x, tuple):
         return x[0].numpy()
     corruption = model.spec().corruption
     return (x if corruption is None else corruption(x, (recipe.seed, 0))).numpy()
+
+
+def _own_samples(recipe: Recipe, source: data.Source, samples: int) -> Any:
+    """Take samples of the batches that a function of a recipe makes."""
+    if recipe.batches is None or recipe.steps_per_epoch is None:
+        raise ValueError("The recipe makes no batches of its own.")
+    run = RunContext(
+        source=source,
+        data_dir=None,
+        seed=recipe.seed,
+        epochs=recipe.epochs,
+        steps=recipe.epochs * recipe.steps_per_epoch,
+    )
+    batches = recipe.batches(run, 0, (0, 1))
+    return next(iter(batches.unbatch().batch(samples)))
 
 
 class FileModel:

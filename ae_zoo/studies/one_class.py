@@ -13,11 +13,13 @@ import os
 import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ae_zoo import data, evaluation, zoo
+from ae_zoo import evaluation, zoo
 from ae_zoo.data.checks import check_classes
+from ae_zoo.training.loading import with_data
 from ae_zoo.training.recipe import Recipe, load_recipe
 from ae_zoo.training.run import train
 from ae_zoo.zoo import tables
@@ -80,6 +82,7 @@ def one_class(
     output_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
+    data: Any = None,
     verbose: int | str = "auto",
 ) -> OneClassReport:
     """Train a recipe on each class alone, and detect all other classes as anomalies.
@@ -99,6 +102,7 @@ def one_class(
         resume: Continue the runs in `output_dir`: results of finished classes are
             read, and an interrupted class continues from its checkpoint.
         data_dir: Folder of prepared data; see `ae_zoo.data.load`.
+        data: Data that take the place of the recipe's; see `ae_zoo.train`.
         verbose: As in `fit`; 0 prints nothing.
 
     Returns:
@@ -120,7 +124,8 @@ def one_class(
         name, recipe = load_recipe(recipe)
     run = f"{name}-one-class" + ("" if seed is None else f"-seed{seed}")
     folder = pathlib.Path(output_dir or pathlib.Path("runs") / run)
-    labels = _check_classes(recipe, classes, data.source(recipe.dataset, data_dir))
+    recipe = with_data(recipe, data, data_dir)
+    labels = _check_classes(recipe, classes)
     if not resume and any((folder / str(label)).exists() for label in labels):
         raise FileExistsError(
             f"'{folder}' holds runs already. Resume them (--resume), or choose another "
@@ -145,9 +150,7 @@ def one_class(
     return OneClassReport(measured, protocol.published, protocol.source)
 
 
-def _check_classes(
-    recipe: Recipe, classes: Sequence[int] | None, source: data.Source
-) -> list[int]:
+def _check_classes(recipe: Recipe, classes: Sequence[int] | None) -> list[int]:
     """Return the labels to train on, without duplicates."""
     if recipe.batches is not None or recipe.pair is not None:
         raise ValueError(
@@ -155,6 +158,7 @@ def _check_classes(
             "each input by its own reconstruction. Received a recipe with `batches` or "
             "`pair`. Remove them."
         )
+    source = recipe.dataset
     _, labels = source.arrays("train", labels=True)
     known = np.unique(labels).tolist()
     if classes is not None:
@@ -170,7 +174,7 @@ def _check_classes(
 
 def _protocol(recipe: Recipe) -> evaluation.AnomalyDetection:
     """Return the recipe's protocol whose headline is ROC-AUC, or a new one."""
-    for protocol in recipe.metrics:
+    for protocol in recipe.metrics or ():
         if isinstance(protocol, evaluation.AnomalyDetection):
             if protocol.headline_metric == "ROC-AUC":
                 return protocol

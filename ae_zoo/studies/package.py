@@ -7,12 +7,12 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ae_zoo import data, evaluation, zoo
+from ae_zoo import evaluation, zoo
 from ae_zoo._checks import check_count
 from ae_zoo._machine import hardware
 from ae_zoo.models import Autoencoder
 from ae_zoo.studies import file_cost
-from ae_zoo.training.loading import load_with_recipe
+from ae_zoo.training.loading import load_with_data
 from ae_zoo.training.recipe import Recipe
 from ae_zoo.zoo import checksums
 from ae_zoo.zoo.entry import check_is_local
@@ -33,6 +33,7 @@ def package(
     data_dir: str | os.PathLike[str] | None = None,
     samples: int | None = None,
     report: Report = print,
+    data: Any = None,
 ) -> None:
     """Add files for deployment to a model folder, and their cost to its card.
 
@@ -49,6 +50,7 @@ def package(
         data_dir: Folder of prepared data; see `ae_zoo.data.load`.
         samples: Measure on the first `samples` test samples; None uses all of them.
         report: Function that is called with each line of progress.
+        data: The data of the card, if they lie elsewhere than the recipe says.
 
     Raises:
         FileNotFoundError, ValueError: As `ae_zoo.load`; or there is no such recipe, it
@@ -65,8 +67,8 @@ def package(
         check_count("samples", samples)
     check_is_local(name_or_folder)
     card = zoo.info(name_or_folder)
-    model, used = load_with_recipe(name_or_folder, recipe)
-    source = data.source(used.dataset, data_dir)
+    model, used = load_with_data(name_or_folder, recipe, data, data_dir)
+    source = used.dataset
     splits = evaluation.read_splits(source, samples)
     calibration = file_cost.calibration_data(model, used, source)
     rows = _measure_all(model, card, used, splits, calibration, report)
@@ -111,7 +113,9 @@ def _measure_all(
     for kind in QUANTIZATIONS:
         report(f"{card['name']}: measuring {kind or 'float32'}")
         costs.append(
-            file_cost.measure(model, recipe.metrics, splits, kind, calibration)
+            file_cost.measure(
+                model, recipe.protocols(recipe.dataset), splits, kind, calibration
+            )
         )
         _check_headline(card, costs[0].headline.metric)
     return [cost.card_row(costs[0]) for cost in costs]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import Any
 
-from ae_zoo import data, evaluation, plots, zoo
-from ae_zoo.training.loading import load_with_recipe
+from ae_zoo import evaluation, plots, zoo
+from ae_zoo.training.loading import load_with_data
 
 # Drawn from the log of the run, which a model folder does not hold.
 _TRAINING = "training.png"
@@ -16,6 +17,7 @@ def redraw(
     name_or_folder: str | os.PathLike[str],
     recipe: str | os.PathLike[str] | None = None,
     data_dir: str | None = None,
+    data: Any = None,
 ) -> list[str]:
     """Draw the figures of a model folder again, except the training curve.
 
@@ -25,6 +27,7 @@ def redraw(
         recipe: Name or file of the recipe. The default is the recipe with the model's
             name.
         data_dir: Folder of the data sets; see `ae_zoo.data.load`.
+        data: The data of the card, if they lie elsewhere than the recipe says.
 
     Returns:
         The file names of the figures.
@@ -38,8 +41,8 @@ def redraw(
 
     >>> redraw("sparse_digits")  # doctest: +SKIP
     """
-    model, used = load_with_recipe(name_or_folder, recipe)
-    test = evaluation.read_split(data.source(used.dataset, data_dir), "test")
+    model, used = load_with_data(name_or_folder, recipe, data, data_dir)
+    test = evaluation.read_split(used.dataset, "test")
 
     def draw(folder: pathlib.Path) -> None:
         plots.card_figures(

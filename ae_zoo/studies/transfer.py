@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo import _staging, data, evaluation, zoo
@@ -18,12 +18,13 @@ from ae_zoo.training.run import train
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from ae_zoo.models import Autoencoder
     from ae_zoo.training.context import RunContext
 
 
 def transfer(
     name_or_folder: str | os.PathLike[str],
-    dataset: str | data.Source,
+    dataset: Any,
     *,
     epochs: int = 3,
     samples: int | None = None,
@@ -44,8 +45,9 @@ def transfer(
     Args:
         name_or_folder: A name from `ae_zoo.list_models()`, or the path of a model
             folder.
-        dataset: A name from `ae_zoo.data.names()`, or an `ae_zoo.data.Source`, with
-            samples of the same shape.
+        dataset: Data with samples of the same shape: a name from `ae_zoo.data.names()`,
+            an `ae_zoo.data.Source`, or what else `ae_zoo.data.source` takes. A folder
+            or file gets the options of the data of the model's recipe.
         epochs: Number of passes over the training samples, for both runs.
         samples: Train on the first `samples` samples only; None uses all of them.
         recipe: Name or file of the model's recipe. The default is the recipe with the
@@ -78,15 +80,18 @@ def transfer(
         "The recipe must be the one the model was trained with, because its network is "
         "trained from fresh weights for comparison.",
     )
-    source = data.source(dataset, data_dir)
-    count = _check_data(data.source(own.dataset, data_dir), source, samples)
+    columns = zoo.info(name_or_folder)["dataset"].get("columns")
+    source = data.like(dataset, own.dataset, data_dir, columns and tuple(columns))
+    _check_columns(columns, source)
+    count = _check_data(model, own, source, samples)
+    own = dataclasses.replace(own, metrics=own.protocols(source))
     from_scratch = _recipe_for(own, source, count, epochs)
     allowed_classes = own_classes(recipe or zoo.info(name_or_folder)["name"])
     fine_tuning = dataclasses.replace(
         from_scratch, build=lambda: zoo.load(name_or_folder, allowed_classes)
     )
     splits = evaluation.read_splits(source)
-    headline = evaluation.evaluate(model, own.metrics[:1], splits)[0]
+    headline = evaluation.evaluate(model, own.protocols(source)[:1], splits)[0]
     del splits  # up to hundreds of megabytes, while the two runs train
     facts = {
         "dataset": source.name,
@@ -115,12 +120,31 @@ def _check_recipe(recipe: Recipe) -> None:
         )
 
 
-def _check_data(own: data.Source, other: data.Source, samples: int | None) -> int:
-    """Check that the data fit the model; return the number of training samples."""
-    if own.shape != other.shape:
+def _check_columns(expected: Sequence[str] | None, source: data.Source) -> None:
+    """Check that a table has the columns that the model was trained with, in order."""
+    if expected is not None and tuple(expected) != source.columns:
         raise ValueError(
-            f"The model takes samples like those of {own.name!r}, of shape "
-            f"{own.shape}. Received {other.name!r}, of shape {other.shape}."
+            f"The model takes the columns {list(expected)}. Received {source.name!r}, "
+            f"with {list(source.columns or [])}."
+        )
+
+
+def _check_data(
+    model: Autoencoder, recipe: Recipe, other: data.Source, samples: int | None
+) -> int:
+    """Check that the data fit the model; return the number of training samples."""
+    shape = tuple(model.input_shape[1:])
+    if recipe.pair is not None:  # it takes inputs made of the samples
+        shape = data.source(recipe.dataset).shape
+    if len(shape) != len(other.shape) or any(
+        expected not in (None, size)
+        for expected, size in zip(shape, other.shape, strict=True)
+    ):
+        own = recipe.dataset if isinstance(recipe.dataset, str) else recipe.dataset.name
+        raise ValueError(
+            "The model takes samples like those of "
+            f"{own!r}, of shape {shape}. Received "
+            f"{other.name!r}, of shape {other.shape}."
         )
     available = other.counts["train"]
     if samples is None:
@@ -144,7 +168,7 @@ def _recipe_for(own: Recipe, source: data.Source, count: int, epochs: int) -> Re
     return dataclasses.replace(
         own,
         dataset=source,
-        metrics=own.metrics[:1],
+        metrics=own.protocols(source)[:1],
         callbacks=None,
         patience=None,
         initial_weights=None,

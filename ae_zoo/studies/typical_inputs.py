@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ae_zoo import data, evaluation, zoo
+from ae_zoo import evaluation, zoo
+from ae_zoo.data import Source
 from ae_zoo.models import typical
-from ae_zoo.training.loading import load_with_recipe
+from ae_zoo.training.loading import load_with_data
 
 if TYPE_CHECKING:
-    from ae_zoo.data import Source
     from ae_zoo.models import Autoencoder
     from ae_zoo.training.recipe import Recipe
 
@@ -51,7 +51,10 @@ def kinds_of_inputs(
         {name: function of clean inputs}, from clean inputs to the strongest noise; an
         empty dict for models of pairs, whose inputs are not their targets.
     """
-    if recipe.pair is not None or "score" not in model.endpoints():
+    has_pairs = recipe.pair is not None or (
+        isinstance(recipe.dataset, Source) and recipe.dataset.target_shape is not None
+    )
+    if has_pairs or "score" not in model.endpoints():
         return {}
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {"clean": lambda x: x}
     if recipe.binarize:
@@ -59,7 +62,7 @@ def kinds_of_inputs(
     levels = sorted(
         {
             level
-            for protocol in recipe.metrics
+            for protocol in recipe.metrics or ()
             for level in getattr(protocol, "noise_levels", ())
         }
     )
@@ -115,6 +118,7 @@ def typical_inputs(
     recipe: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     write: bool = False,
+    data: Any = None,
 ) -> tuple[list[dict[str, Any]], list[FalseAlarms]]:
     """Measure the typical inputs of a model, and false alarms on its test split.
 
@@ -123,6 +127,7 @@ def typical_inputs(
         recipe: Name or file of its recipe. The default is the recipe with its name.
         data_dir: Folder of prepared data; see `ae_zoo.data.load`.
         write: Write the percentiles to the model's card.
+        data: The data of the card, if they lie elsewhere than the recipe says.
 
     Returns:
         (the field of the card, the false alarms); both empty for models of pairs.
@@ -133,8 +138,8 @@ def typical_inputs(
     >>> alarms[0].input
     'clean'
     """
-    model, used = load_with_recipe(name_or_folder, recipe)
-    source = data.source(used.dataset, data_dir)
+    model, used = load_with_data(name_or_folder, recipe, data, data_dir)
+    source = used.dataset
     field = measure(model, used, source)
     alarms = false_alarms(model, used, source, field)
     if write and field:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ae_zoo import data, evaluation, zoo
+from ae_zoo import evaluation, zoo
 from ae_zoo.models import Autoencoder
-from ae_zoo.training.loading import load_with_recipe
+from ae_zoo.training.loading import load_with_data
 from ae_zoo.training.recipe import Recipe
 from ae_zoo.zoo import tables
 
@@ -48,6 +48,7 @@ def verify(
     data_dir: str | os.PathLike[str] | None = None,
     subset: bool = False,
     recipe: str | os.PathLike[str] | None = None,
+    data: Any = None,
 ) -> list[Check]:
     """Measure a model again and compare the results with its card.
 
@@ -59,12 +60,15 @@ def verify(
             seconds instead of minutes.
         recipe: Name or file of the model's recipe. The default is the recipe with the
             model's name.
+        data: The data of the card, if they lie elsewhere than the recipe says: a path,
+            or what else `ae_zoo.data.source` takes.
 
     Returns:
         A list of `Check`, one for each metric.
 
     Raises:
-        ValueError: The name or the recipe is unknown, or the folder is damaged.
+        ValueError: The name or the recipe is unknown, the folder is damaged, or the
+            data are not those of the card.
         FileNotFoundError: The data set has not been prepared.
 
     Example:
@@ -72,14 +76,13 @@ def verify(
     >>> all(check.holds for check in verify("deep_digits"))
     True
     """
-    model, used = load_with_recipe(name_or_folder, recipe)
-    card = zoo.info(name_or_folder)
-    source = data.source(used.dataset, data_dir)
+    model, used = load_with_data(name_or_folder, recipe, data, data_dir)
+    card, source = zoo.info(name_or_folder), used.dataset
     if subset:
         splits = evaluation.read_splits(source, card["subset"]["samples"])
         return [_check_subset(card["subset"], model, used, splits)]
     splits = evaluation.read_splits(source)
-    rows = evaluation.evaluate(model, used.metrics, splits)
+    rows = evaluation.evaluate(model, used.protocols(source), splits)
     measured = {row.metric: row.value for row in rows}
     stated = {row["metric"]: row for row in card["metrics"]}
     return [
@@ -142,7 +145,9 @@ def _check_subset(
     splits: evaluation.Splits,
 ) -> Check:
     samples = subset["samples"]
-    again = evaluation.measure_subset(model, recipe.metrics, splits, samples)
+    again = evaluation.measure_subset(
+        model, recipe.protocols(recipe.dataset), splits, samples
+    )
     metric = f"{subset['metric']} (first {samples})"
     if again["metric"] != subset["metric"]:
         return Check(metric, subset["value"], None)

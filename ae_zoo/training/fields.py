@@ -57,7 +57,7 @@ def check_fields(recipe: Recipe) -> dict[str, Any]:
     _check_functions(recipe)
     _check_metrics(recipe)
     _check_options(recipe)
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"dataset": _dataset(recipe.dataset)}
     for field, (least, most) in _INTEGERS.items():
         value = getattr(recipe, field)
         if value is not None or field not in _OPTIONAL_INTEGERS:
@@ -86,8 +86,6 @@ def _wrong_type(field: str, expected: str, value: object) -> TypeError:
 
 
 def _check_texts(recipe: Recipe) -> None:
-    from ae_zoo.data.sources import Source
-
     for field in _TEXTS:
         if not isinstance(getattr(recipe, field), str):
             raise _wrong_type(field, "a string", getattr(recipe, field))
@@ -96,9 +94,21 @@ def _check_texts(recipe: Recipe) -> None:
     if not isinstance(recipe.initial_weights, str | os.PathLike | None):
         expected = "the name or the folder of a model, or None"
         raise _wrong_type("initial_weights", expected, recipe.initial_weights)
-    if not isinstance(recipe.dataset, str | Source):
-        expected = "the name of a data set, or a Source"
-        raise _wrong_type("dataset", expected, recipe.dataset)
+
+
+def _dataset(dataset: Any) -> Any:
+    """Return a name, which is looked up when the recipe is used, or a `Source`."""
+    from ae_zoo import data
+
+    if isinstance(dataset, str | data.Source):
+        return dataset
+    try:
+        return data.source(dataset)
+    except TypeError as error:
+        if type(dataset).__module__ == "builtins" and not isinstance(dataset, tuple):
+            expected = "the name of a data set, or a Source"
+            raise _wrong_type("dataset", expected, dataset) from error
+        raise
 
 
 def _check_functions(recipe: Recipe) -> None:
@@ -120,6 +130,8 @@ def _check_functions(recipe: Recipe) -> None:
 
 def _check_metrics(recipe: Recipe) -> None:
     metrics = recipe.metrics
+    if metrics is None:
+        return
     if not isinstance(metrics, list | tuple):
         raise _wrong_type("metrics", "a list or tuple of protocols", metrics)
     if not metrics:

@@ -8,12 +8,11 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo import data
 from ae_zoo._checks import check_count
 from ae_zoo.distribution.replicas import check_batch_size
 from ae_zoo.distribution.strategies import is_chief
 from ae_zoo.training.context import RunContext
-from ae_zoo.training.loading import own_classes
+from ae_zoo.training.loading import own_classes, with_data
 from ae_zoo.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -72,6 +71,7 @@ def resolve(
     seed: int | None = None,
     output_dir: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    replacement: Any = None,
     verbose: int | str = "auto",
 ) -> Job:
     """Return the `Job` that the arguments of `train` describe."""
@@ -79,7 +79,9 @@ def resolve(
         name, command, chosen = "model", None, recipe
     else:
         name, chosen = load_recipe(recipe)
-        command = _command(recipe, epochs, None if seed == chosen.seed else seed)
+        other_seed = None if seed == chosen.seed else seed
+        command = _command(recipe, epochs, other_seed, replacement)
+    chosen = with_data(chosen, replacement, data_dir)
     run = name if seed is None else f"{name}-seed{seed}"
     return Job(
         name=name,
@@ -91,7 +93,7 @@ def resolve(
         ),
         own_classes=own_classes(recipe),
         strategy=strategy,
-        source=data.source(chosen.dataset, data_dir),
+        source=chosen.dataset,
         data_dir=data_dir,
         output_dir=pathlib.Path(output_dir or pathlib.Path("runs") / run),
         verbose=verbose,
@@ -169,9 +171,14 @@ def run_settings(job: Job) -> dict[str, Any]:
 
 
 def _command(
-    recipe: str | os.PathLike[str], epochs: int | None, seed: int | None
+    recipe: str | os.PathLike[str],
+    epochs: int | None,
+    seed: int | None,
+    replacement: Any,
 ) -> str:
-    options = {"--epochs": epochs, "--seed": seed}
+    # Where the data lie is a matter of this machine alone.
+    own = None if replacement is None else "PATH"
+    options = {"--epochs": epochs, "--seed": seed, "--data": own}
     words = [f"{key} {value}" for key, value in options.items() if value is not None]
     return " ".join(["ae-zoo train", str(recipe), *words])
 

@@ -26,12 +26,13 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
         seconds: Wall time of the training.
     """
     recipe = job.recipe
+    protocols = recipe.protocols(job.source)
     splits = evaluation.read_splits(job.source)
     card = make_card(
         model,
         job,
-        evaluation.evaluate(model, recipe.metrics, splits),
-        evaluation.measure_subset(model, recipe.metrics, splits),
+        evaluation.evaluate(model, protocols, splits),
+        evaluation.measure_subset(model, protocols, splits),
         epochs=epochs,
         seconds=seconds,
     )
@@ -87,4 +88,5 @@ def make_card(
         subset=subset,
         binarize=recipe.binarize,
         classes=recipe.classes,
+        has_own_batches=recipe.batches is not None,
     )

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ae_zoo.data import Source
-    from ae_zoo.evaluation import Measurement, Splits
+    from ae_zoo.evaluation import AnyProtocol
     from ae_zoo.models import Autoencoder
+
+
+def _default_optimizer(steps: int) -> keras.optimizers.Optimizer:
+    from ae_zoo import optimizers
+
+    return optimizers.adam(1e-3)(steps)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,15 +37,19 @@ class Recipe:
     Attributes:
         build: Function that returns an uncompiled `Autoencoder`. It is called inside
             the scope of the strategy.
-        dataset: Name of a data set of `ae_zoo.data`, or an `ae_zoo.data.Source`.
+        dataset: The data: a name of `ae_zoo.data.names()` or of tensorflow-datasets; an
+            `ae_zoo.data.Source`, such as `data.Images("photos/")`; or a path, an array
+            or a `tf.data.Dataset`, as for `ae_zoo.data.source`.
         task: One sentence for the card that says what the model is for.
         epochs: Number of passes over the training split.
         batch_size: Number of samples per optimizer step, over all replicas.
         optimizer: Function that takes the number of optimizer steps of the run and
             returns a Keras optimizer, so that learning-rate schedules can span the run.
-            See `ae_zoo.optimizers`.
+            See `ae_zoo.optimizers`. Defaults to `ae_zoo.optimizers.adam(1e-3)`.
         metrics: Protocols of `ae_zoo.evaluation`. The first one gives the headline.
-        paper: The publication that the model follows.
+            Defaults to the squared error or, for data that are pairs, to
+            `evaluation.Restoration()`.
+        paper: The publication that the model follows, if any.
         license: License of the trained weights, such as "Apache-2.0". With None, the
             card says that it is not stated.
         limits: One or two sentences for the card about where not to use the model.
@@ -54,7 +64,9 @@ class Recipe:
         batches: Function `(run, skip, shard)` that returns an endless dataset of
             batches, used instead of the training split. `run` is a `RunContext`;
             `skip` and `shard` are as in `ae_zoo.data.tfrecords`. Requires
-            `steps_per_epoch`.
+            `steps_per_epoch`. The card states that the training data are these batches,
+            and names `dataset` for validation and test only; int8 files are calibrated
+            on these batches.
         pair: Function from x to (input, target), if the target is not the input.
         classes: Labels of the samples to train and validate on, as in
             `ae_zoo.data.load`. None uses all samples.
@@ -81,13 +93,13 @@ class Recipe:
     """
 
     build: Callable[[], Autoencoder]
-    dataset: str | Source
+    dataset: Any
     task: str
     epochs: int
-    batch_size: int
-    optimizer: Callable[[int], keras.optimizers.Optimizer]
-    metrics: Sequence[Callable[[Autoencoder, Splits], list[Measurement]]]
-    paper: str
+    batch_size: int = 64
+    optimizer: Callable[[int], keras.optimizers.Optimizer] = _default_optimizer
+    metrics: Sequence[AnyProtocol] | None = None
+    paper: str = ""
     license: str | None = None
     limits: str = ""
     initial_weights: str | os.PathLike[str] | None = None
@@ -110,6 +122,15 @@ class Recipe:
     def __post_init__(self) -> None:
         for field, value in check_fields(self).items():
             object.__setattr__(self, field, value)
+
+    def protocols(self, source: Source) -> Sequence[AnyProtocol]:
+        """Return `metrics`, or the default for a source."""
+        if self.metrics is not None:
+            return self.metrics
+        from ae_zoo import evaluation
+
+        has_pairs = source.target_shape is not None
+        return (evaluation.Restoration() if has_pairs else evaluation.SquaredError(),)
 
 
 def list_recipes() -> list[str]:

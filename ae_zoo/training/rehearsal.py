@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from ae_zoo import evaluation, zoo
 from ae_zoo.distribution.keras_patches import names_kept
-from ae_zoo.evaluation.protocol import SUBSET_SAMPLES, without_repeats
+from ae_zoo.evaluation.protocol import (
+    SUBSET_SAMPLES,
+    measure_one,
+    without_repeats,
+)
 from ae_zoo.evaluation.splits import read_few
 from ae_zoo.training.model import build, in_full_precision
 from ae_zoo.training.naming import naming
 from ae_zoo.training.publish import make_card
+from ae_zoo.training.splits import adapt_scaling
 
 if TYPE_CHECKING:
     from ae_zoo.data import Source
     from ae_zoo.evaluation import AnyProtocol, Measurement, Splits
     from ae_zoo.models import Autoencoder
-    from ae_zoo.training.plan import Job
+    from ae_zoo.training.plan import Job, Plan
 
 
-def rehearse(job: Job) -> None:
+def rehearse(job: Job, plan: Plan) -> None:
     """Measure an untrained model on a few samples, and save it to a temporary folder.
 
     This is what happens after the training, in a second or two for small models. It
@@ -35,10 +40,12 @@ def rehearse(job: Job) -> None:
             the field.
     """
     with names_kept(), tempfile.TemporaryDirectory() as folder:
-        model = in_full_precision(build(job.recipe), job.recipe)
+        built = build(job.recipe)
+        adapt_scaling(built, job, plan)
+        model = in_full_precision(built, job.recipe)
         model.compile()
         few = read_few(job.source, SUBSET_SAMPLES)
-        protocols = [_quick(protocol) for protocol in job.recipe.metrics]
+        protocols = [_quick(protocol) for protocol in job.recipe.protocols(job.source)]
         rows = without_repeats(
             row
             for number, protocol in enumerate(protocols)
@@ -67,7 +74,9 @@ def _measure(
     field = f"Recipe.metrics[{number}]"
     if isinstance(protocol, evaluation.Protocol):
         field += f", {type(protocol).__name__}(...)"
-    rows = _on_enough(lambda splits: protocol(model, splits), field, few, source)
+    rows = _on_enough(
+        lambda splits: measure_one(model, protocol, splits), field, few, source
+    )
     if not isinstance(rows, Sequence) or not all(
         isinstance(row, evaluation.Measurement) for row in rows
     ):

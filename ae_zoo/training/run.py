@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -24,7 +24,7 @@ from ae_zoo.training.model import (
 from ae_zoo.training.plan import Job, Plan, make_plan, resolve
 from ae_zoo.training.publish import publish
 from ae_zoo.training.rehearsal import rehearse
-from ae_zoo.training.splits import load_training, load_validation
+from ae_zoo.training.splits import adapt_scaling, load_training, load_validation
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -42,6 +42,7 @@ def train(
     output_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
+    data: Any = None,
     verbose: int | str = "auto",
     keep: int = 3,
 ) -> Autoencoder:
@@ -69,6 +70,9 @@ def train(
             run that was never interrupted. Without checkpoints the run starts; if it is
             finished, its model is returned. So a scheduler can repeat one command.
         data_dir: Folder of prepared data, as in `ae_zoo.data.load`.
+        data: Data that take the place of `Recipe.dataset`, as for
+            `ae_zoo.data.source`. A folder or file gets the options of the source that
+            it replaces, such as the size of images.
         verbose: As in `keras.Model.fit`.
         keep: Number of checkpoints to keep during training.
 
@@ -107,6 +111,7 @@ def train(
         seed=seed,
         output_dir=output_dir,
         data_dir=data_dir,
+        replacement=data,
         verbose=verbose,
     )
     if resume and job.model_folder.exists():
@@ -162,7 +167,7 @@ def _make_model(job: Job, plan: Plan, is_resumed: bool) -> Autoencoder:
     """Build and compile the model, with the recipe's initial weights if it is new."""
     recipe, initial = job.recipe, None
     if job.is_writer:
-        rehearse(job)
+        rehearse(job, plan)
     if recipe.initial_weights is not None and not is_resumed:
         initial = zoo.load(recipe.initial_weights, job.own_classes)
     keras.utils.set_random_seed(recipe.seed)
@@ -170,6 +175,7 @@ def _make_model(job: Job, plan: Plan, is_resumed: bool) -> Autoencoder:
         model = build_and_compile(
             recipe, plan.optimizer_steps, plan.steps_per_execution
         )
+    adapt_scaling(model, job, plan)
     if initial is not None:
         check_same_network(
             model,

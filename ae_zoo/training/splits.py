@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -12,6 +13,11 @@ from ae_zoo.training.context import RunContext
 from ae_zoo.training.naming import naming
 from ae_zoo.training.plan import Job, Plan, make_context
 from ae_zoo.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ae_zoo.models import Autoencoder
+
+_ADAPTED = 256  # samples that the scaling is adapted to at a time
 
 
 def load_training(job: Job, plan: Plan, skip: int) -> tf.data.Dataset:
@@ -61,6 +67,27 @@ def load_validation(job: Job) -> tf.data.Dataset:
             )
 
     return _share(load, job.strategy)
+
+
+def adapt_scaling(model: Autoencoder, job: Job, plan: Plan) -> None:
+    """Adapt the scaling of a model to the training data, unless `build` has done so."""
+    if model.scaling is None or model.scaling.is_adapted:
+        return
+    recipe = job.recipe
+    if recipe.batches is not None:
+        run = make_context(job, plan)
+        training = _own_batches(recipe.batches, run, 0, (0, 1))
+        model.scaling.adapt(training.take(plan.steps_per_epoch))
+        return
+    with _naming_functions(recipe):
+        model.scaling.adapt(
+            job.source.load(
+                "train",
+                batch_size=_ADAPTED,
+                pair=recipe.pair,
+                classes=recipe.classes,
+            )
+        )
 
 
 def _own_batches(

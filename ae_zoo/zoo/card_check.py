@@ -30,6 +30,12 @@ _DATASET = {
     "citation": OPTIONAL_TEXT,
     "homepage": OPTIONAL_TEXT,
     "sha256": {str: str},
+    "kind": str,
+    "split_rule": str,
+    "preprocessing": str,
+    "columns": [str],
+    "measured": {str: int},
+    "own_batches": bool,
 }
 _TRAINING = {
     "command": OPTIONAL_TEXT,

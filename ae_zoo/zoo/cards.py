@@ -59,6 +59,7 @@ def make_card(
     subset: Mapping[str, object],
     binarize: str | bool | None = None,
     classes: Sequence[int] | None = None,
+    has_own_batches: bool = False,
 ) -> Card:
     """Collect the facts of a card; see `render` for its page.
 
@@ -77,6 +78,8 @@ def make_card(
             `evaluation.measure_subset`.
         binarize: How the training data were binarized, if they were.
         classes: Labels of the samples used for training, or None for all.
+        has_own_batches: Whether a function of the recipe made the training data, so
+            that `source` is only what was validated and tested on.
 
     Returns:
         A dict that can be written as JSON.
@@ -96,6 +99,8 @@ def make_card(
             "citation": source.citation,
             "homepage": source.homepage,
             "sha256": dict(source.fingerprint),
+            **_own_facts(source),
+            **({"own_batches": True} if has_own_batches else {}),
         },
         **facts_of(model),
         "training": {
@@ -141,7 +146,26 @@ def facts_of_data(source: Source) -> Card:
         "citation": source.citation,
         "homepage": source.homepage,
         "sha256": dict(source.fingerprint),
+        **_own_facts(source),
     }
+
+
+def _own_facts(source: Source) -> dict[str, Any]:
+    """Facts about data that are not of the catalog, where there are any."""
+    from ae_zoo.data.own import OwnSource
+
+    facts: dict[str, Any] = {
+        "kind": type(source).__name__ if isinstance(source, OwnSource) else None,
+        "split_rule": source.split_rule,
+        "preprocessing": source.preprocessing,
+        "columns": list(source.columns or []),
+        "measured": {
+            split: source.measured(split)
+            for split, count in source.counts.items()
+            if source.measured(split) < count
+        },
+    }
+    return {key: value for key, value in facts.items() if value}
 
 
 def render(card: Card) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-
-from ae_zoo._checks import check_folder, unknown_name
+from ae_zoo._checks import unknown_name
 from ae_zoo.data.catalog import (
     cifar10,
     digits,
@@ -16,7 +13,6 @@ from ae_zoo.data.catalog import (
     olivetti_faces,
 )
 from ae_zoo.data.catalog.record import CatalogSource
-from ae_zoo.data.sources import Source
 
 SOURCES: dict[str, CatalogSource] = {
     module.SOURCE.name: module.SOURCE
@@ -72,32 +68,3 @@ def info(name: str) -> CatalogSource:
     if name not in SOURCES:
         raise unknown_name("data set", name, SOURCES)
     return SOURCES[name]
-
-
-def source(
-    name_or_source: str | Source, data_dir: str | os.PathLike[str] | None = None
-) -> Source:
-    """Return the source of a name.
-
-    Args:
-        name_or_source: One of `names()`, or a `Source`, which is returned unchanged.
-        data_dir: Folder of prepared data. By default $TFDS_DATA_DIR, then
-            ~/tensorflow_datasets.
-
-    Returns:
-        A `Source`.
-
-    Raises:
-        TypeError: `name_or_source` is neither a string nor a `Source`.
-        ValueError: There is no such data set.
-
-    Example:
-
-    >>> source("digits").arrays("test").shape
-    (250, 8, 8, 1)
-    """
-    if isinstance(name_or_source, Source):
-        return name_or_source
-    if data_dir is not None:
-        check_folder("data_dir", data_dir)
-    return dataclasses.replace(info(name_or_source), data_dir=data_dir)
