@@ -45,11 +45,13 @@ setup(
         "jinja2>=3.1",
         "keras>=3.12,<3.16",
         "numpy>=1.26",
+        "pillow>=10.3",
         "scikit-learn>=1.6",
         "scipy>=1.11",
         "tabulate>=0.9",
         "tensorflow>=2.20,<2.22",
         "tensorflow-datasets>=4.9.7",
+        "tqdm>=4.60",
     ],
     extras_require={
         "plots": PLOTS,

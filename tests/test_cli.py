@@ -13,7 +13,7 @@ import ae_zoo
 from ae_zoo import cli, lite
 from ae_zoo._checks import check_count
 from ae_zoo.cli import command_line, info, one_class, train
-from ae_zoo.zoo import tables
+from ae_zoo.zoo import overview, tables
 
 NAME = "undercomplete_digits"
 
@@ -259,7 +259,7 @@ def test_every_verb_has_a_file_and_help(capsys):
 def test_zoo_table_is_in_the_readme():
     """`README.md` shows the cards as they are."""
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    assert tables.zoo_markdown() in readme
+    assert overview.zoo_markdown() in readme
 
 
 def test_a_message_is_one_line_without_control_characters(capsys, tmp_path):

@@ -24,7 +24,7 @@ Example:
 ('squared error', 'PCA, 8 components')
 """
 
-from ae_zoo.evaluation.anomalies import AnomalyDetection
+from ae_zoo.evaluation.anomalies import AnomalyDetection, threshold_of
 from ae_zoo.evaluation.baselines import (
     add_noise,
     linear_denoiser,
@@ -96,4 +96,5 @@ __all__ = [
     "read_split",
     "read_splits",
     "structural_similarity",
+    "threshold_of",
 ]

@@ -220,7 +220,7 @@ class Autoencoder(Endpoints, TrainingStep):
         Returns:
             A message, or an empty string: also if the card says nothing of it.
         """
-        kinds = (self.card or {}).get("typical_inputs")
+        kinds = (self.card or {}).get(typical.FIELD)
         if not kinds or not self._is_own_target:
             return ""
         step = max(1, len(x) // typical.SAMPLES)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+# The field of a card that holds them.
+FIELD = "typical_inputs"
 PERCENTILES = (0, 1, 50, 99, 100)
 # Samples that a call looks at: more would take longer and tell little more.
 SAMPLES = 32

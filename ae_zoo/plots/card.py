@@ -27,6 +27,7 @@ def card_figures(
     *,
     pair: Callable[[Any], tuple[Any, Any]] | None = None,
     normal_classes: Collection[int] | None = None,
+    threshold: float | None = None,
 ) -> None:
     """Draw the figures that suit a model into a folder.
 
@@ -48,6 +49,7 @@ def card_figures(
         pair: Function from samples to (inputs, targets), for a model whose inputs are
             not its targets.
         normal_classes: Labels of the normal samples, for a model of anomalies.
+        threshold: Score above which a sample counts as anomalous.
 
     Raises:
         ImportError: Matplotlib is not installed.
@@ -55,7 +57,7 @@ def card_figures(
     """
     with in_scaled_values(model.scaling) as scale:
         x, labels = test
-        _draw(model, scale(x), labels, folder, pair, normal_classes)
+        _draw(model, scale(x), labels, folder, pair, normal_classes, threshold)
 
 
 def _draw(
@@ -65,6 +67,7 @@ def _draw(
     folder: pathlib.Path,
     pair: Callable[[Any], tuple[Any, Any]] | None,
     normal_classes: Collection[int] | None,
+    threshold: float | None,
 ) -> None:
     groups = {"input": x}
     if normal_classes is not None:
@@ -76,7 +79,7 @@ def _draw(
         is_normal = np.isin(labels, list(normal_classes))
         groups = {"normal": x[is_normal], "anomalous": x[~is_normal]}
         normal, anomalous = (model.score(group) for group in groups.values())
-        scores(normal, anomalous, folder / "scores.png")
+        scores(normal, anomalous, folder / "scores.png", threshold)
     if len(model.input_shape) == 2:
         rows = {name: samples[:6] for name, samples in groups.items()}
         series(model, rows, folder / "picture.png")
