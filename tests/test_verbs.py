@@ -62,9 +62,9 @@ def saved(path, values, **options):
     return path
 
 
-def half(values):
-    """Half of each value, as 8 or 16 bits can hold it."""
-    return np.rint(values / 2)
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
@@ -87,13 +87,13 @@ def test_alpha_is_kept_and_palettes_become_colors(models, astronaut, tmp_path):
     values = np.concatenate([astronaut, alpha], axis=-1)
     run("denoise", saved(tmp_path / "a.png", values), tmp_path / "b.png", "--model",
         models / "color")  # fmt: skip
-    output = np.asarray(Image.open(tmp_path / "b.png"))
+    output = pixels(tmp_path / "b.png")
     np.testing.assert_array_equal(output[..., 3:], alpha)
     palette = Image.fromarray(astronaut).convert("P", palette=Image.Palette.ADAPTIVE)
     palette.save(tmp_path / "p.png")
     run("denoise", tmp_path / "p.png", tmp_path / "q.png", "--model", models / "color")
     colors = np.asarray(palette.convert("RGB"))
-    output = np.asarray(Image.open(tmp_path / "q.png"))
+    output = pixels(tmp_path / "q.png")
     assert np.abs(output - colors / 2).max() <= 0.5
 
 
@@ -137,7 +137,7 @@ def test_gray_files_of_a_color_model_stay_gray(models, astronaut, tmp_path, caps
     output, errors = capsys.readouterr()
     assert "mean of the output is gray" in json.loads(output)["notes"][0]
     assert "mean of the output is gray" in errors
-    values = np.asarray(Image.open(tmp_path / "b.png"))
+    values = pixels(tmp_path / "b.png")
     assert values.shape == gray.shape
     assert np.abs(values - gray / 2).max() <= 0.5
 
@@ -159,7 +159,7 @@ def test_folders_keep_their_structure_and_name_what_fails(
     names = sorted(p.relative_to(tmp_path / "out").as_posix()
                    for p in (tmp_path / "out").rglob("*.png"))  # fmt: skip
     assert names == ["a.png", "a_compare.png", "sub/b.png", "sub/b_compare.png"]
-    both = np.asarray(Image.open(tmp_path / "out" / "a_compare.png"))
+    both = pixels(tmp_path / "out" / "a_compare.png")
     np.testing.assert_array_equal(both[:, :100], astronaut)
     assert both.shape == (80, 204, 3)
     run(*command, status=1)
@@ -178,7 +178,7 @@ def test_folders_keep_their_structure_and_name_what_fails(
         (["{in}", "{out}", "--model", "denoising_mnist"], "28×28 pixels"),
         (["{in}", "{out}", "--model", "anomaly_ecg5000"], "takes inputs of shape"),
         (["{in}", "{out}", "--model", "{gray}", "--tile", "5"], "at least"),
-        (["{empty}", "{out}", "--model", "{gray}"], "holds no image"),
+        (["{empty}", "{folder}", "--model", "{gray}"], "holds no image"),
     ],
 )
 def test_what_does_not_suit_is_said_in_one_line(
@@ -187,6 +187,7 @@ def test_what_does_not_suit_is_said_in_one_line(
     names = {"in": saved(tmp_path / "a.png", astronaut), "out": tmp_path / "b.png"}
     names |= {"none": tmp_path / "no.png", "text": tmp_path / "t.txt"}
     names |= {"gray": models / "gray", "empty": tmp_path / "empty"}
+    names["folder"] = tmp_path / "folder"
     names["empty"].mkdir()
     names["text"].write_text("kept")
     run("denoise", *(word.format(**names) for word in words), status=1)
@@ -241,11 +242,11 @@ def test_codes_and_scores_of_several_files(tmp_path, capsys):
     model = zoo.load("deep_digits")
     x = ae_zoo.data.arrays("digits", "test")[:4]
     np.save(tmp_path / "x.npy", x[:3])
-    pixels = np.rint(x[3, ..., 0] * 255).astype(np.uint8)
-    saved(tmp_path / "d.png", pixels)
+    levels = np.rint(x[3, ..., 0] * 255).astype(np.uint8)
+    saved(tmp_path / "d.png", levels)
     files = [tmp_path / "x.npy", tmp_path / "d.png"]
     run("encode", "deep_digits", *files, tmp_path / "z.csv")
-    x[3, ..., 0] = pixels / 255
+    x[3, ..., 0] = levels / 255
     codes = _tables.read(tmp_path / "z.csv").x
     np.testing.assert_allclose(codes, model.encode(x), rtol=1e-5, atol=1e-5)
     capsys.readouterr()
@@ -260,7 +261,8 @@ def test_codes_and_scores_of_several_files(tmp_path, capsys):
 def test_samples_and_lines_between_codes(tmp_path, capsys):
     command = ["sample", "variational_digits", tmp_path / "s.png", "-n", 5, "--seed", 3]
     run(*command)
-    assert Image.open(tmp_path / "s.png").size == (3 * 10 - 2, 2 * 10 - 2)
+    with Image.open(tmp_path / "s.png") as image:
+        assert image.size == (3 * 10 - 2, 2 * 10 - 2)
     run(*command, status=1)  # it exists
     run("sample", "variational_digits", tmp_path / "s.npy", "-n", 5, "--seed", 3)
     model = zoo.load("variational_digits")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ae_zoo._checks import check_integer, check_number
-from ae_zoo.evaluation.baselines import has_pca, pca
+from ae_zoo.evaluation.baselines import code_size, has_pca, pca
 from ae_zoo.evaluation.measures import squared_error
 from ae_zoo.evaluation.protocol import Measurement, Protocol, check_tuple
 from ae_zoo.evaluation.splits import Splits
@@ -75,7 +75,7 @@ class AnomalyDetection(Protocol):
                 f"which {list(self.normal)} are normal. Use more test samples."
             )
         values = self._measure(is_anomaly, model.score(test.x), model.score(train))
-        k = model.latent_dim
+        k = code_size(model, train)
         baseline, name = dict[str, float](), ""
         if has_pca(train, k):
             errors = [_error(model, x, pca(train, x, k)) for x in (test.x, train)]
