@@ -148,7 +148,10 @@ def transfer_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
     header += [f"{metric}: unchanged", "fine-tuned", "from scratch", "baseline"]
     return header, [
         [
-            row["dataset"],
+            row["dataset"]
+            + (
+                f" (first {n:,} test samples)" if (n := row.get("test_samples")) else ""
+            ),
             f"{row['samples']:,}",
             str(row["epochs"]),
             number(row["as_it_is"]["value"]),
