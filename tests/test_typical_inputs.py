@@ -107,7 +107,8 @@ def test_the_command_measures_and_counts_false_alarms(tmp_path, capsys):
     model = ae_zoo.load("denoising_digits")
     score = field[0]["score"]
     assert score["p50"] == pytest.approx(np.median(model.score(x)), rel=1e-3)
-    rough = np.sqrt(np.square(np.diff(x[0], axis=0)).mean())
+    steps = [np.square(np.diff(x[0], axis=axis)).mean() for axis in (0, 1)]
+    rough = np.sqrt(np.mean(steps))
     assert typical.roughness(x[:1])[0] == pytest.approx(rough)
     assert command_line.main(["typical-inputs", "denoising_digits"]) == 0
     assert "noise 0.5" in capsys.readouterr().out
@@ -115,7 +116,8 @@ def test_the_command_measures_and_counts_false_alarms(tmp_path, capsys):
 
 def kind(low, median, high):
     numbers = {"p0": low, "p50": median, "p100": high}
-    return {"score": numbers, "roughness": {"p0": 1, "p50": 1, "p100": 1}}
+    rough = {"p0": 1, "p50": 1, "p100": 1}
+    return {"samples": 10**6, "score": numbers, "roughness": rough}
 
 
 def test_what_is_usual_by_hand():
@@ -127,6 +129,9 @@ def test_what_is_usual_by_hand():
     assert typical.are_unusual(kinds, values).tolist() == expected
     values["roughness"] = np.full(6, 2.0)  # more than 1.25 of the only one
     assert typical.are_unusual(kinds, values).all()
+    # Of few samples, the range says less: here the margins are eleven times as wide.
+    few = [one | {"samples": 10} for one in kinds]
+    assert not typical.are_unusual(few, values)[:5].any()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ SAMPLES = 32
 # test samples do, at each noise level of each card of the zoo.
 _SHARE = 0.25
 _LEAST = math.log(1.25)
+# The range of few validation samples is narrower than that of all inputs: with this
+# number, the margins are twice as wide as with very many.
+_FEW = 100
 # Below this share of the median, a number counts as zero.
 _ZERO = 1e-3
 
@@ -69,17 +72,21 @@ def size_free(model: Any, score: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def roughness(x: np.ndarray) -> np.ndarray:
-    """Root mean square of the differences between neighbors along the first axis.
+    """Root mean square of the differences between neighbors.
 
     Args:
-        x: (batch, ...); for images, neighbors are one below the other.
+        x: (batch, ...). The neighbors of a pixel are the ones below and to the right;
+            those of a value of a vector or a series, the next.
 
     Returns:
         (batch,).
     """
     x = np.asarray(x, "float64")
-    steps = np.diff(x, axis=1) if x.shape[1] > 1 else x
-    return np.sqrt(np.mean(np.square(steps), axis=tuple(range(1, x.ndim))))
+    others = tuple(range(1, x.ndim))
+    axes = [axis for axis in ((1, 2) if x.ndim == 4 else (1,)) if x.shape[axis] > 1]
+    steps = [np.diff(x, axis=axis) for axis in axes] or [x]
+    squares = [np.mean(np.square(step), axis=others) for step in steps]
+    return np.sqrt(np.mean(squares, axis=0))
 
 
 def are_unusual(kinds: Sequence[Mapping[str, Any]], values: Numbers) -> np.ndarray:
@@ -98,7 +105,8 @@ def are_unusual(kinds: Sequence[Mapping[str, Any]], values: Numbers) -> np.ndarr
         inside = np.ones_like(usual)
         for name, numbers in values.items():
             if all(name in kind for kind in pair):
-                inside &= _in_range([kind[name] for kind in pair], numbers)
+                margin = 1 + _FEW / max(1, min(kind["samples"] for kind in pair))
+                inside &= _in_range([kind[name] for kind in pair], numbers, margin)
         usual |= inside
     return ~usual
 
@@ -129,17 +137,19 @@ def _neighbors(kinds: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield kinds[start : start + 2]
 
 
-def _in_range(percentiles: Sequence[Mapping[str, float]], x: np.ndarray) -> np.ndarray:
+def _in_range(
+    percentiles: Sequence[Mapping[str, float]], x: np.ndarray, margin: float
+) -> np.ndarray:
     low = min(one["p0"] for one in percentiles)
     high = max(one["p100"] for one in percentiles)
     median = min(one["p50"] for one in percentiles)
     if median <= 0:  # a score that can be negative has no logarithm
-        slack = max(_SHARE * (high - low), _LEAST * max(abs(low), abs(high)))
+        slack = margin * max(_SHARE * (high - low), _LEAST * max(abs(low), abs(high)))
         return (x >= low - slack) & (x <= high + slack)
     zero = _ZERO * median
     low, high = (math.log(max(end, zero)) for end in (low, high))
     x = np.log(np.maximum(x, zero))
-    slack = max(_SHARE * (high - low), _LEAST)
+    slack = margin * max(_SHARE * (high - low), _LEAST)
     return (x >= low - slack) & (x <= high + slack)
 
 
