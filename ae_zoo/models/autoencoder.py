@@ -82,7 +82,6 @@ class Autoencoder(Endpoints, TrainingStep):
         ValueError: The models are not built, or their shapes do not match.
     """
 
-    _inputs_are_known = False
     _origin: Origin | None = None
 
     def __init__(
@@ -193,11 +192,6 @@ class Autoencoder(Endpoints, TrainingStep):
     def output_shape(self) -> tuple[int | None, ...]:
         """Shape of a batch of reconstructions, with None for the batch."""
         return (None, *self._reconstruction_shape)
-
-    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        # The model learns what its inputs are.
-        self._inputs_are_known = True
-        return super().fit(*args, **kwargs)
 
     def warn_about_inputs(self, x: Any) -> None:
         if self._inputs_are_known:

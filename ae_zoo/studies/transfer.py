@@ -157,7 +157,7 @@ class _OnFewSamples:
         self.noise_levels = getattr(protocol, "noise_levels", ())
 
     def __call__(
-        self, model: Autoencoder, splits: evaluation.Splits
+        self, model: Any, splits: evaluation.Splits
     ) -> Sequence[evaluation.Measurement]:
         few = splits._replace(test=splits.test.first(self._samples))
         return self._protocol(model, few)
