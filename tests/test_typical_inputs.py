@@ -107,8 +107,7 @@ def test_the_command_measures_and_counts_false_alarms(tmp_path, capsys):
     model = ae_zoo.load("denoising_digits")
     score = field[0]["score"]
     assert score["p50"] == pytest.approx(np.median(model.score(x)), rel=1e-3)
-    steps = [np.square(np.diff(x[0], axis=axis)).mean() for axis in (0, 1)]
-    rough = np.sqrt(np.mean(steps))
+    rough = np.sqrt(np.square(np.diff(x[0], axis=0)).mean())
     assert typical.roughness(x[:1])[0] == pytest.approx(rough)
     assert command_line.main(["typical-inputs", "denoising_digits"]) == 0
     assert "noise 0.5" in capsys.readouterr().out
@@ -129,6 +128,9 @@ def test_what_is_usual_by_hand():
     assert typical.are_unusual(kinds, values).tolist() == expected
     values["roughness"] = np.full(6, 2.0)  # more than 1.25 of the only one
     assert typical.are_unusual(kinds, values).all()
+    values["roughness"] = np.zeros(6)  # the score alone decides
+    assert typical.are_unusual(kinds, values).tolist() == expected
+    values["roughness"] = np.full(6, 2.0)
     # Of few samples, the range says less: here the margins are eleven times as wide.
     few = [one | {"samples": 10} for one in kinds]
     assert not typical.are_unusual(few, values)[:5].any()
