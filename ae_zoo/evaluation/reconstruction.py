@@ -10,9 +10,7 @@ import numpy as np
 from ae_zoo.evaluation import measures
 from ae_zoo.evaluation.baselines import code_size, fit_pca, has_pca, pca
 from ae_zoo.evaluation.protocol import AnyProtocol, Measurement, Protocol
-from ae_zoo.evaluation.protocol import Measurement, Protocol
 from ae_zoo.evaluation.splits import Split, Splits
-from ae_zoo.evaluation.splits import Splits
 from ae_zoo.models import Autoencoder
 
 ImageMeasure = Callable[[np.ndarray, np.ndarray], float]
