@@ -52,6 +52,7 @@ setup(
         "tabulate>=0.9",
         "tensorflow>=2.20,<2.22",
         "tensorflow-datasets>=4.9.7",
+        "tqdm>=4.60",
     ],
     extras_require={
         "plots": PLOTS,

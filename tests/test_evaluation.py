@@ -756,11 +756,13 @@ def test_anomaly_detection_agrees_with_scikit_learn():
     x, labels = x[rows], labels[rows]
     splits = split((x[:120], labels[:120]), (x[120:], labels[120:]))
     protocol = evaluation.AnomalyDetection(normal=(1,), quantile=0.9, published=0.9)
-    f1, precision, recall, roc, pr = protocol(Stub(), splits)
+    f1, precision, recall, roc, pr, limit = protocol(Stub(), splits)
 
     scores = 0.5 * np.square(x).sum(axis=1)
     normal = np.sort(scores[:120][labels[:120] == 1])
     threshold = np.quantile(normal, 0.9)
+    assert limit.value == pytest.approx(threshold)
+    assert evaluation.threshold_of([dataclasses.asdict(limit)]) == limit.value
     truth, guess = labels[120:] != 1, scores[120:] > threshold
     hits, alarms, anomalies = (truth & guess).sum(), guess.sum(), truth.sum()
     assert precision.value == pytest.approx(hits / alarms)
@@ -804,10 +806,11 @@ def test_anomaly_detection_puts_first_what_the_paper_measured():
         "precision",
         "recall",
         "PR-AUC",
+        "threshold of the score",
     ]
     # The anomaly scores above two of the three normal samples.
     assert (rows[0].metric, rows[0].value) == ("ROC-AUC", pytest.approx(2 / 3))
-    assert [row.published for row in rows] == [0.9, None, None, None, None]
+    assert [row.published for row in rows] == [0.9, *[None] * 5]
     with pytest.raises(ValueError, match="'PR-AUC'.*Received: 'AUC'"):
         evaluation.AnomalyDetection(normal=(0,), headline_metric="AUC")
 

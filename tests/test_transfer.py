@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ae_zoo
-from ae_zoo import data, zoo
+from ae_zoo import data, evaluation, zoo
 from ae_zoo.cli import main
 from ae_zoo.studies.transfer import transfer
 from ae_zoo.zoo import tables
@@ -85,11 +85,18 @@ def test_it_repeats_itself():
 def test_the_command_writes_the_card(folder, capsys):
     before = zoo.info(folder)
     command = ["transfer", str(folder), "digits", "--epochs", "1", "--samples"]
-    assert main([*command, "64"]) == 0
+    kept = folder.parent / "kept"
+    assert main([*command, "64", "--output-dir", str(kept)]) == 0
     assert zoo.info(folder) == before
-    for samples in ("64", "128", "64"):
-        assert main([*command, samples, "--write"]) == 0
-    assert "from scratch" in capsys.readouterr().out
+    assert ae_zoo.load(kept / "model").input_shape == (None, 8, 8, 1)
+    assert main([*command, "64", "--output-dir", str(kept)]) == 1
+    assert "exists" in capsys.readouterr().err
+    for run, samples in enumerate(("64", "128", "64")):
+        out = ["--output-dir", str(folder.parent / str(run))]
+        assert main([*command, samples, "--write", *out]) == 0
+    output = capsys.readouterr().out
+    assert "from scratch" in output
+    assert "2 of 3: fine-tuning" in output
     card = zoo.info(folder)
     assert [row["samples"] for row in card["transfer"]] == [128, 64]
     assert card | {"transfer": None} == before | {"transfer": None}
@@ -98,6 +105,27 @@ def test_the_command_writes_the_card(folder, capsys):
     _, rows = tables.transfer_rows(card["transfer"])
     assert all("| " + " | ".join(row) + " |" in page for row in rows)
     ae_zoo.load(folder)  # the checksums are those of the new files
+
+
+def test_few_test_samples_bound_the_evaluation(monkeypatch):
+    seen = []
+    score = evaluation.SquaredError.__call__
+
+    def count(self, model, splits):
+        seen.append(len(splits.test.x))
+        return score(self, model, splits)
+
+    monkeypatch.setattr(evaluation.SquaredError, "__call__", count)
+    options = {"epochs": 1, "samples": 64, "verbose": 0}
+    row = transfer(NAME, "digits", test_samples=50, **options)
+    assert row["test_samples"] == 50 and max(seen) == 50
+    _, rows = tables.transfer_rows([row])
+    assert "first 50 test samples" in rows[0][0]
+    x = ae_zoo.data.arrays("digits", "test")[:50]
+    outputs = ae_zoo.load(NAME).reconstruct(x)
+    error = np.square(x - outputs).sum(axis=(1, 2, 3)).mean()
+    assert row["as_it_is"]["value"] == pytest.approx(error, rel=1e-4)
+    assert "test_samples" not in transfer(NAME, "digits", **options)  # it has 250
 
 
 def test_transfer_refuses_what_cannot_be(capsys):

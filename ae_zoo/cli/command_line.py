@@ -17,6 +17,12 @@ from ae_zoo.cli import _errors, _output
 VERBS = (
     "list",
     "info",
+    "denoise",
+    "reconstruct",
+    "encode",
+    "score",
+    "sample",
+    "interpolate",
     "train",
     "evaluate",
     "verify",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "Show the models of the zoo as a table."
+HELP = "Show the models of the zoo, grouped by what they are for."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ae_zoo.zoo import tables
+    from ae_zoo.zoo import overview
 
-    print(tables.zoo_markdown() if options.markdown else tables.zoo_table())
+    print(overview.zoo_markdown() if options.markdown else overview.zoo_table())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 
 from ae_zoo.cli.options import (
     add_data_dir,
@@ -28,6 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_of_model(parser)
     add_data_dir(parser)
     parser.add_argument(
+        "--test-samples",
+        type=positive_integer,
+        metavar="N",
+        help="measure on the first N test samples; default: 1000, with --write all",
+    )
+    parser.add_argument(
+        "--output-dir",
+        help="folder to keep the fine-tuned model in; default: runs/MODEL-on-DATASET",
+    )
+    parser.add_argument(
         "--write", action="store_true", help="write the result to the model's card"
     )
 
@@ -36,6 +47,8 @@ def run(options: argparse.Namespace) -> None:
     from ae_zoo.studies.transfer import transfer
     from ae_zoo.zoo import tables
 
+    names = (pathlib.PurePath(text).stem for text in (options.model, options.dataset))
+    output_dir = options.output_dir or f"runs/{'-on-'.join(names)}"
     facts = transfer(
         options.model,
         options.dataset,
@@ -44,5 +57,8 @@ def run(options: argparse.Namespace) -> None:
         recipe=options.recipe,
         write=options.write,
         data_dir=options.data_dir,
+        test_samples=options.test_samples or (None if options.write else 1000),
+        output_dir=output_dir,
     )
     print(tables.text_table(*tables.transfer_rows([facts])))
+    print(f"The fine-tuned model is in '{output_dir}/model'.")

@@ -25,7 +25,7 @@ Example:
 ('squared error', 'PCA, 8 components')
 """
 
-from ae_zoo.evaluation.anomalies import AnomalyDetection
+from ae_zoo.evaluation.anomalies import AnomalyDetection, threshold_of
 from ae_zoo.evaluation.baselines import (
     add_noise,
     linear_denoiser,
@@ -103,4 +103,5 @@ __all__ = [
     "read_split",
     "read_splits",
     "structural_similarity",
+    "threshold_of",
 ]

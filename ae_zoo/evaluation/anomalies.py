@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from ae_zoo._checks import check_integer, check_number
-from ae_zoo.evaluation.baselines import has_pca, pca
+from ae_zoo.evaluation.baselines import code_size, has_pca, pca
 from ae_zoo.evaluation.measures import squared_error
 from ae_zoo.evaluation.protocol import Measurement, Protocol, check_tuple
 from ae_zoo.evaluation.splits import Splits
 from ae_zoo.models import Autoencoder
 
+_THRESHOLD = "threshold"
 _METRICS = ("F1", "precision", "recall", "ROC-AUC", "PR-AUC")
 
 
@@ -26,7 +29,7 @@ class AnomalyDetection(Protocol):
 
     The baseline is PCA, fitted to the same normal samples, with as many components as
     the model has latent units. Its score is the model's reconstruction loss or, if that
-    takes only probabilities, the squared error.
+    takes only probabilities, the squared error. The last row is the threshold.
 
     Attributes:
         normal: Labels of the normal samples.
@@ -72,7 +75,7 @@ class AnomalyDetection(Protocol):
                 f"which {list(self.normal)} are normal. Use more test samples."
             )
         values = self._measure(is_anomaly, model.score(test.x), model.score(train))
-        k = model.latent_dim
+        k = code_size(model, train)
         baseline, name = dict[str, float](), ""
         if has_pca(train, k):
             errors = [_error(model, x, pca(train, x, k)) for x in (test.x, train)]
@@ -84,7 +87,8 @@ class AnomalyDetection(Protocol):
     ) -> dict[str, float]:
         from sklearn import metrics
 
-        predicted = scores > np.quantile(normal_scores, self.quantile)
+        threshold = np.quantile(normal_scores, self.quantile)
+        predicted = scores > threshold
         # Without a predicted anomaly both are 0 / 0: report 0 instead of a warning.
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(
             is_anomaly, predicted, average="binary", zero_division=0
@@ -95,6 +99,7 @@ class AnomalyDetection(Protocol):
             "recall": recall,
             "ROC-AUC": metrics.roc_auc_score(is_anomaly, scores),
             "PR-AUC": metrics.average_precision_score(is_anomaly, scores),
+            _THRESHOLD: float(threshold),
         }
 
     def _rows(
@@ -113,7 +118,18 @@ class AnomalyDetection(Protocol):
             for metric in sorted(_METRICS, key=lambda m: m != self.headline_metric)
         )
         first = dataclasses.replace(first, published=self.published, source=self.source)
-        return [first, *others]
+        last = Measurement(
+            f"{_THRESHOLD} of the score", values[_THRESHOLD], higher_is_better=None
+        )
+        return [first, *others, last]
+
+
+def threshold_of(metrics: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the threshold of the score in the field `metrics` of a card, or None."""
+    for row in metrics:
+        if str(row["metric"]).startswith(_THRESHOLD):
+            return float(row["value"])
+    return None
 
 
 def _error(model: Autoencoder, x: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:

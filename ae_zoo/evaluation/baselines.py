@@ -15,6 +15,8 @@ from ae_zoo.evaluation.measures import CHUNK, flat
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
+    from ae_zoo.models import Autoencoder
+
 SEED = 2026
 # Images on which the strength of non-local means is tuned.
 _TUNING_IMAGES = 50
@@ -67,6 +69,14 @@ def fit_pca(train: np.ndarray, components: int) -> PCA:
     many = len(train) >= train[0].size
     solver = "covariance_eigh" if many else "full"
     return PCA(components, svd_solver=solver).fit(flat(train))
+
+
+def code_size(model: Autoencoder, x: np.ndarray) -> int:
+    """Number of values in the code of one sample, also of images of any size."""
+    try:
+        return model.latent_dim
+    except ValueError:
+        return int(np.size(model.encode(x[:1])))
 
 
 def has_pca(train: np.ndarray, components: int) -> bool:

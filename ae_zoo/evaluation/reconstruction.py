@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ae_zoo.evaluation import measures
-from ae_zoo.evaluation.baselines import fit_pca, has_pca, pca
+from ae_zoo.evaluation.baselines import code_size, fit_pca, has_pca, pca
 from ae_zoo.evaluation.protocol import AnyProtocol, Measurement, Protocol
 from ae_zoo.evaluation.splits import Split, Splits
 from ae_zoo.models import Autoencoder
@@ -27,7 +27,7 @@ class SquaredError(Protocol):
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
         error = measures.squared_error(test, model.reconstruct(test)).mean()
-        k = model.latent_dim
+        k = code_size(model, test)
         if not has_pca(splits.train.x, k):
             return [self.headline("squared error", error)]
         baseline = measures.squared_error(test, pca(splits.train.x, test, k)).mean()
@@ -70,7 +70,7 @@ class ImageQuality(Protocol):
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         test = splits.test.x
         outputs = {"model": np.clip(model.reconstruct(test), 0, 1)}
-        k = model.latent_dim
+        k = code_size(model, test)
         if has_pca(splits.train.x, k):
             outputs[f"PCA, {k} components"] = pca(splits.train.x, test, k)
         return image_rows(test, outputs)

@@ -82,7 +82,6 @@ class Autoencoder(Endpoints, TrainingStep):
         ValueError: The models are not built, or their shapes do not match.
     """
 
-    _inputs_are_known = False
     _origin: Origin | None = None
 
     def __init__(
@@ -194,11 +193,6 @@ class Autoencoder(Endpoints, TrainingStep):
         """Shape of a batch of reconstructions, with None for the batch."""
         return (None, *self._reconstruction_shape)
 
-    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        # The model learns what its inputs are.
-        self._inputs_are_known = True
-        return super().fit(*args, **kwargs)
-
     def warn_about_inputs(self, x: Any) -> None:
         if self._inputs_are_known:
             return
@@ -220,7 +214,7 @@ class Autoencoder(Endpoints, TrainingStep):
         Returns:
             A message, or an empty string: also if the card says nothing of it.
         """
-        kinds = (self.card or {}).get("typical_inputs")
+        kinds = (self.card or {}).get(typical.FIELD)
         if not kinds or not self._is_own_target:
             return ""
         step = max(1, len(x) // typical.SAMPLES)

@@ -27,6 +27,7 @@ class CheckedModel(GuardedModel):
     of the step before.
     """
 
+    _inputs_are_known = False
     _has_warned_of_units = False
 
     def fit(
@@ -91,6 +92,7 @@ class CheckedModel(GuardedModel):
             shuffle = False  # Keras warns that it cannot
         elif is_multi_worker(self.distribute_strategy):
             _agree_on_the_order(self.seed)
+        self._inputs_are_known = True  # the model learns what they are
         self._begin("train")
         self._has_batch_hooks = have_batch_hooks(callbacks)
         self._ends_at_nan = _has_terminate_on_nan(callbacks)

@@ -27,6 +27,7 @@ def card_figures(
     *,
     pair: Callable[[Any], tuple[Any, Any]] | None = None,
     normal_classes: Collection[int] | None = None,
+    threshold: float | None = None,
 ) -> None:
     """Draw the figures that suit a model into a folder.
 
@@ -48,6 +49,7 @@ def card_figures(
         pair: Function from samples to (inputs, targets), for a model whose inputs are
             not its targets.
         normal_classes: Labels of the normal samples, for a model of anomalies.
+        threshold: Score above which a sample counts as anomalous.
 
     Raises:
         ImportError: Matplotlib is not installed.
@@ -57,7 +59,7 @@ def card_figures(
         test = test._replace(x=scale(test.x))
         if test.target is not None:
             test = test._replace(target=scale(test.target))
-        _draw(model, test, folder, pair, normal_classes)
+        _draw(model, test, folder, pair, normal_classes, threshold)
 
 
 def _draw(
@@ -66,6 +68,7 @@ def _draw(
     folder: pathlib.Path,
     pair: Callable[[Any], tuple[Any, Any]] | None,
     normal_classes: Collection[int] | None,
+    threshold: float | None,
 ) -> None:
     x, labels, targets = test
     groups = {"input": x}
@@ -78,7 +81,7 @@ def _draw(
         is_normal = np.isin(labels, list(normal_classes))
         groups = {"normal": x[is_normal], "anomalous": x[~is_normal]}
         normal, anomalous = (model.score(group) for group in groups.values())
-        scores(normal, anomalous, folder / "scores.png")
+        scores(normal, anomalous, folder / "scores.png", threshold)
     if len(model.input_shape) in (2, 3):
         rows = {name: samples[:6] for name, samples in groups.items()}
         series(model, rows, folder / "picture.png")

@@ -50,13 +50,19 @@ def series(
     _canvas.save(figure, path)
 
 
-def scores(normal: np.ndarray, anomalous: np.ndarray, path: _canvas.PathLike) -> None:
+def scores(
+    normal: np.ndarray,
+    anomalous: np.ndarray,
+    path: _canvas.PathLike,
+    threshold: float | None = None,
+) -> None:
     """Draw a histogram of the scores of normal and of anomalous samples.
 
     Args:
         normal: Scores of normal samples, (batch,), as returned by `model.score`.
         anomalous: Scores of anomalous samples, (batch,).
         path: File to write. The suffix selects the format.
+        threshold: Score above which a sample counts as anomalous, drawn as a line.
 
     Raises:
         ImportError: Matplotlib is not installed.
@@ -65,6 +71,9 @@ def scores(normal: np.ndarray, anomalous: np.ndarray, path: _canvas.PathLike) ->
     everything = np.concatenate([normal, anomalous])
     bins = np.geomspace(everything.min(), everything.max(), 60)
     axes.hist([normal, anomalous], bins, label=["normal", "anomalous"], stacked=True)
+    if threshold is not None:
+        label = f"threshold {threshold:.4g}"
+        axes.axvline(threshold, color=_canvas.INK, linestyle="--", label=label)
     axes.set(xscale="log", xlabel="score", ylabel="test samples")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

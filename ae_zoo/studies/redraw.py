@@ -46,7 +46,12 @@ def redraw(
 
     def draw(folder: pathlib.Path) -> None:
         plots.card_figures(
-            model, test, folder, pair=used.pair, normal_classes=used.classes
+            model,
+            test,
+            folder,
+            pair=used.pair,
+            normal_classes=used.classes,
+            threshold=evaluation.threshold_of(zoo.info(name_or_folder)["metrics"]),
         )
 
     old = set(zoo.info(name_or_folder).get("pictures", [])) - {_TRAINING}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ def transfer(
     recipe: str | os.PathLike[str] | None = None,
     write: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
+    test_samples: int | None = 1000,
+    output_dir: str | os.PathLike[str] | None = None,
     verbose: int | str = "auto",
 ) -> dict[str, Any]:
     """Measure what pretrained weights are worth on another data set.
@@ -55,7 +58,12 @@ def transfer(
         write: Write the result to the model's card, where it replaces an older result
             for the same data and number of samples.
         data_dir: Folder of prepared data; see `ae_zoo.data.load`.
-        verbose: As in `fit`.
+        test_samples: Measure on the first `test_samples` test samples only, which some
+            protocols need minutes for; None uses all of them. A protocol that needs
+            every class uses all.
+        output_dir: Folder to keep the run of the fine-tuned model in; `ae_zoo.load`
+            reads `model/` in it. None keeps nothing.
+        verbose: As in `fit`; 0 also hides which of the three models is measured.
 
     Returns:
         The row of the card, as `ae_zoo.zoo.tables.transfer_rows` reads it.
@@ -64,6 +72,7 @@ def transfer(
         ValueError: The samples have another shape, a number is out of range, the
             recipe builds another network, or it trains on chosen classes.
         FileNotFoundError, ValueError: As `ae_zoo.load`; or the data are not prepared.
+        FileExistsError: `output_dir` exists.
 
     Example:
 
@@ -72,6 +81,11 @@ def transfer(
     [True, True, True]
     """
     check_count("epochs", epochs)
+    if test_samples is not None:
+        check_count("test_samples", test_samples, " or None")
+    output = None if output_dir is None else pathlib.Path(output_dir)
+    if output is not None and os.path.lexists(output):
+        raise FileExistsError(f"'{output}' exists. Choose another folder.")
     model, own = load_with_recipe(name_or_folder, recipe)
     _check_recipe(own)
     check_same_network(
@@ -84,14 +98,17 @@ def transfer(
     source = data.like(dataset, own.dataset, data_dir, columns and tuple(columns))
     _check_columns(columns, source)
     count = _check_data(model, own, source, samples)
-    own = dataclasses.replace(own, metrics=own.protocols(source))
+    headline_protocol, few = _bounded(own.protocols(source)[0], source, test_samples)
+    own = dataclasses.replace(own, metrics=(headline_protocol,))
     from_scratch = _recipe_for(own, source, count, epochs)
     allowed_classes = own_classes(recipe or zoo.info(name_or_folder)["name"])
     fine_tuning = dataclasses.replace(
         from_scratch, build=lambda: zoo.load(name_or_folder, allowed_classes)
     )
+    say = print if verbose else _silent
+    say(f"1 of 3: measuring {zoo.info(name_or_folder)['name']} as it is …")
     splits = evaluation.read_splits(source)
-    headline = evaluation.evaluate(model, own.protocols(source)[:1], splits)[0]
+    headline = evaluation.evaluate(model, [headline_protocol], splits)[0]
     del splits  # up to hundreds of megabytes, while the two runs train
     facts = {
         "dataset": source.name,
@@ -102,13 +119,52 @@ def transfer(
         "baseline": headline.baseline,
         "baseline_name": headline.baseline_name,
         "as_it_is": {"value": headline.value},
-        "fine_tuned": _trained(fine_tuning, data_dir, verbose),
-        "from_scratch": _trained(from_scratch, data_dir, verbose),
-        "hardware": hardware(),
     }
+    if few is not None:
+        facts["test_samples"] = few
+    say(f"2 of 3: fine-tuning it on {count:,} samples, {epochs} epochs …")
+    facts["fine_tuned"] = _trained(fine_tuning, data_dir, verbose, output)
+    say("3 of 3: training the same network from scratch …")
+    facts["from_scratch"] = _trained(from_scratch, data_dir, verbose)
+    facts["hardware"] = hardware()
     if write:
         _write(name_or_folder, facts)
     return facts
+
+
+def _silent(*_: object) -> None:
+    """Say nothing, in place of `print`."""
+
+
+def _bounded(
+    protocol: Any, source: data.Source, test_samples: int | None
+) -> tuple[Any, int | None]:
+    """Return a protocol that measures on few test samples, and their number.
+
+    The number is None, and the protocol unchanged, if all test samples are used.
+    """
+    if (
+        test_samples is None
+        or test_samples >= source.counts["test"]
+        or getattr(protocol, "needs_every_class", False)
+    ):
+        return protocol, None
+    return _OnFewSamples(protocol, test_samples), test_samples
+
+
+class _OnFewSamples:
+    """A protocol on the first test samples."""
+
+    def __init__(self, protocol: Any, samples: int) -> None:
+        self._protocol, self._samples = protocol, samples
+        self.is_slow = getattr(protocol, "is_slow", False)
+        self.noise_levels = getattr(protocol, "noise_levels", ())
+
+    def __call__(
+        self, model: Any, splits: evaluation.Splits
+    ) -> Sequence[evaluation.Measurement]:
+        few = splits._replace(test=splits.test.first(self._samples))
+        return self._protocol(model, few)
 
 
 def _check_recipe(recipe: Recipe) -> None:
@@ -168,7 +224,7 @@ def _recipe_for(own: Recipe, source: data.Source, count: int, epochs: int) -> Re
     return dataclasses.replace(
         own,
         dataset=source,
-        metrics=own.protocols(source)[:1],
+        metrics=own.metrics,
         callbacks=None,
         patience=None,
         initial_weights=None,
@@ -195,13 +251,21 @@ def _first_samples(
 
 
 def _trained(
-    recipe: Recipe, data_dir: str | os.PathLike[str] | None, verbose: int | str
+    recipe: Recipe,
+    data_dir: str | os.PathLike[str] | None,
+    verbose: int | str,
+    output: pathlib.Path | None = None,
 ) -> dict[str, float]:
-    """Train a recipe; return its headline and the seconds of training."""
-    with _staging.scratch() as folder:
-        run = folder / "run"
+    """Train a recipe; return its headline and the seconds of training.
+
+    The run is moved to `output`, if that is given.
+    """
+    with _staging.scratch(None if output is None else output.parent) as folder:
+        run = folder / (output.name if output is not None else "run")
         train(recipe, epochs=1, output_dir=run, data_dir=data_dir, verbose=verbose)
         card = zoo.info(run / "model")
+        if output is not None:
+            _staging.publish([run], [output])
     return {
         "value": card["metrics"][0]["value"],
         "seconds": card["training"]["seconds"],

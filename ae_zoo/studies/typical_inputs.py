@@ -1,27 +1,22 @@
-"""Percentiles of the score over the validation inputs of a model, for its card."""
+"""Whether the inputs of a card's data are told from others; see `models.typical`."""
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from ae_zoo import evaluation, zoo
 from ae_zoo.data import Source
 from ae_zoo.models import typical
 from ae_zoo.training.loading import load_with_data
+from ae_zoo.training.typical_inputs import kinds_of_inputs, measure
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
     from ae_zoo.training.recipe import Recipe
-
-FIELD = "typical_inputs"
-_SAMPLES = 5000
-_SEED = 2026
 
 
 class FalseAlarms(NamedTuple):
@@ -36,61 +31,6 @@ class FalseAlarms(NamedTuple):
     input: str
     samples: int
     unusual: int
-
-
-def kinds_of_inputs(
-    model: Autoencoder, recipe: Recipe
-) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Return the kinds of inputs that a model is measured on, and how to make them.
-
-    Args:
-        model: The model.
-        recipe: Its recipe, whose protocols state noise levels.
-
-    Returns:
-        {name: function of clean inputs}, from clean inputs to the strongest noise; an
-        empty dict for models of pairs, whose inputs are not their targets.
-    """
-    has_pairs = recipe.pair is not None or (
-        isinstance(recipe.dataset, Source) and recipe.dataset.target_shape is not None
-    )
-    if has_pairs or "score" not in model.endpoints():
-        return {}
-    kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {"clean": lambda x: x}
-    if recipe.binarize:
-        kinds["binarized"] = _binarized
-    levels = sorted(
-        {
-            level
-            for protocol in recipe.metrics or ()
-            for level in getattr(protocol, "noise_levels", ())
-        }
-    )
-    for level in levels:
-        kinds[f"noise {level:g}"] = functools.partial(
-            evaluation.add_noise, stddev=level
-        )
-    if not levels and model.corrupts:
-        kinds["corrupted"] = lambda x: _corrupted(model, x)
-    return kinds
-
-
-def measure(model: Autoencoder, recipe: Recipe, source: Source) -> list[dict[str, Any]]:
-    """Describe the validation inputs of a model, clean and corrupted.
-
-    Args:
-        model: The model.
-        recipe: Its recipe.
-        source: Its data.
-
-    Returns:
-        The field `typical_inputs` of its card; empty for models of pairs.
-    """
-    kinds = kinds_of_inputs(model, recipe)
-    if not kinds:
-        return []
-    x = evaluation.read_split(source, "validation").x[:_SAMPLES]
-    return [typical.describe(model, make(x), name) for name, make in kinds.items()]
 
 
 def false_alarms(
@@ -140,22 +80,8 @@ def typical_inputs(
     """
     model, used = load_with_data(name_or_folder, recipe, data, data_dir)
     source = used.dataset
-    field = measure(model, used, source)
+    field = measure(model, used, evaluation.read_split(source, "validation").x)
     alarms = false_alarms(model, used, source, field)
     if write and field:
-        zoo.amend(name_or_folder, {FIELD: field})
+        zoo.amend(name_or_folder, {typical.FIELD: field})
     return field, alarms
-
-
-def _binarized(x: np.ndarray) -> np.ndarray:
-    draws = np.random.default_rng(_SEED).random(x.shape, dtype="float32")
-    return (draws < x).astype("float32")
-
-
-def _corrupted(model: Autoencoder, x: np.ndarray) -> np.ndarray:
-    corruption = model.spec().corruption
-    if corruption is None:  # a variant of the user's own
-        corrupted = model.corrupt(tf.constant(x), training=False)
-        parts = corrupted if isinstance(corrupted, tuple) else (corrupted,)
-        return np.asarray(parts[0])
-    return np.asarray(corruption(tf.constant(x), seed=(_SEED, 0)))

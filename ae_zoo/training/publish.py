@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ae_zoo import evaluation, plots, zoo
+from ae_zoo.models import typical
+from ae_zoo.training import typical_inputs
 from ae_zoo.zoo import cards
 
 if TYPE_CHECKING:
@@ -35,12 +37,17 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
         evaluation.measure_subset(model, protocols, splits),
         epochs=epochs,
         seconds=seconds,
-    )
+    ) | {typical.FIELD: typical_inputs.measure(model, recipe, splits.validation.x)}
 
     def draw(folder: pathlib.Path) -> None:
         plots.training_curve(job.output_dir / "training.csv", folder / "training.png")
         plots.card_figures(
-            model, splits.test, folder, pair=recipe.pair, normal_classes=recipe.classes
+            model,
+            splits.test,
+            folder,
+            pair=recipe.pair,
+            normal_classes=recipe.classes,
+            threshold=evaluation.threshold_of(card["metrics"]),
         )
 
     pictures = draw if importlib.util.find_spec("matplotlib") else None

@@ -205,6 +205,7 @@ def _page(card: Card) -> str:
             deployment=deployment,
             deployment_table=deployment
             and tables.markdown_table(*tables.deployment_rows(deployment["rows"])),
+            inputs_table=tables.inputs_table(card.get("typical_inputs") or []),
             transfer=transfer,
             transfer_table=transfer
             and tables.markdown_table(*tables.transfer_rows(transfer)),

@@ -21,6 +21,7 @@ from ae_zoo._reading import (
     read_limited,
 )
 from ae_zoo.zoo.card_check import check_card
+from ae_zoo.zoo.model_card import ModelCard
 
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
@@ -38,7 +39,7 @@ def list_models() -> list[str]:
     return _resources.model_names()
 
 
-def info(name_or_folder: StrPath) -> Card:
+def info(name_or_folder: StrPath) -> ModelCard:
     """The card of a model: task, data, license, size, metrics and baselines.
 
     Args:
@@ -46,8 +47,9 @@ def info(name_or_folder: StrPath) -> Card:
             "hf://user/repo".
 
     Returns:
-        A dict, the contents of `card.json`. Control characters in its texts, which a
-        terminal would obey, are replaced by their escape sequences.
+        A dict, the contents of `card.json`, which prints as a summary. Control
+        characters in its texts, which a terminal would obey, are replaced by their
+        escape sequences.
 
     Raises:
         ValueError: There is no model of that name.
@@ -68,7 +70,7 @@ def info(name_or_folder: StrPath) -> Card:
         check_card(card)
     except UnsafeModelError as error:
         raise error.of(path) from None
-    return card
+    return ModelCard(card)
 
 
 def load(

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ae_zoo.zoo import entry
-
 if TYPE_CHECKING:
     from ae_zoo.evaluation import Measurement
 
@@ -61,27 +59,6 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def zoo_rows() -> tuple[list[str], Rows]:
-    """The header, and a row for each model of the zoo."""
-    header = ["name", "variant", "data", "parameters"]
-    header += ["metric", "value", "baseline", "published"]
-    return header, [_zoo_row(entry.info(name)) for name in entry.list_models()]
-
-
-def zoo_table() -> str:
-    """The models of the zoo as a table for the terminal."""
-    return text_table(*zoo_rows())
-
-
-def zoo_markdown() -> str:
-    """The models of the zoo as a Markdown table, each name linked to its folder."""
-    header, rows = zoo_rows()
-    return markdown_table(
-        header,
-        [[f"[{name}](saved_models/{name}/README.md)", *cells] for name, *cells in rows],
-    )
-
-
 def metrics_table(metrics: Iterable[Mapping[str, Any]]) -> str:
     """The measurements of a card with baselines and published numbers, in Markdown.
 
@@ -92,12 +69,33 @@ def metrics_table(metrics: Iterable[Mapping[str, Any]]) -> str:
         ["metric", "this model", "baseline", "published"],
         [
             [
-                row["metric"] + _arrow(row),
+                row["metric"] + arrow(row),
                 f"**{number(row['value'])}**{_spread(row)}",
                 _explained(row["baseline"], row["baseline_name"]),
                 _explained(row["published"], row["source"]),
             ]
             for row in metrics
+        ],
+    )
+
+
+def inputs_table(kinds: Sequence[Mapping[str, Any]]) -> str:
+    """The typical inputs of a model in Markdown; an empty string without any."""
+    if not kinds:
+        return ""
+    name = "score" if "score" in kinds[0] else "score_per_value"
+    places = ("p0", "p50", "p100")
+    header = ["validation inputs"]
+    for what in (name.replace("_", " "), "roughness"):
+        header += [f"{what}: lowest", "median", "highest"]
+    return markdown_table(
+        header,
+        [
+            [
+                kind["input"],
+                *(number(kind[key][p]) for key in (name, "roughness") for p in places),
+            ]
+            for kind in kinds
         ],
     )
 
@@ -145,12 +143,15 @@ def transfer_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
     Args:
         rows: Results of `ae_zoo.studies.transfer.transfer`, all with the same metric.
     """
-    metric = rows[0]["metric"] + _arrow(rows[0])
+    metric = rows[0]["metric"] + arrow(rows[0])
     header = ["data", "training samples", "epochs"]
     header += [f"{metric}: unchanged", "fine-tuned", "from scratch", "baseline"]
     return header, [
         [
-            row["dataset"],
+            row["dataset"]
+            + (
+                f" (first {n:,} test samples)" if (n := row.get("test_samples")) else ""
+            ),
             f"{row['samples']:,}",
             str(row["epochs"]),
             number(row["as_it_is"]["value"]),
@@ -164,20 +165,9 @@ def transfer_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
     ]
 
 
-def _zoo_row(card: Mapping[str, Any]) -> list[str]:
-    headline = card["metrics"][0]
-    return [
-        card["name"],
-        card["variant"].removesuffix("Autoencoder").lower(),
-        card["dataset"]["name"],
-        f"{card['parameters']:,}",
-        headline["metric"],
-        *(number(headline[column]) for column in ("value", "baseline", "published")),
-    ]
-
-
-def _arrow(row: Mapping[str, Any]) -> str:
-    return {True: " ↑", False: " ↓", None: ""}[row["higher_is_better"]]
+def arrow(row: Mapping[str, Any]) -> str:
+    """An arrow in the direction of better values of a row of a card."""
+    return {True: " ↑", False: " ↓", None: ""}[row.get("higher_is_better")]
 
 
 def _spread(row: Mapping[str, Any]) -> str:

@@ -1,0 +1,40 @@
+"""Keeps the messages of TensorFlow's C++ libraries from the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def silent_libraries() -> Iterator[None]:
+    """Hide what C++ code writes to the standard error output, unless the block fails.
+
+    TensorFlow tells of processors and drivers while it is imported, before it reads any
+    setting. What Python writes to `sys.stderr` is not hidden.
+    """
+    try:
+        number = sys.__stderr__.fileno()  # type: ignore[union-attr]
+        kept = os.dup(number)
+    except (AttributeError, OSError, ValueError):  # the shell closed it
+        yield
+        return
+    python = sys.stderr
+    with tempfile.TemporaryFile() as file, os.fdopen(kept, "w") as terminal:
+        if python is sys.__stderr__:
+            sys.stderr = terminal
+        os.dup2(file.fileno(), number)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            terminal.flush()
+            os.dup2(kept, number)
+            sys.stderr = python
+            if failed:
+                file.seek(0)
+                python.write(file.read().decode("utf-8", "replace"))
