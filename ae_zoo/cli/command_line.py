@@ -27,6 +27,7 @@ VERBS = (
     "evaluate",
     "verify",
     "one-class",
+    "detect",
     "spread",
     "transfer",
     "export",
