@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test quick fuzz lint clean
+.PHONY: demo test quick fuzz bench lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/ae-zoo demo --output-dir demo
@@ -22,6 +22,19 @@ FUZZ_SEED ?= 0
 fuzz: $(VENV)/installed
 	AE_ZOO_FUZZ_MINUTES=$(FUZZ_MINUTES) AE_ZOO_FUZZ_SEED=$(FUZZ_SEED) \
 	$(BIN)/python -m pytest -n 0 tests/fuzz
+
+# All tables in less than 20 minutes on two cores, at few rounds. A peer that is missing
+# is left out: $(BIN)/pip install '.[bench]'. JSON and pictures go to runs/benchmarks.
+BENCH = $(BIN)/python benchmarks
+bench: $(VENV)/installed
+	$(BENCH)/training.py --rounds 2 --rows 1000 10000 --seconds 1 --minutes 7
+	$(BENCH)/penalties.py --rounds 1 --units 30 1000
+	$(BENCH)/startup.py --rounds 3
+	$(BENCH)/inference.py --rounds 2 --batch-sizes 1
+	$(BENCH)/input.py --rounds 1
+	$(BENCH)/memory.py --rounds 1
+	$(BENCH)/cost.py --quick
+	$(BENCH)/scaling.py --rounds 1
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -13,6 +13,8 @@ IMAGES = ["scikit-image>=0.24"]
 ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 TENSORBOARD = ["tensorboard>=2.19"]
 HUB = ["huggingface_hub>=0.30"]
+# Peers of the benchmarks. A CPU build of PyTorch is sufficient.
+BENCH = ["pyod>=2.0", "pythae>=0.1.2", "torch>=2.4"]
 MODELS = ROOT / "saved_models"
 # Float files from this size on are left out of the wheel, so that it stays below the
 # 100 MB of the package index. `ae_zoo.lite.load` takes the int8 file instead.
@@ -61,6 +63,7 @@ setup(
         "onnx": ONNX,
         "tensorboard": TENSORBOARD,
         "hub": HUB,
+        "bench": [*BENCH, *LITE, *ONNX, *PLOTS],
         "test": [
             "mypy>=1.15",
             "pytest>=8.0",

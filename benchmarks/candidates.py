@@ -14,8 +14,7 @@ from typing import Any
 import common
 import numpy as np
 
-# Name → kind of quantization, which selects the tolerance; and whether one thread is
-# enough to name in the table.
+# Name → kind of quantization, which selects the tolerance.
 RUNTIMES = {
     "reconstruct": None,
     "Keras predict": None,
@@ -144,7 +143,7 @@ def _open_onnx(filepath: pathlib.Path, threads: int) -> Run:
     session = onnxruntime.InferenceSession(
         str(filepath), options, providers=["CPUExecutionProvider"]
     )
-    return lambda x: session.run(["reconstruct"], {"x": x})[0]
+    return lambda x: session.run(None, {"x": x})[0]
 
 
 def _open_torch(filepath: pathlib.Path, threads: int) -> Run:
@@ -175,12 +174,14 @@ def _open_saved_model(filepath: pathlib.Path, threads: int) -> Run:
 
 
 def _open_model(runtime: str, name: str, threads: int) -> Run:
+    if runtime == "reconstruct":  # with the threads that a user gets
+        import ae_zoo
+
+        return ae_zoo.load(name).reconstruct
     tf = _tensorflow(threads)
     import ae_zoo
 
     model = ae_zoo.load(name)
-    if runtime == "reconstruct":
-        return model.reconstruct
     if runtime == "Keras predict":
         return lambda x: model.predict(x, batch_size=len(x), verbose=0)
     function = tf.function(model.endpoints()["reconstruct"].function, autograph=False)

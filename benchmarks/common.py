@@ -46,13 +46,18 @@ def run(work: Callable[[Result], Result], main: Callable[[], int | None]) -> Non
     """Run `main`, or in a process that `measure` started, `work`."""
     if len(sys.argv) == 3 and sys.argv[1] == "--worker":
         with contextlib.redirect_stdout(sys.stderr):
-            try:
-                result = work(json.loads(sys.argv[2]))
-            except (Missing, ImportError) as error:
-                result = {"missing": str(error)}
+            result = attempt(work, json.loads(sys.argv[2]))
         print(json.dumps(result))
         return
     sys.exit(main())
+
+
+def attempt(work: Callable[[Result], Result], options: Result) -> Result:
+    """Call `work`; {"missing": reason} if the arm cannot run here."""
+    try:
+        return work(options)
+    except (Missing, ImportError) as error:
+        return {"missing": str(error)}
 
 
 def measure(

@@ -2,9 +2,10 @@
 
     python benchmarks/inference.py [NAME ...] [--rounds 5]
 
-Every call converts a NumPy batch to a NumPy batch, with one thread. Each runtime runs
-in a process of its own, and the processes alternate. The images are uniform noise, and
-every output is compared with that of Keras before it is timed.
+Every call converts a NumPy batch to a NumPy batch, with one thread; only `reconstruct`
+has the threads that TensorFlow takes by itself. Each runtime runs in a process of its
+own, and the processes alternate. The images are uniform noise, and every output is
+compared with that of Keras before it is timed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import candidates
 import common
 import numpy as np
 
-DEFAULT_NAMES = ["deep_mnist", "denoising_mnist"]  # dense and convolutional
+DEFAULT_NAMES = ["deep_mnist", "convolutional_mnist"]
 BASE = "PyTorch eager"
 LITERT = "LiteRT float32"
 BAR = 1.0  # milliseconds of `reconstruct` of one image

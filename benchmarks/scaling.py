@@ -1,6 +1,6 @@
-"""Measures the speedup from a second worker, where each worker has one core.
+"""Measure the speedup from a second worker, where each worker has one core.
 
-    python benchmarks/scaling.py [--pairs 5] [--steps 40] [--batch 1000]
+    python benchmarks/scaling.py [--rounds 5] [--steps 40] [--batch 1000]
 
 The model is that of the recipe `deep_mnist`, the batches are random images, and the
 global batch size is the same for all measurements. Each pair runs all measurements
@@ -27,6 +27,8 @@ import subprocess
 import sys
 import time
 
+import common
+
 MEASUREMENTS = {  # name: (role of a process, processes, is a cluster, options)
     "one": ("fit", 1, False),
     "two": ("fit", 2, True),
@@ -45,19 +47,22 @@ def main():
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < TWO_CORES:
         sys.exit("benchmarks/scaling.py needs two cores.")
-    print(f"Load before: {os.getloadavg()[0]:.2f} (should be near 0)")
-    seconds = {name: [] for name in MEASUREMENTS}
-    names = list(MEASUREMENTS)
-    for pair in range(options.pairs):
-        for name in names[pair % 2 :] + names[: pair % 2]:
-            seconds[name].append(_measure(name, cores, options))
-            print(f"pair {pair}, {name}: {1000 * seconds[name][-1]:.2f} ms per step")
+    facts = common.machine()
+    print(common.describe(facts), flush=True)
+    arms = {
+        name: lambda name=name: {"seconds": _measure(name, cores, options)}
+        for name in MEASUREMENTS
+    }
+    results = common.alternate(arms, options.rounds, "scaling")
+    seconds = {name: [run["seconds"] for run in runs] for name, runs in results.items()}
     _report(seconds, options)
+    common.write(
+        "scaling", options.output_dir, facts, results, lambda f: _draw(f, seconds)
+    )
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=5)
+    parser = common.parser(__doc__)
     parser.add_argument("--steps", type=int, default=40, help="a multiple of 20")
     parser.add_argument("--batch", type=int, default=1000, help="global batch size")
     parser.add_argument("--recipe", default="deep_mnist")
@@ -194,22 +199,13 @@ def _report(seconds, options):
 
     parameters = load_recipe(options.recipe)[1].build().count_params()
     print(f"\n{options.recipe}: {parameters:,} parameters, batch {options.batch}\n")
-    print("| measurement | ms per step, median | range | samples/s |")
-    print("|---|---|---|---|")
+    rows = []
     for name, values in seconds.items():
-        ms = sorted(1000 * value for value in values)
         rate = "" if name == "reduce" else f"{options.batch / _median(values):,.0f}"
-        print(
-            f"| {name} | {1000 * _median(values):.2f} | {ms[0]:.2f}–{ms[-1]:.2f} | "
-            f"{rate} |"
-        )
-    print()
-    for name in ("two", "bfloat16"):
-        speedups = [a / b for a, b in zip(seconds["one"], seconds[name], strict=True)]
-        print(
-            f"Speedup of {name!r}: {_median(speedups):.2f} (median of "
-            f"{len(speedups)} pairs; {min(speedups):.2f}–{max(speedups):.2f})."
-        )
+        speedup = "" if name == "reduce" else common.spread(_speedups(seconds, name))
+        rows.append([name, common.spread([1000 * v for v in values]), rate, speedup])
+    header = ["measurement", "ms per step, median (range)", "samples/s", "one / it"]
+    print(common.table(header, rows), end="\n\n")
     together = [a - b for a, b in zip(seconds["two"], seconds["apart"], strict=True)]
     share = _median(together) / _median(seconds["two"])
     print(
@@ -217,6 +213,16 @@ def _report(seconds, options):
         f"apart), {share:.1%} of a step; the all-reduce alone takes "
         f"{1000 * _median(seconds['reduce']):.2f} ms."
     )
+
+
+def _speedups(seconds, name):
+    return common.ratios(seconds["one"], seconds[name])
+
+
+def _draw(figure, seconds):
+    names = [name for name in seconds if name not in ("one", "reduce")]
+    bars = {"speedup": {name: _speedups(seconds, name) for name in names}}
+    common.draw_ratios(figure, "time of one worker / time of two", bars)
 
 
 def _median(values):

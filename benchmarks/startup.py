@@ -23,6 +23,7 @@ from typing import Any
 
 import common
 
+SHAPE = (28, 28, 1)  # of the samples of the models
 DEFAULT_NAMES = ["deep_mnist", "denoising_mnist"]
 IMPORT = "import time; t = time.time(); import ae_zoo; print(time.time() - t)"
 BARS = {"import ae_zoo": 0.05, "ae-zoo list": 0.3, "load": 0.5, "first predict": 0.3}
@@ -101,7 +102,7 @@ def _load(options: common.Result) -> common.Result:
 
     model = ae_zoo.load(options["name"])
     clock.note("load")
-    x = _images(model.input_shape)
+    x = _images((None, *model.input_shape[1:]))
     clock.note("")
     model.predict(x, verbose=0)
     clock.note("first predict")
@@ -122,7 +123,7 @@ def _lite(options: common.Result) -> common.Result:
     except ImportError as error:
         raise common.Missing(str(error)) from error
     clock.note("lite.load, with imports")
-    x = _images((None, 28, 28, 1))
+    x = _images((None, *SHAPE))
     model.reconstruct(x)
     clock.note("lite, first reconstruct")
     return clock.seconds

@@ -50,17 +50,16 @@ def main() -> None:
     facts = common.machine()
     print(common.describe(facts), flush=True)
     devices = options.devices or _devices_found()
-    stop_at = time.monotonic() + 60 * options.minutes
+    began = time.monotonic()
     results: dict[str, Any] = {}
     for device in devices:
         for index, variant in enumerate(options.variants):
             share = (index + 1) / len(options.variants)
-            started = stop_at - 60 * options.minutes
             results[f"{variant}, {device}"] = common.alternate(
                 _arms(options, variant, device),
                 options.rounds,
                 f"{variant}, {device}",
-                started + share * 60 * options.minutes,
+                stop_at=began + 60 * options.minutes * share,
             )
     print(report(results, options.rows))
     common.write(
@@ -75,7 +74,7 @@ def _options() -> Any:
     add("--arms", nargs="+", choices=ARMS, default=DEFAULT_ARMS)
     add("--rows", nargs="+", type=common.positive, default=[1000, 10_000, 60_000])
     add("--seconds", type=float, default=2.0, help="of warm training, at least")
-    add("--minutes", type=float, default=60.0, help="after which no round starts")
+    add("--minutes", type=float, default=60.0, help="after them, one round each")
     add("--devices", nargs="+", choices=DEVICES, help="default: those that are found")
     return parser.parse_args()
 

@@ -1,44 +1,175 @@
 """The benchmarks run and compute the right results; their timings are not tested."""
 
+import importlib
+import json
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
-from workers import run_without
 
 import ae_zoo
 from ae_zoo import networks
 
 BENCHMARKS = pathlib.Path(ae_zoo.__file__).parents[1] / "benchmarks"
-# In a process of its own, because it sets the number of threads to one.
-INFERENCE = """
-sys.path.insert(0, sys.argv.pop(1))
-import inference
+FAST = ("--rounds", "1", "--seconds", "0.01")
 
-sys.exit(inference.main())
-"""
-ROWS = ["Keras predict", "tf.function", "SavedModel", "ONNX Runtime"]
-ROWS += [f"LiteRT {kind}" for kind in ("float32", "float16", "int8")]
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a benchmark in this process, without peers; returns what it prints."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    def run(name, *arguments, **settings):
+        import common
+        import training
+
+        module = importlib.import_module(name)
+
+        def measure(script, options, env=None, wrapper=()):
+            options = json.loads(json.dumps(options))
+            result = json.loads(json.dumps(common.attempt(module.work, options)))
+            if "missing" in result:
+                raise common.Missing(result["missing"])
+            return result
+
+        monkeypatch.setattr(common, "measure", measure)
+        monkeypatch.setattr(training, "_peak", lambda: 100.0)
+        for setting, value in settings.items():
+            monkeypatch.setattr(module, setting, value)
+        arguments = [name, *arguments, "--output-dir", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        module.main()
+        written = json.loads((tmp_path / f"{name}.json").read_text())
+        assert set(written) == {"machine", "results"}
+        assert (tmp_path / f"{name}.png").stat().st_size > 1000
+        return capsys.readouterr()
+
+    yield run
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and BENCHMARKS in pathlib.Path(file).parents:
+            del sys.modules[name]  # names such as `common` belong to others, too
+
+
+def rows_of(printed, first):
+    """The cells of the lines that begin with a text."""
+    lines = [line for line in printed.out.splitlines() if line.startswith(f"| {first}")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def is_positive(cell):
+    return float(cell.split()[0].replace(",", "")) > 0
+
+
+def test_training(run):
+    arms = ("fit", "recipe", "torch", "pythae")
+    printed = run(
+        "training",
+        *FAST,
+        "--variants",
+        "undercomplete",
+        "--arms",
+        *arms,
+        "--rows",
+        "130",
+        "--devices",
+        "cpu",
+    )
+    assert "torch: left out. It needs: pip install torch" in printed.err
+    assert "pythae: left out." in printed.err
+    (row,) = rows_of(printed, "undercomplete, cpu")
+    assert is_positive(row[1]) and is_positive(row[2])
+
+
+def test_penalties(run):
+    modes = ("closed form", "projection", "kl", "k")
+    printed = run(
+        "penalties", *FAST, "--inputs", "6", "--units", "30", "--modes", *modes
+    )
+    (row,) = rows_of(printed, "n = 6, d = 30")
+    assert len(row) == 2 + len(modes) and all(map(is_positive, row[1:]))
+
+
+def test_startup(run):
+    printed = run("startup", "undercomplete_digits", "--rounds", "1", SHAPE=(8, 8, 1))
+    for step in ("import ae_zoo", "ae-zoo list", "load", "first predict"):
+        assert is_positive(rows_of(printed, f"{step} ")[0][2])
+    assert "torch, round" not in printed.err
+
+
+def test_input(run):
+    printed = run("input", *FAST, "--rows", "300")
+    for name in ("in memory", "random_affine", "PNG records"):
+        (row,) = rows_of(printed, name)
+        assert is_positive(row[1]) and is_positive(row[2])
+
+
+def test_memory(run):
+    printed = run(
+        "memory",
+        "--rounds",
+        "1",
+        "--rows",
+        "200",
+        "--variants",
+        "sparse",
+        "--endpoints",
+    )
+    assert [row[1] for row in rows_of(printed, "train sparse")] == ["ae_zoo"]
+    assert [row[1] for row in rows_of(printed, "load")] == ["ae_zoo", "lite"]
 
 
 @pytest.mark.slow
-def test_inference():
-    arguments = ["convolutional_digits", "--rounds", "1", "--calls", "1"]
-    done = run_without(
-        ["torch"], INFERENCE, BENCHMARKS, *arguments, cwd=BENCHMARKS.parent
+@pytest.mark.parametrize("endpoint", ["score", "encode", "log_likelihood"])
+def test_endpoints_of_data_larger_than_memory(endpoint, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import memory
+
+    rows = 2**29 // (784 * 4)
+    with (tmp_path / "rows").open("wb") as file:
+        file.truncate(rows * 784 * 4)
+    # 512 MiB of data, and at most 256 MiB more memory than a small call needs.
+    assert "error" not in memory._large(endpoint, tmp_path / "rows", rows, 0.25)
+
+
+def test_cost(run):
+    printed = run(
+        "cost",
+        "--axes",
+        "latent",
+        AXES={"latent": ([2, 20], 1)},
+        _rows=lambda *_: 256,
+    )
+    assert len(rows_of(printed, "latent")) == 3  # two sizes and the exponents
+    assert rows_of(printed, "latent")[2][-1] == "1"
+
+
+@pytest.mark.slow
+def test_inference(tmp_path):
+    """In real processes."""
+    runtimes = ["tf.function", "LiteRT int8"]
+    arguments = ["undercomplete_digits", "--rounds", "1", "--calls", "1"]
+    arguments += ["--batch-sizes", "1", "--runtimes", *runtimes]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "inference.py", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(BENCHMARKS.parent)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    table = done.stdout[done.stdout.index("\nruntime") :]
-    for row in ROWS:
-        (line,) = re.findall(rf"^{re.escape(row)} .*$", table, re.MULTILINE)
-        if row == "ONNX Runtime" and "pip install 'ae-zoo[onnx]'" in table:
-            assert line.split()[-6:] == ["–"] * 6
-        else:
-            assert all(float(cell) > 0 for cell in line.split()[-6:])
-    assert re.search(r"^PyTorch eager( +–){6}$", table, re.MULTILINE)
-    assert "PyTorch eager: to add this row: pip install torch" in done.stdout
+    for runtime in runtimes:
+        (line,) = re.findall(
+            rf"^\| {re.escape(runtime)} .*$", done.stdout, re.MULTILINE
+        )
+        assert is_positive(line.split("|")[2])
     assert "differs from Keras" not in done.stdout
 
 
