@@ -34,9 +34,10 @@ def main() -> None:
     add = parser.add_argument
     add("--variants", nargs="*", choices=training.VARIANTS, default=VARIANTS)
     add("--rows", type=common.positive, default=20_000)
-    add("--endpoints", nargs="*", choices=ENDPOINTS, default=ENDPOINTS)
-    add("--large", type=float, default=2.0, help="GiB of the array on disk")
-    add("--limit", type=float, default=1.0, help="GiB above what is used before")
+    # The log-likelihood decodes 50 draws a row: minutes.
+    add("--endpoints", nargs="*", choices=ENDPOINTS, default=ENDPOINTS[:-1])
+    add("--large", type=float, default=0.5, help="GiB of the array on disk")
+    add("--limit", type=float, default=0.25, help="GiB above what is used before")
     options = parser.parse_args()
     facts = common.machine()
     print(common.describe(facts), flush=True)

@@ -127,7 +127,7 @@ def test_memory(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("endpoint", ["score", "encode", "log_likelihood"])
+@pytest.mark.parametrize("endpoint", ["score", "encode"])
 def test_endpoints_of_data_larger_than_memory(endpoint, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(BENCHMARKS)
     import memory
