@@ -696,14 +696,15 @@ def test_splits_of_a_source_with_labels_and_of_one_without():
     np.testing.assert_array_equal(digits.test.x, x[:7])
     np.testing.assert_array_equal(digits.test.labels, labels[:7])
 
-    class Unlabeled:
-        label = None
+    class Unlabeled(data.Source):
+        fingerprint = {}
 
-        def arrays(self, split, labels):
-            assert not labels
-            return np.full((3, 2), len(split), "float32")
+        def stored(self, split):
+            return np.full((3, 2), len(split), "float32"), np.zeros(3, "int64")
 
-    splits = evaluation.read_splits(Unlabeled(), samples=2)
+    counts = {"train": 3, "validation": 3, "test": 3}
+    own = Unlabeled(name="unlabeled", shape=(2,), counts=counts)
+    splits = evaluation.read_splits(own, samples=2)
     assert splits.validation.labels is None and splits.test.x.shape == (2, 2)
     assert splits.test.of_classes(None) is splits.test
     with pytest.raises(ValueError, match="without labels"):

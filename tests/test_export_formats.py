@@ -184,6 +184,7 @@ def test_the_description_beside_a_litert_file(lite_path):
         "prior": "RealNVP",
         "quantization": None,
         "license": None,
+        "scaling": None,
         "score_terms": None,  # the KL to a learned prior has no closed form
     }
     assert signatures["score"] == {

@@ -254,8 +254,8 @@ def _empty_logs(step: Any, batch: Any) -> Any:
 
 
 def _as_tensor(values: Any) -> tf.Tensor:
-    is_float = np.issubdtype(np.asarray(values).dtype, np.floating)
-    return tf.convert_to_tensor(values, "float32" if is_float else None)
+    tensor = tf.convert_to_tensor(values)
+    return tf.cast(tensor, "float32") if tensor.dtype.is_floating else tensor
 
 
 def _of_any_length(values: tf.Tensor) -> tf.TensorSpec:
