@@ -696,7 +696,7 @@ def test_splits_of_a_source_with_labels_and_of_one_without():
     np.testing.assert_array_equal(digits.test.x, x[:7])
     np.testing.assert_array_equal(digits.test.labels, labels[:7])
 
-    class Unlabeled(data.Source):
+    class Unlabeled(ae_zoo.data.Source):
         fingerprint = {}
 
         def stored(self, split):
