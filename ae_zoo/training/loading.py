@@ -104,10 +104,12 @@ def load_with_data(
         FileNotFoundError: As `ae_zoo.load`; or the data do not exist.
     """
     model, used = load_with_recipe(name_or_folder, recipe)
-    card = zoo.info(name_or_folder)
-    names = card["dataset"].get("columns")
+    card = model.card  # None for a .keras file
+    dataset = {} if card is None else card["dataset"]
+    names = dataset.get("columns")
     used = with_data(used, replacement, data_dir, names and tuple(names))
-    if card["dataset"].get("kind") or (is_strict and replacement is not None):
+    is_compared = dataset.get("kind") or (is_strict and replacement is not None)
+    if card is not None and is_compared:
         check_is_data_of(card, used.dataset)
     return model, used
 
