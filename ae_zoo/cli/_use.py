@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+def add_inputs(
+    parser: argparse.ArgumentParser,
+    help: str = "image files or folders, .npy or .csv files of samples",
+) -> None:
+    """Add the positional argument `inputs`."""
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help=help)
+
+
 def add_output(parser: argparse.ArgumentParser, help: str) -> None:
     """Add the positional argument `output`, and `--overwrite`."""
     parser.add_argument("output", type=Path, metavar="OUT", help=help)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ae_zoo.cli import _restore
-from ae_zoo.cli._use import User, add_json, add_output
+from ae_zoo.cli._use import User, add_inputs, add_json, add_output
 from ae_zoo.cli.options import positive_integer
 
 HELP = "Remove noise from image files."
@@ -14,9 +13,7 @@ _DEFAULT = "denoising_photos"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="IN", help="image files, or folders"
-    )
+    add_inputs(parser, "image files, or folders")
     add_output(parser, "image file, or folder for several")
     parser.add_argument("--model", help="name or folder of a model that denoises")
     parser.add_argument(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from ae_zoo.cli import _outputs, _tables
-from ae_zoo.cli._use import User, add_json, add_output, print_json
+from ae_zoo.cli._use import User, add_inputs, add_json, add_output, print_json
 from ae_zoo.cli.options import add_model
 
 HELP = "Write the latent codes of images, NPY or CSV files."
@@ -16,13 +15,7 @@ HELP = "Write the latent codes of images, NPY or CSV files."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        type=Path,
-        metavar="IN",
-        help="image files or folders, .npy or .csv files of samples",
-    )
+    add_inputs(parser)
     add_output(parser, ".npy or .csv file, one row for each sample")
     add_json(parser)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ae_zoo.cli import _outputs, _restore, _tables
-from ae_zoo.cli._use import User, add_json, add_output, files_of, print_json
+from ae_zoo.cli._use import User, add_inputs, add_json, add_output, files_of, print_json
 from ae_zoo.cli.options import add_model, positive_integer
 
 HELP = "Write the output of a model for images, NPY or CSV files."
@@ -14,13 +13,7 @@ HELP = "Write the output of a model for images, NPY or CSV files."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        type=Path,
-        metavar="IN",
-        help="image files or folders, or one .npy or .csv file of samples",
-    )
+    add_inputs(parser, "image files or folders, or one .npy or .csv file of samples")
     add_output(parser, "a file of the same kind, or a folder for several images")
     parser.add_argument(
         "--tile",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_zoo.cli import _outputs, _tables
-from ae_zoo.cli._use import User, add_json, add_overwrite, print_json
+from ae_zoo.cli._use import User, add_inputs, add_json, add_overwrite, print_json
 from ae_zoo.cli.options import add_model, seed
 
 HELP = "Show the anomaly score of images, or of the rows of NPY or CSV files."
@@ -18,13 +18,7 @@ HELP = "Show the anomaly score of images, or of the rows of NPY or CSV files."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        type=Path,
-        metavar="IN",
-        help="image files or folders, .npy or .csv files of samples",
-    )
+    add_inputs(parser)
     parser.add_argument(
         "--output", type=Path, metavar="OUT", help="write a .csv or .npy file instead"
     )

@@ -150,6 +150,8 @@ def plan_calls(epoch_iterator: Any, model: MultiWorkerModel) -> None:
     Private parts: `EpochIterator._enumerate_iterator`, `EpochIterator.num_batches`,
     `EpochIterator.steps_per_execution`.
     """
+    if "_enumerate_iterator" in vars(epoch_iterator):
+        return  # the validations of `fit` use one iterator again and again
     pace = Pace()
     # The arrays are those of the first iterator of `fit`, not those of its validations.
     arrays, model._arrays_in_memory = model._arrays_in_memory, None
@@ -171,9 +173,7 @@ def plan_calls(epoch_iterator: Any, model: MultiWorkerModel) -> None:
         finally:
             model.steps_of_call = 1
 
-    # The validations of `fit` use one iterator again and again.
-    if "_enumerate_iterator" not in vars(epoch_iterator):
-        epoch_iterator._enumerate_iterator = enumerate_calls
+    epoch_iterator._enumerate_iterator = enumerate_calls
 
 
 class MatrixMuon(keras.optimizers.Muon):

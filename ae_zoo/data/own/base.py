@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 import hashlib
@@ -79,9 +80,11 @@ class OwnSource(Source):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
+    @abc.abstractmethod
     def _read_contents(self) -> Contents:
-        raise NotImplementedError
+        """Read what `contents` holds."""
 
+    @abc.abstractmethod
     def replaced(self, data: Any, columns: Sequence[str] | None = None) -> Source:
         """Return a source with the same options for other data.
 
@@ -92,7 +95,6 @@ class OwnSource(Source):
             data: What takes the place of the first argument of this source.
             columns: Names of the columns that a table must have, in this order.
         """
-        raise NotImplementedError
 
     @functools.cached_property
     def contents(self) -> Contents:
