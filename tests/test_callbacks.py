@@ -1,12 +1,14 @@
-"""Annealing and reviving units: effects during training and after it."""
+"""Annealing, reviving units and logged images: effects during training and after it."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
 import ae_zoo
 from ae_zoo import networks
-from ae_zoo.callbacks import Anneal, ReviveUnits
+from ae_zoo.callbacks import Anneal, LogImages, ReviveUnits
 
 SHAPE = (8, 8, 1)
 
@@ -361,3 +363,73 @@ def test_only_sparse_models_have_dead_units(images):
     model = variational()
     with pytest.raises(ValueError, match="Received: VariationalAutoencoder"):
         model.fit(images, callbacks=[ReviveUnits(lambda: images, 1)], verbose=0)
+
+
+# Images for TensorBoard.
+
+
+def logged(folder):
+    """Steps by tag, and the last picture of each tag, from the logs in a folder."""
+    steps, pictures = {}, {}
+    for path in sorted(folder.iterdir()):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = event_pb2.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                steps.setdefault(value.tag, []).append(event.step)
+                values = tf.make_ndarray(value.tensor)
+                if value.metadata.plugin_data.plugin_name == "images":
+                    pictures[value.tag] = tf.io.decode_png(values[2]).numpy()
+    return steps, pictures
+
+
+def test_images_are_logged_every_n_epochs(images, tmp_path):
+    model = variational()
+    log = LogImages(tmp_path / "logs", images, every=2, images=4)
+    model.fit(images, epochs=5, callbacks=[log], verbose=0)
+    steps, pictures = logged(tmp_path / "logs")
+    assert set(steps) == {"reconstructions", "samples", "codes"}
+    assert all(found == [0, 2, 4] for found in steps.values())
+    # Eight pixels for each of four images in a row.
+    assert pictures["reconstructions"].shape == (16, 32, 1)
+    assert pictures["samples"].shape == (8, 32, 1)
+    shown = np.concatenate(list(images[:4]), axis=1)
+    # A logged value has 8 bits.
+    np.testing.assert_allclose(pictures["reconstructions"][:8] / 255, shown, atol=4e-3)
+
+
+def test_a_resumed_training_continues_the_log(images, tmp_path):
+    model = variational()
+    log = LogImages(tmp_path, images, every=2)
+    model.fit(images, initial_epoch=3, epochs=4, callbacks=[log], verbose=0)
+    assert logged(tmp_path)[0]["codes"] == [3, 4]
+
+
+def test_logged_images_of_a_denoiser_with_targets(images, tmp_path):
+    model = ae_zoo.DenoisingAutoencoder(
+        networks.dense_encoder(SHAPE, [8]), networks.dense_decoder(8, [], SHAPE)
+    )
+    model.compile("sgd")
+    log = LogImages(tmp_path, images, target=images, images=3)
+    model.fit(images, epochs=1, callbacks=[log], verbose=0)
+    picture = logged(tmp_path)[1]["reconstructions"]
+    assert picture.shape == (32, 24, 1)  # clean, corrupted, denoised, target
+    np.testing.assert_array_equal(picture[:8], picture[24:])
+    assert np.abs(picture[:8].astype(int) - picture[8:16]).mean() > 10
+
+
+def test_what_can_be_logged(images, tmp_path):
+    with pytest.raises(ValueError, match=r"images.*\(32, 64\)"):
+        LogImages(tmp_path, images.reshape(32, 64))
+    with pytest.raises(TypeError, match="every"):
+        LogImages(tmp_path, images, every=1.5)
+    with pytest.raises(ValueError, match="images"):
+        LogImages(tmp_path, images, images=0)
+
+
+def test_gray_inputs_stand_next_to_colored_outputs(images, tmp_path):
+    log = LogImages(tmp_path, images[:2])
+    colored = np.tile(images[:2], 3) * [1, 0, 0]
+    picture = log._tiled([images[:2], colored])
+    assert picture.shape == (1, 16, 16, 3)
+    np.testing.assert_array_equal(picture[0, :8, :8, 2], images[0, :, :, 0])
+    np.testing.assert_array_equal(picture[0, 8:, :8, 2], 0)

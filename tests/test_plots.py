@@ -9,7 +9,7 @@ from matplotlib import image
 import ae_zoo
 from ae_zoo import data, layers, networks, plots, zoo
 from ae_zoo.evaluation import Split
-from ae_zoo.plots import _canvas, card, codes, images, weights
+from ae_zoo.plots import _canvas, card, codes, images, latent, weights
 from ae_zoo.studies.redraw import redraw
 
 
@@ -38,33 +38,148 @@ def shifted_prior():
     return prior
 
 
-@pytest.mark.parametrize(
-    "latent_dim, rows, prior, center",
-    [(2, 5, None, [0, 0]), (2, 5, shifted_prior, [0, 3]), (3, 8, None, None)],
-)
-def test_manifold_draws_the_latent_space(
-    tmp_path, monkeypatch, latent_dim, rows, prior, center
-):
-    shape = (4, 4, 1)
-    model = ae_zoo.VariationalAutoencoder(
+def variational(latent_dim, prior=None, shape=(4, 4, 1)):
+    return ae_zoo.VariationalAutoencoder(
         networks.dense_encoder(shape, [8]),
         networks.dense_decoder(latent_dim, [], shape),
         prior=prior and prior(),
     )
-    x = np.random.default_rng(0).random((20, *shape), dtype="float32")
-    drawn = []
-    monkeypatch.setattr(images, "image_rows", lambda rows, path: drawn.extend(rows))
-    plots.manifold(model, x, tmp_path / "manifold.png", steps=5)
-    grid = np.stack(drawn)
-    assert grid.shape == (rows, 5, *shape)
-    if latent_dim == 2:
-        # With an odd number of steps, the middle image is that of the median.
-        expected = model.decode(np.array([center], "float32"))[0]
-        received = grid[2, 2]
-    else:
-        expected, received = model.reconstruct(x[-1:])[0], grid[-1, -1]
-    np.testing.assert_allclose(received, expected, rtol=1e-5)
+
+
+def drawn_grid(monkeypatch, draw):
+    """The grid of images that `manifold` draws."""
+    grids = []
+    tiled = latent._tiled
+    monkeypatch.setattr(latent, "_tiled", lambda g: grids.append(g) or tiled(g))
+    draw()
+    return grids[0]
+
+
+@pytest.mark.parametrize("prior, center", [(None, [0, 0]), (shifted_prior, [0, 3])])
+def test_manifold_draws_the_plane_of_the_prior(tmp_path, monkeypatch, prior, center):
+    model = variational(2, prior)
+    path = tmp_path / "manifold.png"
+    grid = drawn_grid(monkeypatch, lambda: plots.manifold(model, [], path, steps=5))
+    assert grid.shape == (5, 5, 4, 4, 1) and path.is_file()
+    # With an odd number of steps, the middle image is that of the median.
+    expected = model.decode(np.array([center], "float32"))[0]
+    np.testing.assert_allclose(grid[2, 2], expected, rtol=1e-5)
     assert np.abs(grid[0, 0] - grid[0, 4]).max() > 1e-3
+
+
+def test_manifold_of_more_units_is_the_plane_of_the_codes(monkeypatch):
+    """With codes that are given, along two axes with known deviations."""
+    model = variational(4)
+    a, b = np.meshgrid([-1.0, 1.0], [-1.0, 1.0])
+    codes = np.zeros((4, 4))
+    codes[:, 1], codes[:, 3] = 3 * a.ravel(), b.ravel()
+    codes += [5, 0, 7, 0]
+    monkeypatch.setattr(model, "encode", lambda x: codes)
+    monkeypatch.setattr(model, "decode", lambda z: z.reshape(-1, 2, 2, 1))
+    _, axes = _canvas.subplots(figsize=(2, 2))
+    x = np.zeros((4, 4, 4, 1))
+    grid = drawn_grid(monkeypatch, lambda: plots.manifold(model, x, steps=3, ax=axes))
+    grid = grid.reshape(3, 3, 4)
+    np.testing.assert_allclose(grid[1, 1], [5, 0, 7, 0], atol=1e-5)
+    # 2.0537 is the 0.98 quantile of N(0, 1), and the deviation of n values ±s is
+    # s √(n / (n − 1)). A direction has no sign.
+    s = 2.0537 * np.sqrt(4 / 3)
+    np.testing.assert_allclose(
+        np.abs(grid[1, 2] - grid[1, 1]), [0, 3 * s, 0, 0], 1e-3, 1e-6
+    )
+    np.testing.assert_allclose(
+        np.abs(grid[0, 1] - grid[1, 1]), [0, 0, 0, s], 1e-3, 1e-6
+    )
+    assert "90%" in axes.get_xlabel() and "10%" in axes.get_ylabel()
+    with pytest.raises(ValueError, match="two different numbers from 0 to 2"):
+        plots.manifold(model, x, ax=axes, directions=(0, 3))
+
+
+def test_manifold_is_for_images(tmp_path):
+    model = variational(2, shape=(6,))
+    with pytest.raises(ValueError, match=r"models of images.*\(6,\)"):
+        plots.manifold(model, np.zeros((5, 6)), tmp_path / "m.png")
+
+
+def test_interpolations_start_and_end_with_reconstructions(tmp_path, monkeypatch):
+    model = variational(3)
+    x = np.random.default_rng(0).random((20, 4, 4, 1), dtype="float32")
+    drawn = []
+    monkeypatch.setattr(latent, "image_rows", lambda rows, path: drawn.extend(rows))
+    plots.interpolations(model, x, tmp_path / "between.png", steps=5)
+    assert np.stack(drawn).shape == (8, 5, 4, 4, 1)
+    np.testing.assert_allclose(drawn[-1][-1], model.reconstruct(x[-1:])[0], rtol=1e-5)
+    with pytest.raises(ValueError, match="at least two images"):
+        plots.interpolations(model, x[:1], tmp_path / "between.png")
+
+
+def points_of(axes):
+    return [np.asarray(drawn.get_offsets()) for drawn in axes.collections]
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_latent_scatter_of_any_code(d, monkeypatch):
+    model = dense_model([d])
+    codes = np.random.default_rng(0).normal(size=(30, d)) * (1 + np.arange(d))
+    monkeypatch.setattr(model, "encode", lambda x: codes[: len(x)])
+    labels = np.arange(30) % 3
+    _, axes = _canvas.subplots(figsize=(2, 2))
+    plots.latent_scatter(model, np.zeros((30, 4, 4, 1)), labels, ax=axes)
+    groups = points_of(axes)
+    assert [len(group) for group in groups] == [10, 10, 10]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list("012")
+    if d == 1:
+        np.testing.assert_allclose(groups[2], np.c_[codes[2::3], np.full(10, 2)])
+    if d == 2:
+        np.testing.assert_allclose(groups[1], codes[1::3])
+    if d == 5:  # the plane keeps more variance than any two coordinates
+        spread = np.concatenate(groups).var(axis=0).sum()
+        assert spread >= np.sort(codes.var(axis=0))[-2:].sum()
+        assert axes.get_xlabel().startswith("principal direction 1")
+
+
+def test_latent_scatter_with_other_labels(tmp_path):
+    model = dense_model([3])
+    x = np.random.default_rng(0).random((9, 4, 4, 1), dtype="float32")
+    plots.latent_scatter(model, x, path=tmp_path / "plain.png")
+    assert (tmp_path / "plain.png").is_file()
+    figure, axes = _canvas.subplots(figsize=(2, 2))
+    plots.latent_scatter(model, x, np.linspace(0, 1, 9), ax=axes)
+    assert len(figure.axes) == 2  # a color bar
+    _, axes = _canvas.subplots(figsize=(2, 2))
+    plots.latent_scatter(model, x, ["a", "b", "c"] * 3, ax=axes)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list("abc")
+    with pytest.raises(ValueError, match=r"`labels` must have the shape \(9,\)"):
+        plots.latent_scatter(model, x, [1, 2], ax=axes)
+    with pytest.raises(ValueError, match="at least three samples"):
+        plots.latent_scatter(model, x[:2], ax=axes)
+
+
+def test_plots_draw_into_axes_or_write_a_file(tmp_path):
+    model = dense_model([3])
+    log = tmp_path / "training.csv"
+    log.write_text("epoch,loss,val_loss\n0,3,4\n1,2,3\n2,1,2\n")
+    draws = [
+        lambda **to: plots.filters(model, **to),
+        lambda **to: plots.scores(np.array([1.0, 2.0]), np.array([3.0]), **to),
+        lambda **to: plots.training_curve(log, **to),
+    ]
+    for draw in draws:
+        _, axes = _canvas.subplots(figsize=(2, 2))
+        draw(ax=axes)
+        assert axes.has_data()
+        for to in ({}, {"ax": axes, "path": tmp_path / "x.png"}):
+            with pytest.raises(ValueError, match="either `path`.*or `ax`"):
+                draw(**to)
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_plots_leave_the_backend_of_the_program_alone(tmp_path):
+    import matplotlib
+
+    before = matplotlib.rcParams["backend"]
+    plots.scores(np.array([1.0]), np.array([2.0]), tmp_path / "scores.png")
+    assert matplotlib.rcParams["backend"] == before
 
 
 def dense_model(units, shape=(4, 4, 1), decoder="tied"):
@@ -148,20 +263,19 @@ def test_grid_has_room_for_all_and_no_empty_row(count, grid):
 
 def test_code_histogram_by_hand():
     sparse = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], "float32")
-    figure, (left, right) = _canvas.pyplot().subplots(1, 2)
+    figure, (left, right) = _canvas.subplots(1, 2, figsize=(4, 2))
     codes._draw_values(left, sparse, is_sigmoid=False)
     codes._draw_use(right, sparse, is_sigmoid=False)
     assert left.get_title() == "50.0% of the values are zero and left out"
     assert right.get_title() == "1 of 3 units are never used"
     np.testing.assert_array_equal(right.patches[0].get_data().values, [100, 50, 0])
     bounded = np.array([[0.01, 0.5], [0.02, 0.99]], "float32")
-    figure, (left, right) = _canvas.pyplot().subplots(1, 2)
+    figure, (left, right) = _canvas.subplots(1, 2, figsize=(4, 2))
     codes._draw_values(left, bounded, is_sigmoid=True)
     codes._draw_use(right, bounded, is_sigmoid=True)
     assert left.get_title() == "50.0% below 0.05, 25.0% above 0.95"
     values = right.patches[0].get_data().values
     np.testing.assert_allclose(values, [0.745, 0.015], rtol=1e-5)
-    _canvas.pyplot().close("all")
 
 
 def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
@@ -176,14 +290,12 @@ def test_the_target_of_a_sparse_model_is_drawn(tmp_path, monkeypatch):
     plots.code_histogram(model, x, tmp_path / "codes.png")
     (target,) = saved["last"].axes[1].lines
     assert set(target.get_ydata()) == {model.rho}
-    _canvas.pyplot().close("all")
 
 
 def test_a_code_without_an_active_unit_is_drawn():
-    _, axes = _canvas.pyplot().subplots()
+    _, axes = _canvas.subplots(figsize=(4, 2))
     codes._draw_values(axes, np.zeros((3, 4)), is_sigmoid=False)
     assert axes.get_title().startswith("100.0% of the values are zero")
-    _canvas.pyplot().close("all")
 
 
 def test_redrawing_changes_only_the_figures(tmp_path):
@@ -282,7 +394,6 @@ def test_both_training_curves_are_visible(tmp_path, monkeypatch):
     plots.training_curve(log, tmp_path / "curve.png")
     low, high = saved["last"].axes[0].get_ylim()
     assert low < 2 and high > 9
-    _canvas.pyplot().close("all")
 
 
 def test_mnist_style_scales_and_centers():

@@ -129,7 +129,7 @@ def _check_outputs(options: argparse.Namespace, output: Path) -> None:
         _outputs.check_free(options.plot, options.overwrite)
         from ae_zoo.plots import _canvas
 
-        _canvas.pyplot()
+        _canvas.check_installed()
     if options.save is not None:
         from ae_zoo.estimators import folder
 

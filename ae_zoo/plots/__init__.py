@@ -4,7 +4,8 @@ from ae_zoo.plots.anomalies import anomalies
 from ae_zoo.plots.card import card_figures
 from ae_zoo.plots.codes import code_histogram
 from ae_zoo.plots.curves import scores, series, training_curve
-from ae_zoo.plots.images import image_rows, manifold, reconstructions
+from ae_zoo.plots.images import image_rows, reconstructions
+from ae_zoo.plots.latent import interpolations, latent_scatter, manifold
 from ae_zoo.plots.weights import filters
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "code_histogram",
     "filters",
     "image_rows",
+    "interpolations",
+    "latent_scatter",
     "manifold",
     "reconstructions",
     "scores",

@@ -62,13 +62,12 @@ def anomalies(
         )
     names = _names(detector, shares.shape[1], columns)
     chosen = _most_to_blame(shares, flagged)
-    figure, axes = _canvas.pyplot().subplots(
+    figure, axes = _canvas.subplots(
         len(chosen) + 1,
         1,
         sharex=True,
         figsize=(9, 1.5 + 0.95 * len(chosen)),
         height_ratios=[1] * len(chosen) + [1.5],
-        layout="constrained",
     )
     for axis, feature in zip(axes, chosen, strict=False):
         blamed = flagged & (shares[:, feature] > 1 / shares.shape[1])

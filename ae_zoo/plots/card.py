@@ -12,7 +12,8 @@ from ae_zoo import networks
 from ae_zoo.models.scaling import in_scaled_values
 from ae_zoo.plots.codes import code_histogram
 from ae_zoo.plots.curves import scores, series
-from ae_zoo.plots.images import manifold, reconstructions
+from ae_zoo.plots.images import reconstructions
+from ae_zoo.plots.latent import manifold
 from ae_zoo.plots.weights import filters
 
 if TYPE_CHECKING:

@@ -36,9 +36,7 @@ def code_histogram(model: Autoencoder, x: ArrayLike, path: _canvas.PathLike) -> 
     codes = codes.reshape(len(codes), -1)  # (batch, d)
     chain = networks.dense_chain(model.encoder)
     is_sigmoid = bool(chain) and chain[-1].activation is keras.activations.sigmoid
-    figure, (left, right) = _canvas.pyplot().subplots(
-        1, 2, figsize=(8.4, 2.9), layout="constrained"
-    )
+    figure, (left, right) = _canvas.subplots(1, 2, figsize=(8.4, 2.9))
     _draw_values(left, codes, is_sigmoid)
     _draw_use(right, codes, is_sigmoid)
     target = model.spec().target_activation

@@ -10,6 +10,8 @@ import numpy as np
 from ae_zoo.plots import _canvas
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ae_zoo.models import Autoencoder
 
 
@@ -28,14 +30,13 @@ def series(
         ImportError: Matplotlib is not installed.
     """
     columns = max(map(len, x.values()))
-    figure, axes = _canvas.pyplot().subplots(
+    figure, axes = _canvas.subplots(
         len(x),
         columns,
         squeeze=False,
         sharex=True,
         sharey=True,
         figsize=(1.8 * columns, 1.5 * len(x) + 0.3),
-        layout="constrained",
     )
     for line, (name, batch) in zip(axes, x.items(), strict=True):
         outputs = np.asarray(model.reconstruct(batch))
@@ -53,8 +54,10 @@ def series(
 def scores(
     normal: np.ndarray,
     anomalous: np.ndarray,
-    path: _canvas.PathLike,
+    path: _canvas.PathLike | None = None,
     threshold: float | None = None,
+    *,
+    ax: Axes | None = None,
 ) -> None:
     """Draw a histogram of the scores of normal and of anomalous samples.
 
@@ -63,45 +66,54 @@ def scores(
         anomalous: Scores of anomalous samples, (batch,).
         path: File to write. The suffix selects the format.
         threshold: Score above which a sample counts as anomalous, drawn as a line.
+        ax: Axes to draw into, instead of writing a file.
 
     Raises:
         ImportError: Matplotlib is not installed.
+        ValueError: Neither or both of `path` and `ax` are given.
     """
-    figure, axes = _canvas.pyplot().subplots(figsize=(6, 2.8), layout="constrained")
     everything = np.concatenate([normal, anomalous])
-    bins = np.geomspace(everything.min(), everything.max(), 60)
-    axes.hist([normal, anomalous], bins, label=["normal", "anomalous"], stacked=True)
-    if threshold is not None:
-        label = f"threshold {threshold:.4g}"
-        axes.axvline(threshold, color=_canvas.INK, linestyle="--", label=label)
-    axes.set(xscale="log", xlabel="score", ylabel="test samples")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    _canvas.save(figure, path)
+    bins = np.geomspace(everything.min(), everything.max(), 60).tolist()
+    with _canvas.axes_for(path, ax, figsize=(6, 2.8)) as axes:
+        axes.hist(
+            [normal, anomalous], bins, label=["normal", "anomalous"], stacked=True
+        )
+        if threshold is not None:
+            label = f"threshold {threshold:.4g}"
+            axes.axvline(threshold, color=_canvas.INK, linestyle="--", label=label)
+        axes.set(xscale="log", xlabel="score", ylabel="test samples")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
 
 
-def training_curve(training_csv: _canvas.PathLike, path: _canvas.PathLike) -> None:
+def training_curve(
+    training_csv: _canvas.PathLike,
+    path: _canvas.PathLike | None = None,
+    *,
+    ax: Axes | None = None,
+) -> None:
     """Draw the training and validation losses of a run.
 
     Args:
         training_csv: The `training.csv` that `ae_zoo.train` wrote.
         path: File to write. The suffix selects the format.
+        ax: Axes to draw into, instead of writing a file.
 
     Raises:
         ImportError: Matplotlib is not installed.
+        ValueError: Neither or both of `path` and `ax` are given.
     """
     table = np.atleast_1d(np.genfromtxt(training_csv, delimiter=",", names=True))
-    figure, axes = _canvas.pyplot().subplots(figsize=(6, 3.4), layout="constrained")
-    for column, label in (("loss", "training"), ("val_loss", "validation")):
-        axes.plot(table["epoch"] + 1, table[column], label=label)
     # The large losses of the first epochs would flatten the rest of the curves.
     last = [table[column][len(table) // 10 :] for column in ("loss", "val_loss")]
     margin = 0.05 * np.ptp(last) or 1.0
-    axes.set(
-        xlabel="epoch",
-        ylabel="loss per sample",
-        ylim=(np.min(last) - margin, np.max(last) + margin),
-    )
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    _canvas.save(figure, path)
+    with _canvas.axes_for(path, ax, figsize=(6, 3.4)) as axes:
+        for column, label in (("loss", "training"), ("val_loss", "validation")):
+            axes.plot(table["epoch"] + 1, table[column], label=label)
+        axes.set(
+            xlabel="epoch",
+            ylabel="loss per sample",
+            ylim=(np.min(last) - margin, np.max(last) + margin),
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)

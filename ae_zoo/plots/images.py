@@ -1,4 +1,4 @@
-"""Figures of images: inputs, reconstructions, and the latent space."""
+"""Figures of images: rows of inputs, outputs and samples."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ae_zoo.models.showing import shown_rows
 from ae_zoo.plots import _canvas
 
 if TYPE_CHECKING:
-    from ae_zoo.models import Autoencoder, VariationalAutoencoder
+    from ae_zoo.models import Autoencoder
 
 
 def image_rows(
@@ -42,15 +43,14 @@ def image_rows(
     columns = max(map(len, images_of_rows))
     lines = len(images_of_rows)
     margin = 1.1 if names else 0.1
-    figure, axes = _canvas.pyplot().subplots(
+    figure, axes = _canvas.subplots(
         lines,
         columns,
         squeeze=False,
         figsize=(0.9 * columns + margin, 0.9 * lines + (0.45 if title else 0.1)),
         gridspec_kw={"wspace": 0.06, "hspace": 0.06},
-        layout="constrained",
     )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for line, images in zip(axes, images_of_rows, strict=True):
         for axis, image in zip(line, images, strict=True):
             axis.imshow(
@@ -94,53 +94,5 @@ def reconstructions(
     Raises:
         ImportError: Matplotlib is not installed.
     """
-    rows = {"input": x}
-    corruption = model.spec().corruption
-    if corruption is not None:
-        noisy = np.asarray(corruption(np.asarray(x), seed=corruption_seed))
-        rows |= {"corrupted": noisy, "denoised": model.reconstruct(noisy)}
-    else:
-        rows["reconstruction"] = model.reconstruct(x)
-    if target is not None:
-        rows["target"] = target
-    if "sample" in model.endpoints():
-        rows["sample"] = model.sample(len(np.asarray(x)), seed=0)
-    image_rows(rows, path)
-
-
-def manifold(
-    model: VariationalAutoencoder,
-    x: np.ndarray,
-    path: _canvas.PathLike,
-    steps: int = 12,
-) -> None:
-    """Draw the latent space of a variational model as decoded images.
-
-    With two latent units, this is the latent plane, in equal steps of the prior's
-    probability (Kingma & Welling 2014, figure 4). With more units, these are eight
-    interpolations between images of `x`.
-
-    Args:
-        model: An `ae_zoo.models.VariationalAutoencoder` of images.
-        x: At least nine images, (n, height, width, channels). The interpolations
-            connect nine of them.
-        path: File to write. The suffix selects the format.
-        steps: Number of images in each row.
-
-    Raises:
-        ImportError: Matplotlib is not installed.
-    """
-    from scipy.stats import norm
-
-    if model.latent_dim == 2:
-        quantiles = norm.ppf(np.linspace(0.02, 0.98, steps))  # (steps,)
-        eps = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
-        eps = eps.reshape(-1, 2).astype("float32")
-        images = np.asarray(model.endpoints()["sample"].function(eps))
-        rows = list(images.reshape(steps, steps, *images.shape[1:]))
-    else:
-        ends = x[np.linspace(0, len(x) - 1, 9).astype(int)]
-        rows = [
-            model.interpolate(a, b, steps) for a, b in zip(ends, ends[1:], strict=False)
-        ]
+    rows = shown_rows(model, x, target, corruption_seed)
     image_rows(rows, path)

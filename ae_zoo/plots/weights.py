@@ -11,12 +11,17 @@ from ae_zoo.plots import _canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from ae_zoo.models import Autoencoder
 
 
-def filters(model: Autoencoder, path: _canvas.PathLike, most: int = 100) -> None:
+def filters(
+    model: Autoencoder,
+    path: _canvas.PathLike | None = None,
+    most: int = 100,
+    *,
+    ax: Axes | None = None,
+) -> None:
     """Draw the weights of dense units as images.
 
     If the decoder is one dense layer, tied or not, each image is what a unit adds to
@@ -28,10 +33,12 @@ def filters(model: Autoencoder, path: _canvas.PathLike, most: int = 100) -> None
         model: An `ae_zoo.models.Autoencoder` of gray images with dense layers.
         path: File to write. The suffix selects the format.
         most: Maximum number of units to draw.
+        ax: Axes to draw into, instead of writing a file.
 
     Raises:
         ImportError: Matplotlib is not installed.
-        ValueError: The model has no such layer, or its images are not gray.
+        ValueError: The model has no such layer, its images are not gray, or neither or
+            both of `path` and `ax` are given.
     """
     weights = _unit_weights(model)  # (units, height, width)
     norms = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)
@@ -40,19 +47,14 @@ def filters(model: Autoencoder, path: _canvas.PathLike, most: int = 100) -> None
     # A few extreme weights would make all others pale.
     limit = float(np.quantile(np.abs(shown), 0.995))
     size = 5.6 / max(lines, columns)
-    figure, axes = _canvas.pyplot().subplots(
-        figsize=(size * columns + 0.8, size * lines + 0.4), layout="constrained"
-    )
     is_all = len(shown) == len(weights)
     largest, rest = ("", "") if is_all else ("The largest ", f" of {len(weights):,}")
-    axes.set_axis_off()
-    axes.set_title(
-        f"{largest}{len(shown)}{rest} units, by their weights",
-        color=_canvas.INK,
-        fontsize=11,
-    )
-    _draw_signed(figure, axes, _mosaic(shown, lines, columns), limit)
-    _canvas.save(figure, path)
+    title = f"{largest}{len(shown)}{rest} units, by their weights"
+    figsize = (size * columns + 0.8, size * lines + 0.4)
+    with _canvas.axes_for(path, ax, figsize) as axes:
+        axes.set_axis_off()
+        axes.set_title(title, color=_canvas.INK, fontsize=11)
+        _draw_signed(axes, _mosaic(shown, lines, columns), limit)
 
 
 def _unit_weights(model: Autoencoder) -> np.ndarray:
@@ -71,13 +73,13 @@ def _unit_weights(model: Autoencoder) -> np.ndarray:
     return np.asarray(weights).reshape(-1, height, width)
 
 
-def _draw_signed(figure: Figure, axes: Axes, image: np.ndarray, limit: float) -> None:
+def _draw_signed(axes: Axes, image: np.ndarray, limit: float) -> None:
     """Draw values in [-limit, limit] from blue to red, with a color bar."""
     drawn = axes.imshow(
         image, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest"
     )
-    bar = figure.colorbar(
-        drawn, shrink=0.4, aspect=16, pad=0.02, ticks=[-limit, 0, limit]
+    bar = axes.figure.colorbar(
+        drawn, ax=axes, shrink=0.4, aspect=16, pad=0.02, ticks=[-limit, 0, limit]
     )
     labels = [f"−{limit:.2g}", "0", f"{limit:.2g}"]
     bar.ax.set_yticklabels(labels, color=_canvas.INK)

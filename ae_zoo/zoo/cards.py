@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _CAPTIONS = {
     "picture.png": "Test samples, and the model's output for them",
-    "manifold.png": "Decoded codes between pairs of test images, one pair per row",
+    "manifold.png": "Decoded points of the plane through the codes of test images "
+    "along their two principal directions",
     "filters.png": "Weights of single units, as images",
     "code_histogram.png": "Values of the code, and how often each unit is active",
     "scores.png": "Scores of normal and anomalous test samples",
