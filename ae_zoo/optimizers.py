@@ -12,7 +12,7 @@ from typing import Any, Literal
 import keras
 from keras.optimizers import schedules
 
-from ae_zoo._checks import check_number
+from ae_zoo._checks import check_number, check_share
 from ae_zoo.distribution.keras_patches import MatrixMuon, learning_rate_or_schedule
 
 _WARMUP_START = 1e-5
@@ -26,6 +26,8 @@ def adam(
     alpha: float = 0.0,
     warmup: bool = False,
     weight_decay: float | None = None,
+    hold: float = 0.0,
+    ema_momentum: float | None = None,
 ) -> Callable[[int], keras.optimizers.Optimizer]:
     """Adam with a learning rate that decays over the run.
 
@@ -41,6 +43,13 @@ def adam(
             share, can saturate a sigmoid permanently.
         weight_decay: Weight decay of `keras.optimizers.AdamW`. None uses
             `keras.optimizers.Adam`.
+        hold: Share of the steps at the initial learning rate, before the decay begins.
+            Only with "cosine" and without `warmup`. Until then, a run is the same for
+            every number of epochs: a copy of its checkpoints can be continued to an
+            earlier or a later end.
+        ema_momentum: Training ends with moving averages of the weights, which change by
+            1 − `ema_momentum` of the difference in each step, as with `use_ema` of
+            Keras's optimizers. None ends with the weights themselves.
 
     Returns:
         A function from the number of optimizer steps to the optimizer.
@@ -57,15 +66,16 @@ def adam(
     >>> round(float(optimizer.learning_rate), 6)  # at the first step
     0.002
     """
-    rate_over = _schedule(learning_rate, decay, alpha, warmup)
+    rate_over = _schedule(learning_rate, decay, alpha, warmup, hold)
+    averaging = _averaging(ema_momentum)
     if weight_decay is not None:
         check_number("weight_decay", weight_decay, least=0)
 
     def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
         rate = rate_over(steps)
         if weight_decay is None:
-            return keras.optimizers.Adam(rate)
-        return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
+            return keras.optimizers.Adam(rate, **averaging)
+        return keras.optimizers.AdamW(rate, weight_decay=weight_decay, **averaging)
 
     return make_optimizer
 
@@ -75,6 +85,8 @@ def muon(
     decay: Literal["cosine", "exponential"] | None = None,
     *,
     alpha: float = 0.0,
+    hold: float = 0.0,
+    ema_momentum: float | None = None,
     exclude_layers: Sequence[str] | None = None,
 ) -> Callable[[int], keras.optimizers.Optimizer]:
     """Muon for kernels and Adam for all other weights, without weight decay.
@@ -90,6 +102,8 @@ def muon(
             constant learning rate.
         alpha: Learning rate at the last step, as a fraction of `learning_rate`.
             "exponential" requires a value above 0.
+        hold: As for `adam`.
+        ema_momentum: As for `adam`.
         exclude_layers: Regular expressions. Weights with a match in their path are left
             to Adam, since a step of Muon is expensive for large kernels.
 
@@ -112,7 +126,8 @@ def muon(
         raise TypeError(
             f"`exclude_layers` must be a list of strings. Received: {exclude_layers!r}"
         )
-    rate_over = _schedule(learning_rate, decay, alpha, warmup=False)
+    rate_over = _schedule(learning_rate, decay, alpha, warmup=False, hold=hold)
+    averaging = _averaging(ema_momentum)
 
     def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
         if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13):
@@ -126,13 +141,18 @@ def muon(
             weight_decay=0.0,
             adam_weight_decay=0.0,
             exclude_layers=None if exclude_layers is None else list(exclude_layers),
+            **averaging,
         )
 
     return make_optimizer
 
 
 def _schedule(
-    learning_rate: float, decay: str | None, alpha: float, warmup: bool
+    learning_rate: float,
+    decay: str | None,
+    alpha: float,
+    warmup: bool,
+    hold: float,
 ) -> Callable[[int], float | schedules.LearningRateSchedule]:
     """Return a function from the number of steps to the learning rate or schedule."""
     check_number("learning_rate", learning_rate, above=0)
@@ -144,6 +164,12 @@ def _schedule(
         )
     if warmup and decay != "cosine":
         raise ValueError(f"`warmup` needs decay='cosine'. Received: decay={decay!r}")
+    check_share("hold", hold)
+    if hold and (warmup or decay != "cosine"):
+        raise ValueError(
+            "`hold` needs decay='cosine' and no `warmup`. Received: "
+            f"decay={decay!r}, warmup={warmup}"
+        )
     if decay == "exponential" and not alpha > 0:
         raise ValueError(
             "decay='exponential' never reaches 0: `alpha` must be > 0. Received: "
@@ -155,6 +181,16 @@ def _schedule(
             return learning_rate
         if decay == "exponential":
             return schedules.ExponentialDecay(learning_rate, steps, alpha)
+        if hold:
+            # Keras's warmup from a rate to the same rate keeps it.
+            held = min(round(hold * steps), steps - 1)
+            return schedules.CosineDecay(
+                learning_rate,
+                steps - held,
+                alpha,
+                warmup_target=learning_rate,
+                warmup_steps=held,
+            )
         if not warmup:
             return schedules.CosineDecay(learning_rate, steps, alpha)
         return schedules.CosineDecay(
@@ -166,6 +202,13 @@ def _schedule(
         )
 
     return rate_over
+
+
+def _averaging(ema_momentum: float | None) -> dict[str, Any]:
+    if ema_momentum is None:
+        return {}
+    check_share("ema_momentum", ema_momentum)
+    return {"use_ema": True, "ema_momentum": ema_momentum}
 
 
 def accumulate_gradients(optimizer: keras.optimizers.Optimizer, parts: int) -> None:

@@ -2,16 +2,20 @@
 
 import dataclasses
 import hashlib
+import io
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from ae_zoo import data, evaluation
+from ae_zoo.data import archives, catalog, preparing
 from ae_zoo.data import batches as dealing
-from ae_zoo.data import catalog
 
 SPLITS = ("train", "validation", "test")
 SEED = (1, 2)
@@ -432,6 +436,81 @@ def test_ecg_holds_out_a_mixed_validation_set(monkeypatch, tmp_path):
     assert test_y.dtype == np.int64 and set(test_y) == {1, 5}
 
 
+def jpeg(number, size):
+    file = io.BytesIO()
+    PIL.Image.new("RGB", size, (number % 256, 0, 255)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def tar_file(files):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def test_bsds500_keeps_bsd68_for_the_test(monkeypatch, tmp_path):
+    landscape, portrait = (481, 321), (321, 481)
+    numbers = {"train": [5, 6], "test": [7], "val": [3096, 12084, 9, 10, 11]}
+    files = {
+        f"{part}/{number}.jpg": jpeg(number, portrait if number == 9 else landscape)
+        for part in numbers
+        for number in numbers[part]
+    }
+    source = catalog.SOURCES["bsds500"]
+    splits = source.read([_written(tmp_path / "photos.tar", tar_file(files))])
+    found = {name: images[:, 0, 0, 0].tolist() for name, (images,) in splits.items()}
+    near = {name: sorted(reds) for name, reds in found.items()}
+    assert [len(near[split]) for split in SPLITS] == [3, 3, 2]
+    assert near["validation"] == pytest.approx([9, 10, 11], abs=2)  # JPEG's rounding
+    assert near["test"] == pytest.approx(sorted([3096 % 256, 12084 % 256]), abs=2)
+    gray = catalog.SOURCES["bsds500_gray"].read([tmp_path / "photos.tar"])
+    assert gray["validation"][0].shape == (3, 321, 481, 1)
+
+
+def _written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("layout", ["tar", "zip", "folder"])
+def test_members_count_and_not_how_they_were_packed(tmp_path, layout):
+    contents = {"b/2.jpg": b"two", "a/1.jpg": b"one", "a/Thumbs.db": b"other"}
+    path = tmp_path / "packed"
+    if layout == "tar":
+        path.write_bytes(tar_file(contents))
+    for name, content in contents.items():
+        if layout == "zip":
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(f"set-master/images/{name}", content)
+        elif layout == "folder":
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+    found = archives.members(path, ".jpg")
+    assert found == {"a/1.jpg": b"one", "b/2.jpg": b"two"}
+    # sha256sum a/1.jpg b/2.jpg | sha256sum
+    listed = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in found.items()
+    )
+    assert archives.digest(found) == hashlib.sha256(listed.encode()).hexdigest()
+    file = data.RawFile("packed", "http://x", (archives.digest(found),), members=".jpg")
+    preparing.verify(path, file)
+    changed = dataclasses.replace(file, sha256=("0" * 64,))
+    with pytest.raises(ValueError, match="damaged or another version"):
+        preparing.verify(path, changed)
+
+
+def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
+    file = data.info("bsds500").files[0]
+    assert preparing.locate(file, tmp_path) is None
+    (tmp_path / "BSDS500_images").mkdir()
+    assert preparing.locate(file, tmp_path) == tmp_path / "BSDS500_images"
+
+
 @pytest.mark.parametrize("name", ["frey_faces", "olivetti_faces", "ecg5000"])
 def test_published_files_can_be_prepared(manual, tmp_path, name):
     facts = data.info(name)
@@ -602,6 +681,7 @@ def test_random_affine_of_nothing_is_the_identity():
         (data.random_shift, {"height": -0.1}, "height"),
         (data.random_shift, {"fill_mode": "wrap"}, "fill_mode"),
         (data.random_crop, {"least": 0}, "least"),
+        (data.random_patch, {"size": 0}, "size"),
     ],
 )
 def test_augmentation_checks_its_options(augmentation, options, name):
@@ -637,6 +717,35 @@ def test_random_crop_enlarges_a_part():
     assert 0.2 < parts[:, 5, 5].min() + 0.1 < parts[:, 5, 5].max() < 0.8
     whole = data.random_crop(1.0)(images, SEED)
     np.testing.assert_allclose(whole, images, atol=1e-5)
+
+
+def test_random_patch_cuts_every_place():
+    image = np.arange(35, dtype="float32").reshape(5, 7, 1)
+    images = np.tile(image, (300, 1, 1, 1))
+    parts = data.random_patch(3)(images, SEED).numpy()
+    corners = parts[:, 0, 0, 0].astype(int)
+    # 300 draws of 15 places: each is missing with a chance of 1e-9.
+    assert set(corners) == {7 * row + column for row in range(3) for column in range(5)}
+    expected = image[None, :3, :3] + corners[:, None, None, None]
+    np.testing.assert_array_equal(parts, expected)
+    whole = data.random_patch(5)(images[:, :, :5], SEED)
+    np.testing.assert_array_equal(whole, images[:, :, :5])
+    with pytest.raises(ValueError, match="larger than the images"):
+        data.random_patch(6)(images, SEED)
+
+
+def test_random_symmetry_draws_each_of_eight():
+    image = np.arange(9, dtype="float32").reshape(3, 3, 1)
+    images = np.tile(image, (400, 1, 1, 1))
+    turned = data.random_symmetry()(images, SEED).numpy()
+    turns = [np.rot90(image, k) for k in range(4)]
+    all_eight = {t.tobytes() for turn in turns for t in (turn, turn[:, ::-1])}
+    found = [t.tobytes() for t in turned]
+    assert set(found) == all_eight
+    # 400 draws of 8: 50 ± 7 each; five standard deviations are allowed.
+    assert all(15 < found.count(t) < 85 for t in all_eight)
+    with pytest.raises(ValueError, match="square"):
+        data.random_symmetry()(images[:, :2], SEED)
 
 
 def test_random_affine_turns_about_the_center():

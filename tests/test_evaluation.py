@@ -2,12 +2,15 @@
 
 import dataclasses
 import math
+import re
 
 import keras
 import numpy as np
 import pytest
 import scipy.integrate
 import scipy.linalg
+import scipy.ndimage
+import scipy.signal
 import scipy.sparse
 import sklearn.metrics
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -18,6 +21,7 @@ import ae_zoo
 from ae_zoo import evaluation, layers, losses, models, networks
 from ae_zoo.data import source
 from ae_zoo.evaluation import Split, Splits
+from ae_zoo.evaluation.photographs import _wiener as wiener
 from ae_zoo.evaluation.protocol import without_repeats
 
 
@@ -49,6 +53,13 @@ class _Tensor(np.ndarray):
 
     def numpy(self):
         return np.asarray(self)
+
+
+class Blur(Stub):
+    """Replaces each pixel by the mean of 3×3."""
+
+    def reconstruct(self, x):
+        return scipy.ndimage.uniform_filter(x, (1, 3, 3, 1))
 
 
 class GrayToColor(Stub):
@@ -857,3 +868,98 @@ def test_measurements_are_plain_numbers():
 def test_a_protocol_must_be_callable():
     with pytest.raises(TypeError, match="__call__"):
         evaluation.Protocol()(None, None)
+
+
+# Photographs
+
+
+def pictures(count, channels=1):
+    """Smooth images in [0, 1], of integers divided by 255."""
+    noise = np.random.default_rng(5).random((count, 40, 48, channels))
+    smooth = scipy.ndimage.gaussian_filter(noise, (0, 3, 3, 0))
+    low, high = smooth.min(), smooth.max()
+    levels = np.round(255 * (smooth - low) / (high - low))
+    return (levels / 255).astype("float32")
+
+
+def picture_splits(channels=1):
+    return Splits(*(Split(pictures(3, channels)) for _ in range(3)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("as_files", [False, True])
+def test_photograph_denoising_agrees_with_scikit_image(as_files, channels):
+    splits = picture_splits(channels)
+    protocol = evaluation.PhotographDenoising(stddev=25, as_files=as_files)
+    (row,) = protocol(Blur(), splits)
+    clean = np.round(255 * splits.test.x.astype("float64"))
+    # The same draws, in levels of 255 and in float64.
+    noisy = clean + 25 * np.stack(
+        [
+            np.random.default_rng((2026, i)).standard_normal(image.shape, "float32")
+            for i, image in enumerate(clean)
+        ]
+    )
+    if as_files:
+        noisy = np.clip(np.round(noisy), 0, 255)
+    output = np.clip(scipy.ndimage.uniform_filter(noisy, (1, 3, 3, 1)), 0, 255)
+    if as_files:
+        output = np.round(output).astype("uint8").astype("float64")
+    psnr = [
+        peak_signal_noise_ratio(image, restored, data_range=255)
+        for image, restored in zip(clean, output, strict=True)
+    ]
+    # float32; with rounding, a pixel in a thousand may round to the other side.
+    assert row.value == pytest.approx(np.mean(psnr), abs=0.01 if as_files else 1e-4)
+    assert ("8-bit" in row.metric) == as_files and "25 of 255" in row.metric
+    assert row.higher_is_better
+
+
+def test_photograph_denoising_shows_all_baselines():
+    (row,) = evaluation.PhotographDenoising(stddev=25, published=28.57, source="BM3D")(
+        Blur(), picture_splits()
+    )
+    assert row.published == 28.57
+    names = ("noisy image", "Wiener filter", "non-local means")
+    assert all(name in row.baseline_name for name in names)
+    # Unclipped noise of 25 levels has 20 log10(255 / 25) = 20.17 dB; clipping helps.
+    noisy = float(re.search(r"noisy image (\S+?)[,)]", row.baseline_name)[1])
+    assert noisy == pytest.approx(20.17, abs=0.5)
+    assert row.baseline > 25
+
+
+def test_the_wiener_filter_agrees_with_scipy():
+    image = pictures(1)
+    noisy = evaluation.PhotographDenoising(stddev=20).noisy(image)
+    known = 20 / 255
+    received = wiener(noisy, known, 5)[0, 4:-4, 4:-4, 0]
+    expected = scipy.signal.wiener(noisy[0, ..., 0].astype("float64"), 5, known**2)
+    np.testing.assert_allclose(received, expected[4:-4, 4:-4], atol=1e-6)
+
+
+def test_the_noise_of_a_photograph_depends_on_its_place_alone():
+    images = pictures(3)
+    noisy = evaluation.PhotographDenoising(stddev=10).noisy
+    np.testing.assert_array_equal(noisy(images)[:2], noisy(images[:2]))
+    twice = evaluation.PhotographDenoising(stddev=20).noisy(images)
+    np.testing.assert_allclose(twice - images, 2 * (noisy(images) - images), atol=1e-6)
+    assert noisy(images).std() != noisy(images)[::-1].std()
+
+
+def test_photograph_denoising_is_rehearsed_and_measured_without_baselines():
+    splits = picture_splits()
+    protocol = evaluation.PhotographDenoising()
+    (whole,), (bare,) = (
+        run(Blur(), splits) for run in (protocol, protocol.without_baselines())
+    )
+    assert bare.value == whole.value and bare.baseline is None
+    (row,) = protocol.rehearsal()(Blur(), splits)
+    assert row.metric == whole.metric
+
+
+@pytest.mark.parametrize(
+    "options, error", [({"stddev": 0}, ValueError), ({"as_files": 1}, TypeError)]
+)
+def test_photograph_denoising_checks_its_options(options, error):
+    with pytest.raises(error, match=f"PhotographDenoising.{next(iter(options))}"):
+        evaluation.PhotographDenoising(**options)

@@ -50,6 +50,32 @@ def test_a_u_net_keeps_the_size_and_the_input(shape):
     assert decoder.output_shape == (None, *shape)
 
 
+@pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (1, 5, 2)])
+def test_a_residual_u_net_keeps_the_size_and_the_input(shape):
+    encoder = networks.residual_u_net_encoder(shape, [4, 6, 8], [1, 2, 1], features=5)
+    assert encoder.output_shape == (None, *shape[:2], shape[2] + 5)
+    x = normal(2, *shape)
+    np.testing.assert_array_equal(encoder(x)[..., : shape[2]], x)
+
+
+def test_the_blocks_of_a_residual_u_net_begin_as_the_identity():
+    def outputs(blocks):
+        keras.utils.set_random_seed(0)
+        encoder = networks.residual_u_net_encoder((16, 16, 1), [4], [blocks])
+        first, last = encoder.layers[1], encoder.layers[-3]
+        first.set_weights([np.ones(weight.shape) for weight in first.weights])
+        last.set_weights([np.ones(weight.shape) for weight in last.weights])
+        return encoder(x)
+
+    x = normal(2, 16, 16, 1)
+    np.testing.assert_array_equal(outputs(blocks=3), outputs(blocks=1))
+
+
+def test_a_residual_u_net_needs_blocks_for_each_size():
+    with pytest.raises(ValueError, match="one number for each of `filters`"):
+        networks.residual_u_net_encoder((16, 16, 1), [4, 6], [1])
+
+
 def test_a_u_net_sees_far_through_its_coarse_scales():
     """Counts the input pixels that change the features of the central pixel."""
     reach = {}

@@ -28,12 +28,22 @@ def convolutional():
     return ae_zoo.ConvolutionalAutoencoder(encoder, decoder)
 
 
+def residual_u_net():
+    keras.utils.set_random_seed(0)
+    encoder = networks.residual_u_net_encoder(OPEN, [4, 6], [1, 1], features=2)
+    decoder = networks.pixel_decoder(encoder.output_shape[1:], 3)
+    # The last convolution of a block begins with zeros, and adds nothing.
+    weights = [normal(*weight.shape) / 4 for weight in encoder.get_weights()]
+    encoder.set_weights(weights)
+    return ae_zoo.DenoisingAutoencoder(encoder, decoder)
+
+
 def images(*size, channels=3, count=2, seed=0):
     shape = (count, *size, channels)
     return np.random.default_rng(seed).random(shape, dtype="float32")
 
 
-@pytest.mark.parametrize("build", [u_net, convolutional])
+@pytest.mark.parametrize("build", [u_net, residual_u_net, convolutional])
 def test_one_model_takes_images_of_every_size(build):
     model = build()
     model.compile("adam")
@@ -123,7 +133,7 @@ def test_a_model_survives_saving(tmp_path):
 # Tiles.
 
 
-@pytest.mark.parametrize("build", [u_net, convolutional])
+@pytest.mark.parametrize("build", [u_net, residual_u_net, convolutional])
 @pytest.mark.parametrize("size", [(301, 170), (256, 129)])
 def test_tiles_give_the_result_of_the_whole_image(build, size):
     model = build()

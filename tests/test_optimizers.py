@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import ae_zoo
 from ae_zoo import optimizers
 
 needs_muon = pytest.mark.skipif(
@@ -50,6 +51,51 @@ def test_the_learning_rate_spans_the_run(options, middle, last):
     for make_optimizer in makers:
         received = list(rates(make_optimizer, 100, at=(0, 50, 100)))
         assert received == pytest.approx([0.5, middle, last], abs=1e-7)
+
+
+def test_a_held_rate_does_not_depend_on_the_length_of_the_run():
+    make_optimizer = optimizers.adam(0.5, "cosine", hold=0.6)
+    for steps in (100, 1000):
+        received = list(rates(make_optimizer, steps, at=(0, 59, 60)))
+        assert received == [0.5, 0.5, 0.5]
+    # Halfway down the cosine, and at its end.
+    received = list(rates(make_optimizer, 100, at=(80, 100)))
+    assert received == pytest.approx([0.25, 0.0], abs=1e-7)
+
+
+@needs_muon
+def test_training_ends_with_averaged_weights():
+    x = np.random.default_rng(0).random((8, 6), dtype="float32")
+
+    def weights(make_optimizer, epochs):
+        keras.utils.set_random_seed(0)
+        encoder = ae_zoo.networks.dense_encoder((6,), [3])
+        decoder = ae_zoo.networks.dense_decoder(3, [], (6,))
+        model = ae_zoo.DeepAutoencoder(encoder, decoder)
+        model.compile(make_optimizer(epochs))
+        model.fit(x, batch_size=8, epochs=epochs, verbose=0)
+        return np.concatenate([weight.ravel() for weight in model.get_weights()])
+
+    for maker in (optimizers.adam, optimizers.muon):
+        one, two = (weights(maker(0.1), epochs) for epochs in (1, 2))
+        # The average begins with the weights after the first step.
+        average = weights(maker(0.1, ema_momentum=0.75), 2)
+        np.testing.assert_allclose(average, 0.75 * one + 0.25 * two, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hold": 0.5},
+        {"decay": "exponential", "alpha": 0.1, "hold": 0.5},
+        {"decay": "cosine", "warmup": True, "hold": 0.5},
+        {"decay": "cosine", "hold": 1.5},
+        {"ema_momentum": 1.5},
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options):
+    with pytest.raises(ValueError, match="`hold`|`ema_momentum`"):
+        optimizers.adam(0.5, **options)
 
 
 def test_adam_is_that_of_keras():

@@ -1,7 +1,7 @@
 """Data for the zoo: sets of the catalog, and your own, as `tf.data` pipelines.
 
 `Images`, `Table` and `Arrays` are sources of your own data; see docs/your_data.md. The
-catalog has seven small sets:
+catalog has nine small sets:
 
 | name | shape | train / validation / test | labels |
 |---|---|---|---|
@@ -12,6 +12,7 @@ catalog has seven small sets:
 | `frey_faces` | (28, 20, 1) | 1,565 / 200 / 200 | none |
 | `olivetti_faces` | (64, 64, 1) | 300 / 50 / 50 | person 0-39 |
 | `ecg5000` | (140,) | 450 / 50 / 4,500 | 1 normal, 2-5 anomalous |
+| `bsds500`, `bsds500_gray` | (321, 481, 3 or 1) | 400 / 32 / 68 | none |
 
 `digits` comes with scikit-learn and needs no download. The other sets are prepared
 once by `prepare`, the only function here that may use the network; `load` and
@@ -37,6 +38,7 @@ from ae_zoo.data.catalog import info, names
 from ae_zoo.data.catalog.record import CatalogSource, RawFile
 from ae_zoo.data.mnist_style import mnist_style
 from ae_zoo.data.own import Arrays, Images, Table
+from ae_zoo.data.patches import random_patch, random_symmetry
 from ae_zoo.data.pipeline import arrays, load
 from ae_zoo.data.preparing import prepare
 from ae_zoo.data.resolving import like, source
@@ -60,7 +62,9 @@ __all__ = [
     "random_affine",
     "random_crop",
     "random_flip",
+    "random_patch",
     "random_shift",
+    "random_symmetry",
     "source",
     "tfrecords",
 ]

@@ -72,12 +72,12 @@ def _fetch(dl_manager: tfds.download.DownloadManager, file: RawFile) -> Path:
     """Return a verified raw file: the user's own, or else a download."""
     path = None
     try:
-        path = Path(dl_manager.manual_dir) / file.name
+        path = preparing.locate(file, Path(dl_manager.manual_dir))
     except AssertionError:  # how tensorflow-datasets says that there is no such folder
         pass
-    if path is None or not path.exists():
+    if path is None:
         path = Path(dl_manager.download_and_extract(file.url))
-        if path.is_dir():
+        if path.is_dir() and not file.members:
             path = path / file.name
     preparing.verify(path, file)
     return path

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ae_zoo._checks import check_folder
-from ae_zoo.data import catalog, prepared, tfds_names
+from ae_zoo.data import archives, catalog, prepared, tfds_names
 from ae_zoo.data.catalog.record import CatalogSource, RawFile
 
 
@@ -85,8 +85,8 @@ def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -
     """
     folder = Path(manual_dir).expanduser()
     for file in source.files:
-        path = folder / file.name
-        if not path.is_file():
+        path = locate(file, folder)
+        if path is None:
             raise FileNotFoundError(
                 f"Preparing {source.name!r} needs the file {file.name}, which is not "
                 f"in {folder}. Download it from {file.url} (unpack it if it comes in a "
@@ -96,13 +96,25 @@ def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -
         verify(path, file)
 
 
+def locate(file: RawFile, folder: Path) -> Path | None:
+    """Find a raw file in a folder, or the folder that an archive unpacks to."""
+    path = folder / file.name
+    if path.is_file():
+        return path
+    unpacked = path.with_suffix("")
+    return unpacked if file.members and unpacked.is_dir() else None
+
+
 def verify(path: Path, file: RawFile) -> None:
     """Check that `path` has the checksum of `file`.
 
     Raises:
         ValueError: The checksum is another one.
     """
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if file.members:
+        found = archives.digest(archives.members(path, file.members))
+    else:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found not in file.sha256:
         raise ValueError(
             f"{path} is damaged or another version. "

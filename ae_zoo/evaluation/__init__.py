@@ -9,6 +9,7 @@ are available too.
 | `SquaredError`, `CrossEntropy`, `ImageQuality` | reconstruction of clean inputs |
 | `PrincipalAngles` | angle between a linear decoder's range and the PCA subspace |
 | `Denoising`, `NoiseLevels`, `Colorizing` | restoration of damaged images |
+| `PhotographDenoising` | removal of noise from photographs, as papers measure it |
 | `Restoration` | restoration of the inputs of pairs (input, target) |
 | `Likelihood`, `FrechetDistance` | density and samples of a variational model |
 | `Sparsity`, `Contraction` | properties of the code |
@@ -45,6 +46,7 @@ from ae_zoo.evaluation.measures import (
     peak_snr,
     structural_similarity,
 )
+from ae_zoo.evaluation.photographs import PhotographDenoising
 from ae_zoo.evaluation.protocol import (
     AnyProtocol,
     Measurement,
@@ -80,6 +82,7 @@ __all__ = [
     "LinearProbe",
     "Measurement",
     "NoiseLevels",
+    "PhotographDenoising",
     "PrincipalAngles",
     "Protocol",
     "Restoration",

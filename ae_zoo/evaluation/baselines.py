@@ -153,22 +153,37 @@ def non_local_means(train: np.ndarray, noisy: np.ndarray, stddev: float) -> np.n
     images = train[:_TUNING_IMAGES]
     examples = add_noise(images, stddev)
     errors = {
-        strength: np.square(_nlm(examples, stddev, strength) - images).mean()
+        strength: np.square(
+            denoise_nl_means(examples, stddev, strength) - images
+        ).mean()
         for strength in (0.4, 0.6, 0.8, 1.0, 1.2)
     }
-    return _nlm(noisy, stddev, min(errors, key=errors.__getitem__))
+    return denoise_nl_means(noisy, stddev, min(errors, key=errors.__getitem__))
 
 
-def _nlm(images: np.ndarray, stddev: float, strength: float) -> np.ndarray:
+def denoise_nl_means(images: np.ndarray, stddev: float, strength: float) -> np.ndarray:
+    """Denoise images by scikit-image's function of this name.
+
+    Args:
+        images: (batch, height, width, channels).
+        stddev: Standard deviation σ of the noise.
+        strength: The strength h of the method, as a multiple of σ.
+
+    Returns:
+        The denoised images, of the shape of `images`.
+
+    Raises:
+        ImportError: scikit-image is not installed.
+    """
     try:
-        from skimage.restoration import denoise_nl_means
+        from skimage import restoration
     except ImportError as error:
         raise ImportError(
             "Non-local means needs scikit-image. Install it with: "
             "pip install 'ae-zoo[images]'"
         ) from error
     denoised = [
-        denoise_nl_means(
+        restoration.denoise_nl_means(
             image,
             patch_size=5,
             patch_distance=6,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ae_zoo._checks import unknown_name
 from ae_zoo.data.catalog import (
+    bsds500,
     cifar10,
     digits,
     ecg5000,
@@ -15,15 +16,17 @@ from ae_zoo.data.catalog import (
 from ae_zoo.data.catalog.record import CatalogSource
 
 SOURCES: dict[str, CatalogSource] = {
-    module.SOURCE.name: module.SOURCE
-    for module in (
-        digits,
-        mnist,
-        fashion_mnist,
-        cifar10,
-        frey_faces,
-        olivetti_faces,
-        ecg5000,
+    source.name: source
+    for source in (
+        digits.SOURCE,
+        mnist.SOURCE,
+        fashion_mnist.SOURCE,
+        cifar10.SOURCE,
+        frey_faces.SOURCE,
+        olivetti_faces.SOURCE,
+        ecg5000.SOURCE,
+        bsds500.SOURCE,
+        bsds500.GRAY_SOURCE,
     )
 }
 

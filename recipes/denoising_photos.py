@@ -1,0 +1,63 @@
+"""A denoiser for gray photographs of any size, one model for noise up to 55 of 255.
+
+Source: the residual learning and the training set of Zhang et al. 2017, "Beyond a
+Gaussian denoiser" (DnCNN-B), with a residual U-Net that works at half size and below,
+like those of Zhang et al. 2021, "Plug-and-play image restoration with deep denoiser
+prior".
+Command: ae-zoo train denoising_photos
+"""
+
+import tensorflow as tf
+
+from ae_zoo import (
+    DenoisingAutoencoder,
+    Recipe,
+    data,
+    evaluation,
+    networks,
+    optimizers,
+)
+from ae_zoo.corruptions import GaussianCorruption
+
+LARGEST_NOISE = 55 / 255
+patch = data.random_patch(96)
+symmetry = data.random_symmetry()
+
+
+def build():
+    encoder = networks.residual_u_net_encoder(
+        (None, None, 1), filters=[64, 96, 128], blocks=[2, 2, 1]
+    )
+    decoder = networks.pixel_decoder(encoder.output_shape[1:], 1, output="linear")
+    return DenoisingAutoencoder(
+        encoder,
+        decoder,
+        corruption=GaussianCorruption(stddev=(0.0, LARGEST_NOISE), clip=None),
+        reconstruction_loss="gaussian",
+        input_range=(0.0, 1.0),
+    )
+
+
+def turned_patches(images, seed):
+    seeds = tf.random.experimental.stateless_split(seed, 2)
+    return symmetry(patch(images, seeds[0]), seeds[1])
+
+
+recipe = Recipe(
+    build=build,
+    dataset="bsds500_gray",
+    augment=turned_patches,
+    task="Removes Gaussian noise with a standard deviation up to 55 of 255 from gray "
+    "photographs of any size.",
+    epochs=40,
+    steps_per_epoch=500,
+    batch_size=12,
+    optimizer=optimizers.muon(2e-3, decay="cosine", hold=0.6, ema_momentum=0.999),
+    metrics=(
+        evaluation.Denoising(stddev=25 / 255, headline_metric="psnr", baselines=()),
+    ),
+    dtype_policy="mixed_bfloat16",
+    paper="Zhang et al. 2017, IEEE TIP 26",
+    license="non-commercial research and education, the terms of the training data",
+    limits="Trained on photographs with Gaussian noise that is equal everywhere.",
+)
