@@ -7,6 +7,7 @@ prior".
 Command: ae-zoo train denoising_photos
 """
 
+import keras
 import tensorflow as tf
 
 from ae_zoo import (
@@ -20,6 +21,9 @@ from ae_zoo import (
 from ae_zoo.corruptions import GaussianCorruption
 
 LARGEST_NOISE = 55 / 255
+# Noise, and the mean PSNR on BSD68 that the repository of DnCNN states for BM3D and for
+# DnCNN-B.
+PUBLISHED = [(25, 28.57, 29.16), (15, 31.07, 31.61), (50, 25.62, 26.23)]
 patch = data.random_patch(96)
 symmetry = data.random_symmetry()
 
@@ -43,6 +47,11 @@ def turned_patches(images, seed):
     return symmetry(patch(images, seeds[0]), seeds[1])
 
 
+def training_callbacks(run):
+    # Validates the averaged weights, with which the training ends.
+    return [keras.callbacks.SwapEMAWeights()]
+
+
 recipe = Recipe(
     build=build,
     dataset="bsds500_gray",
@@ -53,8 +62,18 @@ recipe = Recipe(
     steps_per_epoch=500,
     batch_size=12,
     optimizer=optimizers.muon(2e-3, decay="cosine", hold=0.6, ema_momentum=0.999),
+    callbacks=training_callbacks,
     metrics=(
-        evaluation.Denoising(stddev=25 / 255, headline_metric="psnr", baselines=()),
+        *(
+            evaluation.PhotographDenoising(
+                stddev=stddev, published=bm3d, source=f"BM3D; blind DnCNN has {dncnn}"
+            )
+            for stddev, bm3d, dncnn in PUBLISHED
+        ),
+        *(
+            evaluation.PhotographDenoising(stddev=stddev, as_files=True)
+            for stddev, *_ in PUBLISHED
+        ),
     ),
     dtype_policy="mixed_bfloat16",
     paper="Zhang et al. 2017, IEEE TIP 26",
