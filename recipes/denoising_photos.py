@@ -5,6 +5,8 @@ Gaussian denoiser" (DnCNN-B), with a residual U-Net that works at half size and 
 like those of Zhang et al. 2021, "Plug-and-play image restoration with deep denoiser
 prior".
 Command: ae-zoo train denoising_photos
+Expected: not measured yet. On BSD68, BM3D has 31.07, 28.57 and 25.62 dB at noise 15, 25
+and 50 of 255, and the blind DnCNN 31.61, 29.16 and 26.23.
 """
 
 import keras

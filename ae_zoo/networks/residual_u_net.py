@@ -101,6 +101,7 @@ def _upsampled(
         channels,
         2,
         strides=2,
+        padding="same",
         activation=activation,
         kernel_initializer=_parts.initializer(activation),
     )(x)
