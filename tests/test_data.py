@@ -511,7 +511,15 @@ def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
     assert preparing.locate(file, tmp_path) == tmp_path / "BSDS500_images"
 
 
-@pytest.mark.parametrize("name", ["frey_faces", "olivetti_faces", "ecg5000"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "frey_faces",
+        "olivetti_faces",
+        "ecg5000",
+        pytest.param("bsds500_gray", marks=pytest.mark.slow),
+    ],
+)
 def test_published_files_can_be_prepared(manual, tmp_path, name):
     facts = data.info(name)
     if not all((manual / file.name).is_file() for file in facts.files):
