@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 test: lint
 	$(BIN)/python -m pytest
 
-# The fast tests alone: about three minutes on two cores.
+# The fast tests alone: two minutes on two cores.
 quick: $(VENV)/installed
 	$(BIN)/python -m pytest -m "not slow"
 

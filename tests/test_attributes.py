@@ -97,6 +97,7 @@ def test_a_wrong_change_is_refused(entry, name, value):
     assert getattr(model, name) is before
 
 
+@pytest.mark.slow
 def test_a_callback_changes_an_argument_while_fit_runs(images):
     model = ENTRIES["variational"](True)
     model.compile(keras.optimizers.SGD(0.0))
@@ -121,6 +122,7 @@ def replace_activation(model):
     model.encoder.layers[-1].activation = keras.activations.relu
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -152,6 +154,7 @@ def test_methods_agree_after_a_change_of_layers(change, tied, images):
     assert model.evaluate(images, verbose=0)[0] == pytest.approx(loss, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
 def test_quantizing_a_tied_model_keeps_its_reconstructions(images, tmp_path):
     model = ae_zoo.UndercompleteAutoencoder(encoder(), "tied")
@@ -201,6 +204,7 @@ def corruption_of(value):
     return Nested(inner, [value], {"shift": [1.0]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -221,6 +225,7 @@ def test_what_an_argument_contains_may_change(change, images):
     assert model.evaluate(images, verbose=0) != before
 
 
+@pytest.mark.slow
 def test_attributes_of_own_variants_may_change(images):
     model = Scaled(encoder(), decoder())
     model.compile("sgd")
@@ -237,6 +242,7 @@ def test_attributes_of_own_variants_may_change(images):
     assert penalty() == 30
 
 
+@pytest.mark.slow
 def test_loss_and_optimizer_may_change(images):
     model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
     model.compile(keras.optimizers.SGD(0.1), loss=keras.losses.Huber(delta=1.0))
@@ -265,6 +271,7 @@ def test_the_weight_of_a_regularizer_may_change(images):
     assert model.evaluate(images, verbose=0) != before
 
 
+@pytest.mark.slow
 def test_a_callback_freezes_a_layer_between_epochs(images):
     model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
     model.compile(keras.optimizers.SGD(0.1))
@@ -281,6 +288,7 @@ def test_a_callback_freezes_a_layer_between_epochs(images):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_weights_that_the_optimizer_does_not_know_are_named(images):
     model = ae_zoo.UndercompleteAutoencoder(encoder(), decoder())
     model.compile("sgd")
@@ -293,6 +301,7 @@ def test_weights_that_the_optimizer_does_not_know_are_named(images):
     model.fit(images, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_frozen_layer_is_not_trained_by_the_next_fit(images):
     model = compiled(ENTRIES["convolutional"](True))
     model.fit(images, verbose=0)
@@ -303,6 +312,7 @@ def test_a_frozen_layer_is_not_trained_by_the_next_fit(images):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_graphs_are_traced_again_only_after_a_change(images):
     """Calls of all methods leave what they traced as it is."""
     model = compiled(ENTRIES["variational"](True))
@@ -313,6 +323,7 @@ def test_graphs_are_traced_again_only_after_a_change(images):
     assert kept == {**model._endpoints, "train": model.train_function}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
 @pytest.mark.parametrize("entry", ["variational", "vector_quantized", "convolutional"])
 def test_a_quantized_model_can_be_saved(entry, images, tmp_path):

@@ -163,6 +163,7 @@ def test_batches_that_do_not_divide_among_replicas(two_replicas):
         model.compile(loss=summed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bool", "bfloat16"])
 def test_other_dtypes_are_accepted(dtype):
     """The importance-weighted objective combines inputs and outputs of two dtypes."""

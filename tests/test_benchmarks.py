@@ -67,6 +67,7 @@ def is_positive(cell):
     return float(cell.split()[0].replace(",", "")) > 0
 
 
+@pytest.mark.slow
 def test_training(run):
     arms = ("fit", "recipe", "torch", "pythae")
     printed = run(
@@ -87,6 +88,7 @@ def test_training(run):
     assert is_positive(row[1]) and is_positive(row[2])
 
 
+@pytest.mark.slow
 def test_penalties(run):
     modes = ("closed form", "projection", "kl", "k")
     printed = run(
@@ -96,6 +98,7 @@ def test_penalties(run):
     assert len(row) == 2 + len(modes) and all(map(is_positive, row[1:]))
 
 
+@pytest.mark.slow
 def test_startup(run):
     printed = run("startup", "undercomplete_digits", "--rounds", "1", SHAPE=(8, 8, 1))
     for step in ("import ae_zoo", "ae-zoo list", "load", "first predict"):
@@ -103,6 +106,7 @@ def test_startup(run):
     assert "torch, round" not in printed.err
 
 
+@pytest.mark.slow
 def test_input(run):
     printed = run("input", *FAST, "--rows", "300")
     for name in ("in memory", "random_affine", "PNG records"):
@@ -110,6 +114,7 @@ def test_input(run):
         assert is_positive(row[1]) and is_positive(row[2])
 
 
+@pytest.mark.slow
 def test_memory(run):
     printed = run(
         "memory",
@@ -138,6 +143,7 @@ def test_endpoints_of_data_larger_than_memory(endpoint, monkeypatch, tmp_path):
     assert "error" not in memory._large(endpoint, tmp_path / "rows", rows, 0.25)
 
 
+@pytest.mark.slow
 def test_cost(run):
     printed = run(
         "cost",

@@ -109,6 +109,7 @@ def test_lora_that_the_file_did_not_pay_for(folder, members, config):
     refuse(folder, "lora_kernel_a' of shape \\(64, 100000000\\)")
 
 
+@pytest.mark.slow
 def test_many_small_variables(folder, members, config):
     prior = ae_zoo.layers.RealNVP(couplings=10**6, units=1)
     config["config"] |= {"prior": keras.saving.serialize_keras_object(prior)}
@@ -184,6 +185,7 @@ def identities(count):
     return [layers.Identity(name=f"i{index}") for index in range(count)]
 
 
+@pytest.mark.slow
 def test_a_chain_that_keras_builds_again_and_again(folder, members, config):
     write(folder, members, encoder(config, *identities(300)))
     refuse(folder, "takes too long to build")
@@ -203,6 +205,7 @@ def graph(layer, count):
     return keras.saving.serialize_keras_object(model)
 
 
+@pytest.mark.slow
 def test_a_graph_in_an_evil_order(folder, members, config):
     crafted = graph(lambda x: layers.Identity()(x), 300)
     inside = crafted["config"]["layers"]

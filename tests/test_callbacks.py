@@ -60,6 +60,7 @@ def test_the_first_epoch_keeps_the_start_value_of_units(images):
     assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_validation_uses_the_weight_of_the_model(images):
     model = variational()
     history = model.fit(
@@ -73,6 +74,7 @@ def test_validation_uses_the_weight_of_the_model(images):
     assert history["val_loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_later_fit_is_not_annealed(images):
     model = variational()
     model.fit(images, callbacks=[Anneal("beta", 0.0, 1)], verbose=0)
@@ -81,6 +83,7 @@ def test_a_later_fit_is_not_annealed(images):
     np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_annealing_can_start_with_all_units(images):
     for start in (40, 50):
         model = sparse()
@@ -163,6 +166,7 @@ def test_an_integer_of_numpy_starts_annealing(images):
     assert values == [10, 8, 6, 4]
 
 
+@pytest.mark.slow
 def test_anneals_across_replicas(images, two_replicas):
     with two_replicas.scope():
         model = variational()

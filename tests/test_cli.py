@@ -49,6 +49,7 @@ def test_train_and_evaluate_a_folder(tmp_path, capsys):
     assert "--resume" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["model.tflite", "saved_model"])
 def test_export_writes_the_format_of_the_path(tmp_path, path, capsys):
     assert cli.main(["export", NAME, str(tmp_path / path)]) == 0

@@ -73,6 +73,7 @@ def test_it_prints_the_flagged_rows_and_writes_all_it_was_asked_for(
     assert "--window is an option of training" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

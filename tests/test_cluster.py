@@ -146,6 +146,7 @@ def test_workers_wait():
     assert wait(reversed(workers), 20) == [None, None, None]  # the ports are free again
 
 
+@pytest.mark.slow
 def test_missing_workers_are_named():
     workers = three()
     chief, second = wait(workers[:2], 3)

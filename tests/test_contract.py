@@ -31,9 +31,8 @@ from workers import run_without
 
 import ae_zoo
 
-# `make quick` takes entries that differ much: tied layers, noise, a penalty of the
-# Jacobian, draws of the objective, moving averages, a scaling.
-QUICK = ["denoising", "contractive_exact", "variational_scaled", "vector_quantized"]
+# `make quick` takes entries that differ much: noise; draws of the objective, a scaling.
+QUICK = ["denoising", "variational_scaled"]
 NAMES = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in ENTRIES

@@ -136,6 +136,7 @@ model.export({str(tmp_path / "m.tflite")!r}, format="litert", **options)
     inspection.check_quantization((tmp_path / "m.tflite").read_bytes(), "int8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["int8", "int8_io", "dynamic"])
 def test_volumes_stay_in_floats_so_they_are_refused(
     quantization, tmp_path, monkeypatch
@@ -147,6 +148,7 @@ def test_volumes_stay_in_floats_so_they_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float16", "dynamic", "int8", "int8_io"])
 def test_a_file_is_in_its_quantization(quantization, tmp_path):
     assert export(dense(), tmp_path, quantization) == quantization
@@ -172,6 +174,7 @@ def test_shipped_files_are_in_their_quantization(path):
             inspection.check_quantization(content, "int8")
 
 
+@pytest.mark.slow
 def test_common_layers_are_converted_in_this_process(tmp_path, monkeypatch):
     monkeypatch.setattr(converter, "_CHILD", "raise SystemExit(1)")
     x = keras.Input((8, 8, 1))

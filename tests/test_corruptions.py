@@ -145,6 +145,7 @@ def test_every_training_step_draws_new_noise(x):
     assert len({step.tobytes() for step in noise}) == 6
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_its_noise_and_varies_it_over_batches(x):
     model, seen = recording(corruptions.MaskingCorruption(0.5))
     same = np.repeat(x[:4], 2, axis=0)
@@ -160,6 +161,7 @@ def test_evaluate_repeats_its_noise_and_varies_it_over_batches(x):
     assert np.isfinite(first).all()
 
 
+@pytest.mark.slow
 def test_validation_in_fit_uses_the_noise_of_evaluate(x):
     model, seen = recording(corruptions.GaussianCorruption(0.1))
     model.fit(x, validation_data=x[:4], batch_size=8, epochs=2, verbose=0)
@@ -169,6 +171,7 @@ def test_validation_in_fit_uses_the_noise_of_evaluate(x):
     np.testing.assert_array_equal(seen[4], validation)
 
 
+@pytest.mark.slow
 def test_pairs_are_not_corrupted(x):
     model, seen = recording(corruptions.SaltAndPepperCorruption(1.0))
     noisy = 1 - x

@@ -111,6 +111,7 @@ def test_a_source_knows_its_folder(synthetic_frey, tmp_path):
     assert data.source(here) is here
 
 
+@pytest.mark.slow
 def test_a_source_of_ones_own_can_be_loaded_like_the_catalog():
     mine = Mine()
     assert data.source(mine) is mine
@@ -172,6 +173,7 @@ def test_digits_splits_make_up_the_published_set():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, per_class, mean",
     [
@@ -251,6 +253,7 @@ def source(request):
 both_ways = pytest.mark.parametrize("source", ["memory", "stream"], indirect=True)
 
 
+@pytest.mark.slow
 @both_ways
 def test_shuffle_is_seeded_and_new_on_every_pass(source):
     def passes(seed):
@@ -267,6 +270,7 @@ def test_shuffle_is_seeded_and_new_on_every_pass(source):
     assert sorted(row.tobytes() for row in second) == everything
 
 
+@pytest.mark.slow
 @both_ways
 def test_fixed_binarization_is_the_same_on_every_pass_and_batch_size(source):
     def binary(size, seed=0):
@@ -304,6 +308,7 @@ def test_dynamic_binarization_is_seeded_and_new_on_every_pass():
     assert not np.array_equal(passes(seed=4)[0], first)
 
 
+@pytest.mark.slow
 def test_augment_takes_a_keras_layer_and_keeps_labels():
     import keras
 
@@ -320,6 +325,7 @@ def test_augment_takes_a_keras_layer_and_keeps_labels():
     np.testing.assert_array_equal(next(iter(augmented()))[0], first[0][0])
 
 
+@pytest.mark.slow
 def test_pair_is_applied_last():
     dataset = data.load(
         "digits", batch_size=10, binarize="dynamic", pair=lambda x: (1 - x, x)
@@ -389,6 +395,7 @@ def synthetic_frey(monkeypatch, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_frey_keeps_the_frames_in_time_order(synthetic_frey):
     frames = np.random.RandomState(0).randint(0, 256, (560, 1965)).astype(np.uint8)
     parts = [data.arrays("frey_faces", s, data_dir=synthetic_frey) for s in SPLITS]
@@ -413,6 +420,7 @@ def test_olivetti_is_split_by_person(monkeypatch, tmp_path):
         np.testing.assert_array_equal(x[:, 0, 63, 0], 1)
 
 
+@pytest.mark.slow
 def test_ecg_holds_out_a_mixed_validation_set(monkeypatch, tmp_path):
     def text(first, classes):
         rows = [f"{c} " + f"{first + i} " * 140 for i, c in enumerate(classes)]
@@ -511,6 +519,7 @@ def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
     assert preparing.locate(file, tmp_path) == tmp_path / "BSDS500_images"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

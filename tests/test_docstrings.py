@@ -41,6 +41,7 @@ def names(tmp_path, monkeypatch):
     return {"ae_zoo": ae_zoo, "keras": keras, "np": np, "tf": tf}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(modules_with_examples()))
 def test_examples(name, names, capsys):
     module = importlib.import_module(name)

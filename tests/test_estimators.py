@@ -122,6 +122,7 @@ def test_residual_scale_draws_few_rows_toward_the_mean():
 # What it finds.
 
 
+@pytest.mark.slow
 def test_it_finds_rows_that_break_a_relation_and_blames_the_columns(detector):
     new = related(50, seed=1)
     assert (detector.predict(new) == -1).mean() < 0.1
@@ -133,12 +134,14 @@ def test_it_finds_rows_that_break_a_relation_and_blames_the_columns(detector):
     assert shares[:, 2].mean() < 0.15  # the third column has no part in it
 
 
+@pytest.mark.slow
 def test_a_row_does_not_depend_on_the_others(detector):
     new = related(600, seed=2)
     alone = np.concatenate([detector.score_samples(row[None]) for row in new[:5]])
     np.testing.assert_array_equal(detector.score_samples(new)[:5], alone)
 
 
+@pytest.mark.slow
 def test_contamination_flags_that_share_of_the_training_rows():
     x = related(200)
     fitted = AutoencoderDetector(contamination=0.1, steps=20, random_state=0).fit(x)
@@ -190,6 +193,7 @@ def build(input_shape, scaling):
     )
 
 
+@pytest.mark.slow
 def test_a_function_builds_the_model():
     x = related(60)
     detector = clone(AutoencoderDetector(build, scaling="robust", **FEW)).fit(x)
@@ -199,6 +203,7 @@ def test_a_function_builds_the_model():
         AutoencoderDetector(lambda shape: None).fit(x)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_scores_and_leave_other_random_numbers_alone():
     x = related(60)
     keras.utils.set_random_seed(5)
@@ -230,6 +235,7 @@ def test_in_pipelines_and_searches():
 # Columns, units and bad values.
 
 
+@pytest.mark.slow
 def test_columns_are_matched_by_name(tmp_path):
     trained = table(related(60), ["a", "b", "c"])
     detector = AutoencoderDetector(**FEW).fit(trained)
@@ -277,6 +283,7 @@ def test_other_units_are_warned_of(detector):
         detector.predict(new / [1, 1000, 1])
 
 
+@pytest.mark.slow
 def test_constant_columns_are_warned_of():
     x = related(60)
     x[:, 2] = 4.0

@@ -380,6 +380,7 @@ def test_active_units_vary_with_the_input(images):
     assert evaluation.active_units(Stub(), constant) == 1
 
 
+@pytest.mark.slow
 def test_active_units_are_counted_under_the_standard_normal_alone(images):
     """With a learned prior, the scale of a code, and so a threshold, means nothing."""
     for prior, names in (
@@ -550,6 +551,7 @@ def test_linear_probe_of_codes_that_are_mostly_zero():
     assert not scipy.sparse.issparse(compact(x + 1))
 
 
+@pytest.mark.slow
 def test_linear_probe_of_more_units_than_the_model_keeps(two_classes):
     encoder = networks.dense_encoder((4,), [8])
     model = models.SparseAutoencoder(encoder, "tied", sparsity="k", k=1)
@@ -588,6 +590,7 @@ def test_linear_probe_may_stop_early(two_classes):
     assert values[0].baseline != values[1].baseline
 
 
+@pytest.mark.slow
 def test_fine_tuning_learns_and_leaves_the_model_alone(two_classes):
     model = ae_zoo.UndercompleteAutoencoder(
         networks.dense_encoder((4,), [3]),
@@ -671,6 +674,7 @@ def test_fine_tuning_draws_new_augmentation_for_each_batch(two_classes):
     assert seeds == seeds_of_a_run()
 
 
+@pytest.mark.slow
 def test_quick_evaluation_leaves_out_what_trains_networks():
     model = ae_zoo.load("undercomplete_digits")
     splits = evaluation.read_splits(source("digits"))

@@ -47,6 +47,7 @@ def test_names_of_signatures_inputs_and_outputs(model, tmp_path):
     assert signatures["encode"].inputs[0].shape == (None, 6)
 
 
+@pytest.mark.slow
 def test_weights_are_written_once(tmp_path):
     model = build(networks.dense_encoder((6,), [5000, 3]))
     size = sum(w.numpy().nbytes for w in model.weights if "kernel" in w.path)
@@ -58,6 +59,7 @@ def test_weights_are_written_once(tmp_path):
     assert size <= (tmp_path / "m.tflite").stat().st_size < 1.2 * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["tf_saved_model", "litert"])
 def test_a_batch_size_makes_static_shapes(model, x, format, tmp_path):
     path = tmp_path / ("m.tflite" if format == "litert" else "saved")
@@ -85,6 +87,7 @@ def test_export_follows_the_weights(model, x, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_mixed_precision_saved_model(mixed_bfloat16, x, tmp_path):
     model = build()
     model.export(tmp_path / "saved")
@@ -144,6 +147,7 @@ def with_layer(layer):
     return build(keras.Model(inputs, keras.layers.Dense(3)(layer(inputs))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "format"), [("saved", "tf_saved_model"), ("m.tflite", "litert")]
 )
@@ -154,6 +158,7 @@ def test_a_file_that_computes_something_else_is_not_kept(name, format, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_operator_without_a_tflite_kernel_is_named(tmp_path):
     model = with_layer(Untranslatable())
     with pytest.raises(RuntimeError, match="(?s)builtin operators.*Igamma"):

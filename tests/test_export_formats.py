@@ -56,6 +56,7 @@ def x():
     return np.random.default_rng(0).random((5, *SHAPE), dtype="float32")
 
 
+@pytest.mark.slow
 def test_signatures_of_a_saved_model(saved):
     signatures = tf.saved_model.load(saved).signatures
     table = {
@@ -76,6 +77,7 @@ def test_signatures_of_a_saved_model(saved):
     }
 
 
+@pytest.mark.slow
 def test_random_signatures_draw_what_the_model_draws(model, saved, x):
     signatures = tf.saved_model.load(saved).signatures
     draw = {"n": tf.constant(6), "seed": tf.constant(9)}
@@ -121,6 +123,7 @@ def test_saved_model_cli_runs_it(saved, tmp_path):
     assert np.load(tmp_path / "reconstruction.npy").shape == (2, *SHAPE)
 
 
+@pytest.mark.slow
 def test_signatures_of_a_litert_file(model, lite_path, x):
     file = lite.load(lite_path)
     assert set(file.signatures) == COMMON | {
@@ -135,6 +138,7 @@ def test_signatures_of_a_litert_file(model, lite_path, x):
     np.testing.assert_allclose(sample, expected, **SAME)
 
 
+@pytest.mark.slow
 def test_a_dynamic_batch_takes_any_size(model, x, tmp_path):
     path = tmp_path / "m.tflite"
     model.export(path, format="litert", batch_size="dynamic")
@@ -146,6 +150,7 @@ def test_a_dynamic_batch_takes_any_size(model, x, tmp_path):
     assert shapes["inputs"]["x"]["shape"] == [None, *SHAPE]
 
 
+@pytest.mark.slow
 def test_pixels_go_in_and_come_out(model, saved, lite_path):
     pixels = np.arange(16, dtype="uint8").reshape(1, *SHAPE) * 17
     expected = 255 * np.asarray(model.reconstruct(pixels.astype("float32") / 255))
@@ -168,6 +173,7 @@ def test_pixels_need_inputs_between_0_and_1(tmp_path):
         model.export(tmp_path / "saved", pixels=True)
 
 
+@pytest.mark.slow
 def test_the_description_beside_a_litert_file(lite_path):
     description = json.loads(lite_path.with_suffix(".json").read_text("utf-8"))
     signatures = description.pop("signatures")
@@ -197,6 +203,7 @@ def test_the_description_beside_a_litert_file(lite_path):
     assert signatures["reconstruct_pixels"]["inputs"]["pixels"]["dtype"] == "uint8"
 
 
+@pytest.mark.slow
 def test_the_description_of_a_zoo_model_has_its_card(tmp_path):
     model = ae_zoo.load("undercomplete_digits")
     model.export(tmp_path / "m.tflite", format="litert")
@@ -206,6 +213,7 @@ def test_the_description_of_a_zoo_model_has_its_card(tmp_path):
         assert description[key] == card[key]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signature", sorted(COMMON | {"posterior", "sample"}))
 def test_onnx(model, x, signature, tmp_path):
     pytest.importorskip("tf2onnx")
@@ -220,6 +228,7 @@ def test_onnx(model, x, signature, tmp_path):
         np.testing.assert_allclose(received, expected, **SAME)
 
 
+@pytest.mark.slow
 def test_onnx_of_gelu(tmp_path):
     """Its erfc is an operator that ONNX lacks; the export compares the outputs."""
     pytest.importorskip("tf2onnx")
@@ -299,6 +308,7 @@ def test_options_that_do_not_apply(model, name, options, message, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_description_without_its_file_is_replaced(model, tmp_path):
     """An export that was killed between its two renames has left it."""
     model.export(tmp_path / "m.tflite", format="litert")
@@ -316,6 +326,7 @@ def test_a_description_that_exists_is_left_alone(model, tmp_path):
     assert (tmp_path / "m.json").read_text() == "precious"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["write_bytes", "rename"])
 def test_a_full_disk(model, failing, monkeypatch, tmp_path):
     rename = os.rename
@@ -358,6 +369,7 @@ class Igamma(keras.layers.Layer):
         return tf.math.igamma(x + 1, x + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "suffix"), [("litert", "tflite"), ("onnx", "onnx")])
 def test_an_operator_the_format_lacks_is_named(format, suffix, tmp_path):
     if format == "onnx":

@@ -105,6 +105,7 @@ VALUES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed", "ignore:Your input ran")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", SOME_KINDS)
@@ -122,6 +123,7 @@ def test_wrong_values_in_the_last_batch(model, kind, method, images):
     METHODS[method](model, KINDS[kind](images))  # good data still work
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed", "ignore:Your input ran")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", SOME_KINDS)
@@ -140,6 +142,7 @@ def test_empty_data(model, kind, method, images):
         METHODS[method](model, KINDS[kind](images[:0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [
@@ -193,6 +196,7 @@ def test_labels_are_refused_with_the_way_to_drop_them(model, images):
         model.fit(labeled)
 
 
+@pytest.mark.slow
 def test_integers_are_accepted_where_the_range_is_that_of_integers(images):
     inputs = keras.Input((8, 8, 1))
     code = keras.layers.Dense(6)(
@@ -241,6 +245,7 @@ def exploding(x, **kwargs):
     return model, error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_an_explosion_keeps_the_weights_of_the_step_before(steps_per_execution, images):
     model, error = exploding(images, steps_per_execution=steps_per_execution)
@@ -252,6 +257,7 @@ def test_an_explosion_keeps_the_weights_of_the_step_before(steps_per_execution, 
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_a_gradient_of_nan_behind_a_finite_loss(images):
     inputs = keras.Input((8, 8, 1))
     code = keras.layers.Dense(6)(keras.layers.Flatten()(inputs))
@@ -344,6 +350,7 @@ def test_noise_is_clipped_to_the_range_of_the_model():
     assert model.corruption.clip == (-1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["denoising", "masked"])
 def test_pairs_of_equal_arrays_are_warned_of_once(entry, images, recwarn):
     model = ENTRIES[entry](True)
@@ -377,6 +384,7 @@ def test_pairs_of_a_py_dataset_are_compared(images):
         model.fit(Pairs(workers=1), verbose=0)
 
 
+@pytest.mark.slow
 def test_interpolation_in_a_graph(images):
     model = ENTRIES["variational"](True)
     found = tf.function(model.interpolate)(*tf.constant(images[:2]))

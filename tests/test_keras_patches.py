@@ -92,6 +92,7 @@ def is_private_module(name):
     return bool(re.match(r"(tensorflow\.|keras\.src\b)", name))
 
 
+@pytest.mark.slow
 def test_private_parts_are_used_in_one_module():
     trees = {path: ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
     own = own_names(trees.values())
@@ -417,6 +418,7 @@ class Recorded(keras.callbacks.Callback):
         self.record()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", keras_patches.CALLBACK_STATE, ids=lambda k: k.__name__)
 def test_the_state_of_a_callback_is_complete(kind, tmp_path, monkeypatch):
     """What training changes is exactly what is listed."""
@@ -502,6 +504,7 @@ def test_the_package_still_has_no_public_reader_of_files():
     assert not hasattr(tf.lite, "tools")
 
 
+@pytest.mark.slow
 def test_names_are_counted_as_without_the_block():
     keras.backend.clear_session()
     keras.layers.Dense(1)
@@ -633,6 +636,7 @@ def test_calls_change_no_attribute_of_a_layer_but_bookkeeping():
     assert unused[-1]["_called"] != vars(layers[-1])["_called"]  # or no list is needed
 
 
+@pytest.mark.slow
 def test_calls_change_no_attribute_of_a_model_but_its_state():
     layers = [keras.Input((3,)), keras.layers.Dense(2, name="dense")]
     model = keras.Sequential(layers)

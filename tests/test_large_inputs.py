@@ -48,6 +48,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_endpoints_read_slices(model, name, dtype, tmp_path):

@@ -92,6 +92,7 @@ def full_int8(folder, name, x, signatures=("reconstruct", "encode")):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, BATCH, 2 * BATCH + 3])
 @pytest.mark.parametrize("name", [PLAIN, VARIATIONAL])
 def test_agrees_with_keras(models, folder, x, name, samples):
@@ -104,6 +105,7 @@ def test_agrees_with_keras(models, folder, x, name, samples):
     np.testing.assert_allclose(light.decode(z), model.decode(z), atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_score_agrees_with_keras(models, folder, x):
     light = lite.load(folder / f"{PLAIN}.tflite")
     np.testing.assert_allclose(light.score(x), models[PLAIN].score(x), rtol=TOLERANCE)
@@ -139,6 +141,7 @@ def test_attributes(folder):
     }
 
 
+@pytest.mark.slow
 def test_open_batch(models, folder, tmp_path, x):
     path = tmp_path / "open.tflite"
     path.write_bytes(convert(folder / PLAIN, ["reconstruct", "score"]))
@@ -152,6 +155,7 @@ def test_open_batch(models, folder, tmp_path, x):
         )
 
 
+@pytest.mark.slow
 # TensorFlow's own calibration runs its deprecated interpreter.
 @pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated")
 def test_full_int8(models, folder, tmp_path, x):
@@ -186,6 +190,7 @@ def variational_int8(models, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_score_of_a_variational_model_in_full_int8(models, folder, variational_int8):
     x = ae_zoo.data.arrays("digits", "test")[:200]
     light = lite.load(variational_int8)
@@ -241,12 +246,14 @@ def test_the_int8_score_of_a_subclass(models, tmp_path):
     np.testing.assert_array_equal(*scores)
 
 
+@pytest.mark.slow
 def test_a_variational_score_needs_the_sidecar(variational_int8, tmp_path, x):
     path = shutil.copy(variational_int8, tmp_path)
     with unchecked(), pytest.raises(ValueError, match="no signature 'score'.*sidecar"):
         lite.load(path).score(x)
 
 
+@pytest.mark.slow
 def test_sample_of_full_int8(models, variational_int8):
     z = np.random.default_rng(1).standard_normal((5, 8), "float32")
     sample = lite.load(variational_int8).sample(5, seed=1)
@@ -264,6 +271,7 @@ def learned_prior(models):
     return changed
 
 
+@pytest.mark.slow
 def test_sample_of_a_learned_prior(learned_prior, tmp_path):
     learned_prior.export(tmp_path / "m.tflite", format="litert")
     eps = np.random.default_rng(1).standard_normal((5, 8), "float32")
@@ -273,6 +281,7 @@ def test_sample_of_a_learned_prior(learned_prior, tmp_path):
     assert np.abs(learned_prior.decode(eps) - expected).max() > 0.1
 
 
+@pytest.mark.slow
 def test_full_int8_has_no_score_under_a_learned_prior(learned_prior, tmp_path, x):
     calibration = ae_zoo.data.arrays("digits", "train")[:200]
     path = tmp_path / "m.tflite"
@@ -283,6 +292,7 @@ def test_full_int8_has_no_score_under_a_learned_prior(learned_prior, tmp_path, x
         lite.load(path).score(x)
 
 
+@pytest.mark.slow
 def test_gaussian_score_without_its_signature(models, folder, tmp_path, x):
     content = convert(folder / PLAIN, ["reconstruct"])
     path = tmp_path / "m.tflite"
@@ -292,6 +302,7 @@ def test_gaussian_score_without_its_signature(models, folder, tmp_path, x):
     np.testing.assert_allclose(lite.load(path).score(x), expected, rtol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_score_that_cannot_be_computed(folder, tmp_path, x):
     content = convert(folder / VARIATIONAL, ["reconstruct"])
     (tmp_path / "alone.tflite").write_bytes(content)
@@ -516,6 +527,7 @@ def trainable(tmp_path_factory):
     return with_sidecar(folder / "m.tflite", content)
 
 
+@pytest.mark.slow
 def test_train_save_and_restore(trainable, tmp_path):
     light, x = lite.load(trainable), np.ones((1, 2), "float32")
     assert [light.train(x=x)["loss"].item() for _ in range(2)] == [1.0, 0.25]
@@ -527,6 +539,7 @@ def test_train_save_and_restore(trainable, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
+@pytest.mark.slow
 def test_bad_training_input(trainable, tmp_path):
     light, x = lite.load(trainable), np.ones((1, 2), "float32")
     with pytest.raises(ValueError, match=r"the shape \(1, 2\). Received: \(2, 2\)"):

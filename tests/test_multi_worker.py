@@ -60,6 +60,7 @@ def test_replicas_give_the_result_of_one(name, kind, results):
         )
 
 
+@pytest.mark.slow
 def test_one_per_variant_covers_every_variant():
     kinds = {type(ENTRIES[name](noise=True)) for name in ONE_PER_VARIANT}
     assert kinds == {type(build(True)) for build in ENTRIES.values()}

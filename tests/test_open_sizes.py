@@ -43,6 +43,7 @@ def images(*size, channels=3, count=2, seed=0):
     return np.random.default_rng(seed).random(shape, dtype="float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [u_net, convolutional])
 def test_one_model_takes_images_of_every_size(build):
     model = build()
@@ -94,6 +95,7 @@ def test_the_padding_layer_is_bounded(multiple):
         ae_zoo.layers.PadToMultiple(multiple)
 
 
+@pytest.mark.slow
 def test_saturated_outputs_keep_their_gradient():
     """The loss of a cropped image still comes from the logits."""
     model = convolutional()
@@ -122,6 +124,7 @@ def test_what_is_undefined_says_so():
             build()
 
 
+@pytest.mark.slow
 def test_a_model_survives_saving(tmp_path):
     model = u_net()
     model.save(tmp_path / "m.keras")
@@ -133,6 +136,7 @@ def test_a_model_survives_saving(tmp_path):
 # Tiles.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [u_net, residual_u_net, convolutional])
 @pytest.mark.parametrize("size", [(301, 170), (256, 129)])
 def test_tiles_give_the_result_of_the_whole_image(build, size):
@@ -180,6 +184,7 @@ def test_an_unknown_receptive_field_is_blended_without_seams():
     assert 0 < steps.max() < 1 / 16 + 1e-3
 
 
+@pytest.mark.slow
 def test_large_images_are_tiled_and_bounded(monkeypatch):
     model = u_net()
     seen = []
@@ -244,6 +249,7 @@ def test_the_receptive_field_bounds_what_changes(kernel, strides, dilation):
 # Exports.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [u_net, convolutional])
 def test_a_saved_model_takes_every_size(build, tmp_path):
     model = build()

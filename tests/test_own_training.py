@@ -67,6 +67,7 @@ def test_the_recipe_takes_less_than_ten_lines():
     assert len([line for line in RECIPE.splitlines() if line.strip()]) < 10
 
 
+@pytest.mark.slow
 def test_the_card_describes_the_users_own_data(here):
     card = ae_zoo.info(MODEL)
     facts = card["dataset"]
@@ -83,6 +84,7 @@ def test_the_card_describes_the_users_own_data(here):
     assert str(here) not in page
 
 
+@pytest.mark.slow
 def test_verify_finds_the_data_elsewhere_and_refuses_others(here, tmp_path, capsys):
     assert main(["verify", MODEL, *FLAGS]) == 0
     moved = shutil.copytree("photos", tmp_path / "moved")
@@ -98,6 +100,7 @@ def test_verify_finds_the_data_elsewhere_and_refuses_others(here, tmp_path, caps
     assert "nowhere" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_division_of_the_same_files_is_refused(here, tmp_path, capsys):
     other = RECIPE.replace('color_mode="rgb"', 'color_mode="rgb", seed=1')
     (tmp_path / "other.py").write_text(other)
@@ -120,6 +123,7 @@ def test_models_move_to_other_folders(here, tmp_path, capsys):
     assert main([*command[:2], "--resume", "--output-dir", str(tmp_path / "run")]) == 1
 
 
+@pytest.mark.slow
 def test_int8_files_are_calibrated_on_the_users_own_images(here):
     _, recipe = load_recipe("my_photos.py")
     model = ae_zoo.load(MODEL)
@@ -149,6 +153,7 @@ def numbers(count=60, features=6, seed=0):
     return np.random.default_rng(seed).normal(size=(count, features)).astype("float32")
 
 
+@pytest.mark.slow
 def test_batches_are_not_taken_for_the_data_set(tmp_path):
     digits = ae_zoo.data.arrays("digits", "train")
 
@@ -193,6 +198,7 @@ def test_datasets_and_arrays_are_data_of_a_recipe(tmp_path):
         own_recipe(None)
 
 
+@pytest.mark.slow
 def test_pairs_are_restored_and_measured_with_their_targets(tmp_path):
     clean = numbers(60)
     pairs = data.Arrays((clean + 0.1 * numbers(60, seed=1), clean))
@@ -209,6 +215,7 @@ def test_pairs_are_restored_and_measured_with_their_targets(tmp_path):
         ae_zoo.train(plain, output_dir=tmp_path / "plain", verbose=0)
 
 
+@pytest.mark.slow
 def test_training_adapts_the_scaling_to_the_training_split(tmp_path):
     rows = numbers(100, 2) * [1000, 0.1] + [5000, 1]
     path = tmp_path / "sensors.csv"
@@ -228,6 +235,7 @@ def test_training_adapts_the_scaling_to_the_training_split(tmp_path):
     np.testing.assert_array_equal(other.arrays("test"), sensors.arrays("test"))
 
 
+@pytest.mark.slow
 def test_a_large_split_is_measured_in_part_and_the_card_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("ae_zoo.data.own.base.MEASURED_BYTES", 10 * 24)
     model = ae_zoo.train(
@@ -258,6 +266,7 @@ print(source.measured("test"), memory(peak=True) - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not pathlib.Path("/proc/meminfo").exists(), reason="needs Linux")
 def test_arrays_larger_than_the_memory_that_is_used(tmp_path):
     path = tmp_path / "large.npy"

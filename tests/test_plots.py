@@ -298,6 +298,7 @@ def test_a_code_without_an_active_unit_is_drawn():
     assert axes.get_title().startswith("100.0% of the values are zero")
 
 
+@pytest.mark.slow
 def test_redrawing_changes_only_the_figures(tmp_path):
     folder = shutil.copytree(zoo.entry._find("sparse_digits"), tmp_path / "entry")
     before = zoo.info(folder)
@@ -356,6 +357,7 @@ def test_figures_of_a_card_show_pairs(tmp_path, monkeypatch):
     np.testing.assert_array_equal(drawn["input"], drawn["target"] / 2)
 
 
+@pytest.mark.slow
 def test_figures_of_a_card_compare_normal_and_anomalous_samples(tmp_path, monkeypatch):
     model = ae_zoo.UndercompleteAutoencoder(
         networks.dense_encoder((6,), [2]), networks.dense_decoder(2, [], (6,))

@@ -127,6 +127,7 @@ def build_unsavable():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -150,11 +150,14 @@ def test_workers_resume_after_one_or_the_chief_was_killed(tmp_path):
 # In one process, with plain `fit`.
 
 
-def make_model(width=4):
+def make_model(width=4, scaling=None):
     keras.utils.set_random_seed(1)
+    output, loss = ("linear", "gaussian") if scaling else ("sigmoid", "bernoulli")
     model = ae_zoo.DenoisingAutoencoder(
         networks.dense_encoder((8, 8, 1), [width], "relu"),
-        networks.dense_decoder(width, [], (8, 8, 1)),
+        networks.dense_decoder(width, [], (8, 8, 1), output=output),
+        scaling=scaling,
+        reconstruction_loss=loss,
     )
     model.compile(keras.optimizers.Adam(0.01), metrics=["mae"])
     return model
@@ -245,6 +248,21 @@ def test_resume_within_an_epoch(straight, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     assert (checkpoints.steps_done, checkpoints.epoch) == (12, 2)
     assert_same_fit(fit(tmp_path), straight)
+
+
+def test_a_scaling_is_resumed(tmp_path):
+    def scaled(samples):
+        scaling = ae_zoo.layers.Scaling("standard")
+        scaling.adapt(data.arrays("digits", "train")[:samples])
+        return make_model(scaling=scaling)
+
+    straight = fit(tmp_path / "straight", model=scaled(1000))
+    folder = tmp_path / "interrupted"
+    interrupted(folder, after=13, model=scaled(1000))
+    # The statistics come from the checkpoint, not from what the new model has seen.
+    resumed = fit(folder, model=scaled(500))
+    assert_same_fit(resumed, straight)
+    np.testing.assert_array_equal(resumed[0].scaling.shift, straight[0].scaling.shift)
 
 
 @pytest.fixture

@@ -121,6 +121,7 @@ def some_inputs(model):
     return arrays if isinstance(shape, list) else arrays[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", MODELS, ids=lambda build: build.__name__)
 def test_honest_models_load_and_predict_the_same(tmp_path, build):
     model = build()

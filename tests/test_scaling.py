@@ -139,6 +139,7 @@ def test_wrong_arguments():
 # Models.
 
 
+@pytest.mark.slow
 def test_reconstructions_are_in_the_users_units(trained, table):
     error = trained.predict(table, verbose=0) - table
     width = trained.scaling.width
@@ -150,6 +151,7 @@ def test_reconstructions_are_in_the_users_units(trained, table):
     np.testing.assert_allclose(loss, trained.score(table).mean(), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_units_do_not_change_what_is_learned(table):
     """A model of a table equals one of the same table in other units."""
     losses = []
@@ -163,6 +165,7 @@ def test_units_do_not_change_what_is_learned(table):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "use",
     [
@@ -199,6 +202,7 @@ def test_features_must_match(table):
         model().scaling.adapt(table[:, :3])
 
 
+@pytest.mark.slow
 def test_bernoulli_targets_stay_in_the_range_of_the_scaling(table):
     bounded = model(
         reconstruction_loss="bernoulli", output="sigmoid", scaling="min_max"
@@ -216,6 +220,7 @@ def test_bernoulli_targets_stay_in_the_range_of_the_scaling(table):
         bounded.fit(dataset, verbose=0)
 
 
+@pytest.mark.slow
 def test_pixels_take_uint8_images():
     images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), "uint8")
     pixels = ae_zoo.ConvolutionalAutoencoder(
@@ -237,6 +242,7 @@ def test_pixels_take_uint8_images():
         pixels.predict(images / 255, verbose=0)
 
 
+@pytest.mark.slow
 def test_other_units_are_warned_of_once(trained, table):
     fresh = type(trained).from_config(trained.get_config())
     fresh.set_weights(trained.get_weights())
@@ -288,6 +294,7 @@ def test_large_values_keep_their_digits_in_half_precision(table):
     assert np.isfinite(output).all()
 
 
+@pytest.mark.slow
 def test_a_loaded_model_is_adapted(trained, table, tmp_path):
     trained.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

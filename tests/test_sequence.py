@@ -34,6 +34,7 @@ OPTIONS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @OPTIONS
 def test_it_starts_anywhere(options):
     whole = batches(data.load("digits", **DIGITS, **options), 30)
@@ -130,6 +131,7 @@ def test_a_stream_keeps_the_order_of_the_files(files):
     np.testing.assert_array_equal(np.concatenate(found), np.arange(60))
 
 
+@pytest.mark.slow
 def test_a_shuffled_stream_starts_anywhere(files):
     options = {"batch_size": 7, "shuffle": True, "window": 20, "repeat": True}
     whole = batches(data.tfrecords(files, parse, **options), 27)
@@ -143,6 +145,7 @@ def test_a_shuffled_stream_starts_anywhere(files):
         assert_equal(batches(part, 27 - skip), whole[skip:])
 
 
+@pytest.mark.slow
 def test_a_data_service_gives_the_same_batches(files):
     """tf.data's: reading and parsing move to other machines, the order stays."""
     service = tf.data.experimental.service

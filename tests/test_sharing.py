@@ -45,6 +45,7 @@ def folder(tuned, tmp_path_factory):
 # save_pretrained.
 
 
+@pytest.mark.slow
 def test_the_folder_loads_as_it_was_saved(folder, tuned, x):
     loaded = ae_zoo.load(folder)
     np.testing.assert_array_equal(loaded.reconstruct(x), tuned.reconstruct(x))
@@ -52,6 +53,7 @@ def test_the_folder_loads_as_it_was_saved(folder, tuned, x):
     assert loaded.card["name"] == "my_digits"
 
 
+@pytest.mark.slow
 def test_the_card_says_what_is_known_and_nothing_of_the_original(folder, capsys):
     card, original = ae_zoo.info(folder), ae_zoo.info(DIGITS)
     assert card["task"] == "Reconstruct the digits of our forms."
@@ -159,6 +161,7 @@ def change_by_load_weights(model, x, tmp_path):
     model.load_weights(tmp_path / "changed.weights.h5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [change_by_fit, change_by_set_weights, change_by_load_weights]
 )
@@ -180,6 +183,7 @@ def test_a_changed_argument_changes_the_model():
     assert model.card is not None
 
 
+@pytest.mark.slow
 def test_a_sidecar_does_not_bear_the_original_name(tuned, tmp_path):
     tuned.export(tmp_path / "m.tflite", format="litert")
     sidecar = json.loads((tmp_path / "m.json").read_text("utf-8"))
@@ -275,6 +279,7 @@ def put(hub, folder, repo="me/digits"):
     return files
 
 
+@pytest.mark.slow
 def test_a_model_is_pushed_and_loaded(hub, tuned, x):
     name = tuned.push_to_hub(
         "me/digits", license="CC BY 4.0", task="Ours.", token="hf_x", private=True
@@ -290,6 +295,7 @@ def test_a_model_is_pushed_and_loaded(hub, tuned, x):
     assert sum("/commit/" in request for request in hub.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_branch(hub, tuned):
     tuned.push_to_hub("me/digits", token="hf_x")
     name = tuned.push_to_hub("me/digits", revision="v2", task="Second.", token="hf_x")

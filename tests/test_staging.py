@@ -61,6 +61,7 @@ def test_an_error_changes_nothing(parent, error):
     assert names(parent) == ["model"]
 
 
+@pytest.mark.slow
 def test_the_folder_is_there_at_every_moment(tmp_path):
     """Without an exchange of folders, this finds it missing within a few rounds."""
     code = """

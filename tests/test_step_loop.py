@@ -46,6 +46,7 @@ class Calls(keras.callbacks.Callback):
         self.steps.append(int(self.model.optimizer.iterations))
 
 
+@pytest.mark.slow
 def test_any_number_of_steps_in_a_call_gives_the_same_weights(x):
     # 23 samples in batches of 4: five full batches and one of 3.
     results = []
@@ -59,6 +60,7 @@ def test_any_number_of_steps_in_a_call_gives_the_same_weights(x):
             np.testing.assert_array_equal(value, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_arrays_are_dealt_in_the_order_of_keras(x, shuffle):
     # With a number of steps, Keras deals the batches itself.
@@ -73,6 +75,7 @@ def test_arrays_are_dealt_in_the_order_of_keras(x, shuffle):
         np.testing.assert_array_equal(own, expected)
 
 
+@pytest.mark.slow
 def test_a_callback_with_batch_hooks_sees_every_batch(x):
     batches = Batches()
     small_model().fit(x, batch_size=4, epochs=2, callbacks=[batches], verbose=0)
@@ -108,6 +111,7 @@ def test_endless_data_give_no_more_steps_than_asked_for(x):
     assert calls.steps == [7, 14]
 
 
+@pytest.mark.slow
 def test_data_of_unknown_size_are_used_whole_in_each_epoch(x):
     unknown = tf.data.Dataset.from_tensor_slices(x).batch(4).filter(lambda batch: True)
     calls = Calls()
@@ -116,6 +120,7 @@ def test_data_of_unknown_size_are_used_whole_in_each_epoch(x):
     assert calls.steps == [6, 12]
 
 
+@pytest.mark.slow
 def test_validation_uses_its_own_samples(x):
     model = small_model()
     other = np.zeros((5, 6), "float32")
@@ -126,6 +131,7 @@ def test_validation_uses_its_own_samples(x):
     )
 
 
+@pytest.mark.slow
 def test_validation_split_takes_the_last_samples(x):
     model = small_model()
     history = model.fit(x, validation_split=0.25, batch_size=32, verbose=0).history
@@ -137,6 +143,7 @@ def test_validation_split_takes_the_last_samples(x):
         model.fit(x[:1], validation_split=0.5)
 
 
+@pytest.mark.slow
 def test_arrays_of_other_lengths_use_the_same_graph(x, monkeypatch):
     model = small_model()
     tracings = []
@@ -162,6 +169,7 @@ def test_the_pace_fits_calls_into_a_tenth_of_a_second(monkeypatch):
     assert calls[-1][1] == 19
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -189,6 +197,7 @@ def test_the_fused_update_is_that_of_keras(x, optimizer, monkeypatch):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_fused_update_leaves_frozen_weights(x):
     model = small_model()
     model.encoder.trainable = False
@@ -224,6 +233,7 @@ def test_the_gradient_of_the_cross_entropy_is_that_of_its_formula():
     np.testing.assert_allclose(of_targets, -scale * logits, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_that_is_saved_keeps_the_adapted_number_of_steps(x, tmp_path):
     model = small_model()
     model.fit(x, verbose=0)

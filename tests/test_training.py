@@ -15,6 +15,7 @@ from ae_zoo.training.recipe import list_recipes, load_recipe
 NAME = "undercomplete_digits"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -148,6 +149,7 @@ def test_training_is_reproducible(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_interrupted_run_resumes(tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -243,6 +245,7 @@ def test_custom_variant_trains_resumes_and_is_measured(tmp_path, capsys):
         ae_zoo.load(folder)  # without a recipe that allows the class
 
 
+@pytest.mark.slow
 def test_run_stopped_by_a_callback_is_finished(tmp_path):
     class StopAtOnce(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -277,6 +280,7 @@ def test_anomaly_headline_uses_all_test_samples(tmp_path):
     assert card["subset"]["value"] == card["metrics"][0]["value"]
 
 
+@pytest.mark.slow
 def test_divergence_stops_with_a_clear_error(tmp_path):
     diverging = digits_recipe(
         optimizer=lambda steps: keras.optimizers.SGD(1e30), steps_per_execution=1
@@ -392,6 +396,7 @@ def test_custom_source_is_trained_on(tmp_path):
         ae_zoo.train(digits_recipe(epochs=1, batch_size=16), **again)
 
 
+@pytest.mark.slow
 def test_callbacks_receive_the_context_of_the_run(tmp_path):
     seen = []
 

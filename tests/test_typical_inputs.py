@@ -46,6 +46,7 @@ def warned(model, x):
     return [str(w.message) for w in caught if WARNING in str(w.message)]
 
 
+@pytest.mark.slow
 def test_photographs_are_noticed_by_the_first_predict_only(photos):
     model = ae_zoo.load("denoising_mnist")
     (text,) = warned(model, photos)
@@ -53,12 +54,14 @@ def test_photographs_are_noticed_by_the_first_predict_only(photos):
     assert not warned(model, photos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0, 0.1, 0.3, 1.0])
 def test_digits_of_others_are_not(digits, level):
     noisy = evaluation.add_noise(digits, level) if level else digits
     assert not warned(ae_zoo.load("denoising_mnist"), noisy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [lambda x: 1 - x, lambda x: x / 255], ids=["inverted", "another scale"]
 )
@@ -66,11 +69,13 @@ def test_other_polarities_and_scales_are_noticed(change, digits):
     assert warned(ae_zoo.load("denoising_mnist"), change(digits))
 
 
+@pytest.mark.slow
 def test_datasets_are_looked_at_too(photos):
     dataset = tf.data.Dataset.from_tensor_slices(photos).batch(16)
     assert warned(ae_zoo.load("denoising_mnist"), dataset)
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_model_says_nothing(photos):
     model = ae_zoo.load("denoising_digits")
     x = normal(4, 8, 8, 1) % 1
@@ -78,6 +83,7 @@ def test_a_fine_tuned_model_says_nothing(photos):
     assert not warned(model, x)
 
 
+@pytest.mark.slow
 def test_pairs_are_exempt():
     assert typical.FIELD not in zoo.info("colorizing_cifar10")
     model = ae_zoo.load("colorizing_cifar10")
@@ -98,6 +104,7 @@ def test_every_entry_but_pairs_has_typical_inputs():
         assert levels <= {kind["input"] for kind in kinds}
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_counts_false_alarms(tmp_path, capsys):
     field, alarms = typical_inputs("denoising_digits")
     assert [kind["input"] for kind in field] == ["clean", "noise 0.5"]

@@ -31,6 +31,7 @@ class UndercompleteInTenths(InTenths, ae_zoo.UndercompleteAutoencoder):
     pass
 
 
+@pytest.mark.slow
 def test_scaling_stands_before_the_objective():
     """Losses and scores are those of the scaled values; reconstructions are not."""
     x = normal(12, 6)
@@ -55,6 +56,7 @@ class VariationalInTenths(InTenths, ae_zoo.VariationalAutoencoder):
     pass
 
 
+@pytest.mark.slow
 def test_a_file_of_a_scaled_model_has_its_score_and_likelihood(tmp_path):
     model = VariationalInTenths(
         networks.dense_encoder((6,), [3]),
@@ -72,6 +74,7 @@ def test_a_file_of_a_scaled_model_has_its_score_and_likelihood(tmp_path):
 # Undercomplete.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["tied", "untied"])
 def test_a_linear_autoencoder_reaches_the_principal_subspace(decoder):
     """The two components kept have clearly larger deviations than the third, 1."""
@@ -125,6 +128,7 @@ def test_deep_ties_of_any_depth(depth):
 # Convolutional.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(28, 20, 1), (33, 47, 3), (9, 7, 3)])
 def test_images_of_any_size(shape):
     model = ae_zoo.ConvolutionalAutoencoder(
@@ -148,6 +152,7 @@ def colorizing():
     return model
 
 
+@pytest.mark.slow
 def test_colorizing_learns_from_pairs(colorizing, images):
     color = images * np.array([0.9, 0.5, 0.1], "float32")
     before = colorizing.evaluate(images, color, verbose=0)[0]
@@ -181,6 +186,7 @@ def test_k_sparse_keeps_k_in_training_and_k_inference_elsewhere():
     assert (np.count_nonzero(same.bottleneck(code), axis=1) == 2).all()
 
 
+@pytest.mark.slow
 def test_l1_makes_codes_sparser(images):
     """Compares two runs with equal weights and data, with and without the penalty."""
     activity = {}
@@ -199,6 +205,7 @@ def test_l1_makes_codes_sparser(images):
 # Contractive.
 
 
+@pytest.mark.slow
 def test_methods_of_the_jacobian_agree(images):
     """Equal up to rounding; a projection onto a single unit has no variance."""
     logs = {}
@@ -293,6 +300,7 @@ def repeated(gaussian, times):
     return np.repeat(gaussian.x, times, axis=0)
 
 
+@pytest.mark.slow
 def test_kl_and_score_by_hand():
     gaussian = LinearGaussian()
     gaussian.model.compile()
@@ -307,6 +315,7 @@ def test_kl_and_score_by_hand():
     np.testing.assert_allclose(logs["kl"], gaussian.kl().mean(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_log_likelihood_is_the_closed_form():
     """The estimate of log p by k draws errs by sd(w)/(mean(w) √k), w = p(x, z)/q(z|x).
 
@@ -343,6 +352,7 @@ def test_bounds_rise_from_the_elbo_to_the_likelihood():
     assert likelihood - bounds[2] < 0.3 * (likelihood - bounds[1]) + 4 * errors[2]
 
 
+@pytest.mark.slow
 def test_a_narrow_posterior_keeps_its_density():
     """At σ = 1e-20, z equals μ in float32: the density must come from the noise."""
     gaussian = LinearGaussian(importance_samples=3, scale=1e-20)
@@ -361,6 +371,7 @@ def test_a_narrow_posterior_keeps_its_density():
     assert all(np.abs(weight).max() < 250 for weight in gaussian.model.get_weights())
 
 
+@pytest.mark.slow
 def test_the_importance_weighted_bound_of_a_code_with_axes():
     """Each draw of a convolutional code, 2×2×3 here, has one weight."""
     shape, code = (4, 4, 1), (2, 2, 3)
@@ -429,6 +440,7 @@ def with_gaussian_prior(importance_samples=1):
     return gaussian, x, stats.multivariate_normal(mean, covariance).logpdf(x)
 
 
+@pytest.mark.slow
 def test_log_likelihood_under_a_learned_prior():
     """Against the closed form, within standard errors of 20 estimates by other seeds.
 
@@ -444,6 +456,7 @@ def test_log_likelihood_under_a_learned_prior():
     assert (np.abs(np.mean(estimates, axis=0) - expected) < error).all()
 
 
+@pytest.mark.slow
 def test_the_bounds_of_a_learned_prior():
     """ELBO, score and the bound of 4 draws, by SciPy with equal draws of z."""
     for k in (1, 4):
@@ -469,6 +482,7 @@ def test_the_bounds_of_a_learned_prior():
         assert error < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_gradient_of_a_learned_prior(k):
     """Compared with central differences of the loss, with equal draws."""
@@ -505,6 +519,7 @@ def test_samples_come_from_the_learned_prior():
     np.testing.assert_allclose(z.std(axis=0), [1, 0.5], atol=4 / np.sqrt(8000))
 
 
+@pytest.mark.slow
 def test_a_prior_learns_the_aggregate_posterior():
     """With encoder and decoder frozen, only the prior can lower the KL."""
     prior = layers.RealNVP(couplings=2, units=8)
@@ -520,6 +535,7 @@ def test_a_prior_learns_the_aggregate_posterior():
     assert kl[-1] < 0.5 * kl[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 49, 50, 51, 130])
 def test_log_likelihood_counts_its_samples(samples):
     """With q the prior and W = 0, every weight is p(x) itself, at any k."""
@@ -546,6 +562,7 @@ def test_the_training_loss_is_the_importance_weighted_bound():
     assert abs(loss["loss"] - expected) < 4 * np.sqrt(2) * error
 
 
+@pytest.mark.slow
 def test_the_importance_weighted_gradient():
     """∂/∂b of the bound is Σᵢ w̃ᵢ (x − W zᵢ − b), by NumPy, within standard errors."""
     k, times = 4, 3000
@@ -589,6 +606,7 @@ def head_gradients(gaussian, x, batch_size):
     return [a - b for a, b in zip(before, biases(), strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [0.5, 1.0, 1.5])
 def test_the_doubly_reparameterized_gradient_is_that_of_the_bound(beta):
     """Against NumPy's plain estimator, E Σᵢ w̃ᵢ d log wᵢ, within standard errors.
@@ -621,6 +639,7 @@ def test_the_doubly_reparameterized_gradient_is_that_of_the_bound(beta):
         assert (np.abs(gradient - expected) < 4 * np.sqrt(2) * error).all()
 
 
+@pytest.mark.slow
 def test_the_importance_weighted_gradient_of_a_true_posterior_vanishes():
     """All weights are p(x) then, whatever is drawn; W of orthogonal rows makes q true.
 

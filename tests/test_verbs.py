@@ -223,6 +223,7 @@ def test_inputs_with_the_same_name_are_refused(tmp_path):
 # Arrays and tables.
 
 
+@pytest.mark.slow
 def test_arrays_and_tables_are_reconstructed(tmp_path):
     model = zoo.load("deep_digits")
     x = ae_zoo.data.arrays("digits", "test")[:5]
@@ -238,6 +239,7 @@ def test_arrays_and_tables_are_reconstructed(tmp_path):
     np.testing.assert_allclose(again.x, expected.reshape(5, 64), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_codes_and_scores_of_several_files(tmp_path, capsys):
     model = zoo.load("deep_digits")
     x = ae_zoo.data.arrays("digits", "test")[:4]
@@ -258,6 +260,7 @@ def test_codes_and_scores_of_several_files(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("sample,score\n")
 
 
+@pytest.mark.slow
 def test_samples_and_lines_between_codes(tmp_path, capsys):
     command = ["sample", "variational_digits", tmp_path / "s.png", "-n", 5, "--seed", 3]
     run(*command)

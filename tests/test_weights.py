@@ -58,6 +58,7 @@ CASES = [(loss, kind) for loss in ("gaussian", "mse") for kind in WEIGHTS]
 CASES += [(loss, kind) for loss in LOSSES for kind in ("samples", "pixels")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "kind"), sorted(set(CASES)))
 def test_weights_are_those_of_a_loss_by_hand(loss, kind):
     own, keras_loss, values_of = LOSSES[loss]
@@ -87,6 +88,7 @@ def test_weights_are_those_of_a_loss_by_hand(loss, kind):
     np.testing.assert_allclose(found, expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_inputs_that_are_their_own_targets_may_have_weights(images):
     model = compiled(ENTRIES["denoising"](False))
     weight = np.linspace(0, 2, 32, dtype="float32")
@@ -147,6 +149,7 @@ def test_a_wrong_weight_in_the_last_batch(images):
         model.fit(dataset, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [4, 10])
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 def test_steps_hidden_by_a_masking_layer_do_not_count(batch_size):

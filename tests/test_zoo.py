@@ -89,6 +89,7 @@ def folder_of(request, tmp_path):
     return find
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -117,6 +118,7 @@ def test_entry_reproduces_its_card(name, folder_of):
     assert subset["value"] == pytest.approx(card["subset"]["value"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_loaded_model_fits():
     model = ae_zoo.load(DIGITS)
     x = ae_zoo.data.arrays("digits", "train")[:256]
