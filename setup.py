@@ -40,7 +40,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     # The bounds of Keras and TensorFlow are those that ae_zoo/distribution/
-    # keras_patches.py was tested with.
+    # keras_patches was tested with.
     install_requires=[
         "h5py>=3.11",
         "importlib_resources>=6.0",  # tensorflow-datasets imports it, undeclared
