@@ -54,6 +54,13 @@ def prefer_onednn() -> None:
         )
 
 
+def uses_onednn() -> bool:
+    """Return whether TensorFlow uses oneDNN, which rounds differently."""
+    if _ONEDNN in os.environ:
+        return os.environ[_ONEDNN] not in ("0", "false")
+    return bool(_WITH_ONEDNN & set((_field("/proc/cpuinfo", "flags") or "").split()))
+
+
 def memory(peak: bool = False) -> int | None:
     """Return the resident memory of this process in bytes; None except on Linux.
 

@@ -20,7 +20,7 @@ from builders import training_log
 from workers import cluster_of, outputs, processes
 
 import ae_zoo
-from ae_zoo import data, networks
+from ae_zoo import _machine, data, networks
 from ae_zoo.callbacks import checkpoint_files
 from ae_zoo.callbacks.checkpoints import Checkpoints, Preempted
 
@@ -282,6 +282,14 @@ def test_resuming_warns_of_nothing(two_epochs, tmp_path, logged):
     fit(tmp_path)
     gc.collect()
     assert not logged
+
+
+def test_another_setting_of_onednn_is_warned_of(two_epochs, tmp_path, monkeypatch):
+    shutil.copytree(two_epochs, tmp_path, dirs_exist_ok=True)
+    onednn = _machine.uses_onednn()
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", str(int(not onednn)))
+    with pytest.warns(UserWarning, match=f"TF_ENABLE_ONEDNN_OPTS to {int(onednn)}"):
+        fit(tmp_path, epochs=3)
 
 
 def test_values_that_no_one_reads_are_warned_of(tmp_path, logged):

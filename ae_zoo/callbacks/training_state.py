@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ae_zoo import _machine
 from ae_zoo.callbacks import checkpoint_files as files
 from ae_zoo.callbacks import memory
 
@@ -35,6 +37,7 @@ def write(
     state = {
         **progress,
         "shapes": _shapes(model),
+        "onednn": _machine.uses_onednn(),
         **files.pack({"metrics": metrics}, arrays),
         "callbacks": {key: files.pack(states[key], arrays) for key in states},
     }
@@ -60,6 +63,10 @@ def restore(
 
     Raises:
         ValueError: The variables of the checkpoint have other shapes.
+
+    Warns:
+        UserWarning: TensorFlow used oneDNN when the checkpoint was written and does not
+            now, or the reverse.
     """
     if not model.optimizer.built:
         with model.distribute_strategy.scope():
@@ -70,6 +77,16 @@ def restore(
             f"The checkpoints in '{folder.parent}' are of another model or optimizer. "
             f"Expected variables of shapes {shapes}; received {state['shapes']}. To "
             "train from the start, choose another directory."
+        )
+    if state.get("onednn", _machine.uses_onednn()) != _machine.uses_onednn():
+        warnings.warn(
+            f"The checkpoints in '{folder.parent}' were written "
+            f"{'with' if state['onednn'] else 'without'} oneDNN, and training resumes "
+            f"{'without' if state['onednn'] else 'with'} it. The numbers will differ "
+            "from those of an uninterrupted run by rounding errors. To resume exactly, "
+            "set the environment variable TF_ENABLE_ONEDNN_OPTS to "
+            f"{int(state['onednn'])} before Python starts.",
+            stacklevel=4,
         )
     files.read(folder, _variables(model))
     reader = files.reader_of(folder)
