@@ -65,7 +65,9 @@ setup(
         "hub": HUB,
         "bench": [*BENCH, *LITE, *ONNX, *PLOTS],
         "test": [
+            "axe-playwright-python>=0.1.5",  # with axe-core, which checks accessibility
             "mypy>=1.15",
+            "playwright>=1.50",  # with the system's Chromium
             "pytest>=8.0",
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
@@ -92,6 +94,7 @@ setup(
     },
     package_data={
         "ae_zoo": ["py.typed"],
+        "ae_zoo.explorer": ["page/*", "page/litert/*"],
         "ae_zoo.recipes": ["*.py"],
         # Without the saved_model/ folders, which `ae-zoo export` can write.
         "ae_zoo.saved_models": ["*/*"],

@@ -37,6 +37,7 @@ ROOMS = [
     "evaluation",
     "plots",
     "zoo",
+    "explorer",
     "estimators",
     "training",
     "studies",
@@ -99,6 +100,7 @@ def loaded_by(code):
         "import ae_zoo; ae_zoo.info('denoising_mnist')",
         "from ae_zoo.cli import main; main(['list'])",
         "from ae_zoo.cli import main; main(['info', 'denoising_mnist'])",
+        "from ae_zoo.explorer import index; index.records()",
     ],
 )
 def test_light_commands_load_nothing_heavy(code):

@@ -17,6 +17,7 @@ from ae_zoo.cli import _errors, _output
 VERBS = (
     "list",
     "info",
+    "explore",
     "denoise",
     "reconstruct",
     "encode",

@@ -31,9 +31,13 @@ def groups() -> dict[str, list[Card]]:
     found: dict[str, list[Card]] = {title: [] for title in _GROUPS}
     for name in entry.list_models():
         card = entry.info(name)
-        title = next(title for title, holds in _GROUPS.items() if holds(card))
-        found[title].append(card)
+        found[group_of(card)].append(card)
     return {title: cards for title, cards in found.items() if cards}
+
+
+def group_of(card: Card) -> str:
+    """The title of the group of a model: what it is for."""
+    return next(title for title, holds in _GROUPS.items() if holds(card))
 
 
 def zoo_table() -> str:

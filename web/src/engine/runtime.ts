@@ -1,0 +1,132 @@
+// LiteRT: opened files, and their signatures run on named arrays.
+//
+// The worker runs it, and for the manifold the page itself too: a picture that is
+// decoded where the pointer is handled does not wait for the next turn of the page.
+
+import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
+import type { CompiledModel } from "@litertjs/core";
+import type { Accelerator, Arrays, Facts } from "./messages";
+
+interface Opened {
+  model: CompiledModel;
+  accelerator: Accelerator;
+}
+
+const opened = new Map<string, Promise<Opened>>();
+let loading: Promise<void> | undefined;
+let hasWebGpu = false;
+
+// How far the values of WebGPU, which may compute in half precision, may be from those
+// of WebAssembly before they are not used.
+const TOLERANCE = 0.02;
+
+/** The worker is one level below the page. */
+const PAGE = typeof document === "undefined" ? new URL("..", self.location.href) : document.baseURI;
+
+/** Whether the browser has WebGPU, and not only its interface. */
+export async function findsWebGpu(): Promise<boolean> {
+  const gpu = (navigator as { gpu?: GPU }).gpu;
+  return gpu !== undefined && (await gpu.requestAdapter().catch(() => null)) !== null;
+}
+
+async function load(): Promise<void> {
+  hasWebGpu = await findsWebGpu();
+  // The runtime reports what it does on the error stream, and warns where there is no
+  // WebGPU, which is known by now.
+  (self as { Module?: object }).Module = { printErr: report };
+  const { warn } = console;
+  console.warn = console.debug;
+  try {
+    await loadLiteRt(new URL("litert/", PAGE).href);
+  } finally {
+    console.warn = warn;
+  }
+}
+
+function report(line: string): void {
+  if (/^(INFO|WARNING|VERBOSE)/.test(line)) console.debug(line);
+  else console.error(line);
+}
+
+/** Open a file, once. */
+export async function open(url: string, wanted: Accelerator): Promise<Facts> {
+  const { model, accelerator } = await openedOnce(url, wanted);
+  const shapes = Object.entries(model.signatures).map(([key, runner]) => {
+    const details = runner.getInputDetails();
+    return [key, Object.fromEntries(details.map(({ name, shape }) => [name, Array.from(shape)]))];
+  });
+  return { accelerator, inputs: Object.fromEntries(shapes) };
+}
+
+function openedOnce(url: string, wanted: Accelerator): Promise<Opened> {
+  let entry = opened.get(url);
+  if (entry === undefined) {
+    entry = compile(url, wanted);
+    opened.set(url, entry);
+    entry.catch(() => opened.delete(url));
+  }
+  return entry;
+}
+
+async function compile(url: string, wanted: Accelerator): Promise<Opened> {
+  loading ??= load();
+  const [response] = await Promise.all([fetch(new URL(url, PAGE)), loading]);
+  const accelerator = hasWebGpu ? wanted : "wasm";
+  if (!response.ok) throw new Error(`${url} could not be loaded (${response.status}).`);
+  const content = new Uint8Array(await response.arrayBuffer());
+  const model = await loadAndCompile(content, { accelerator: "wasm" });
+  if (accelerator === "wasm") return { model, accelerator };
+  try {
+    const fast = await loadAndCompile(content, { accelerator });
+    if (fast.isFullyAccelerated && (await agree(model, fast))) {
+      model.delete();
+      return { model: fast, accelerator };
+    }
+    fast.delete();
+  } catch (error) {
+    console.info(`WebGPU does not run ${url}; WebAssembly does.`, error);
+  }
+  return { model, accelerator: "wasm" };
+}
+
+async function agree(one: CompiledModel, other: CompiledModel): Promise<boolean> {
+  const signature = "reconstruct" in one.signatures ? "reconstruct" : one.key;
+  const inputs: Arrays = {};
+  for (const { name, shape } of one.signatures[signature]!.getInputDetails()) {
+    const size = shape.reduce((product: number, n: number) => product * n, 1);
+    inputs[name] = Float32Array.from({ length: size }, (_, i) => (i * 0.618) % 1);
+  }
+  const [a, b] = [await runOn(one, signature, inputs), await runOn(other, signature, inputs)];
+  return Object.entries(a).every(([name, values]) =>
+    values.every((value, i) => Math.abs(value - (b[name]?.[i] ?? NaN)) < TOLERANCE),
+  );
+}
+
+export async function run(url: string, signature: string, inputs: Arrays): Promise<Arrays> {
+  const { model } = await openedOnce(url, "wasm");
+  return runOn(model, signature, inputs);
+}
+
+async function runOn(model: CompiledModel, signature: string, inputs: Arrays): Promise<Arrays> {
+  const runner = model.signatures[signature];
+  if (runner === undefined) throw new Error(`The model has no signature '${signature}'.`);
+  const tensors: Record<string, Tensor> = {};
+  try {
+    for (const { name, shape, dtype } of runner.getInputDetails()) {
+      // A signature without inputs of its own has an unused one.
+      const size = shape.reduce((product: number, n: number) => product * n, 1);
+      const values = inputs[name] ?? new Float32Array(size);
+      const array = dtype === "int32" ? Int32Array.from(values) : values;
+      tensors[name] = new Tensor(array, Array.from(shape));
+    }
+    const outputs: Arrays = {};
+    for (const [name, tensor] of Object.entries(await runner.run(tensors))) {
+      const here = await tensor.moveTo("wasm");
+      outputs[name] = Float32Array.from(here.toTypedArray());
+      here.delete();
+    }
+    return outputs;
+  } finally {
+    for (const tensor of Object.values(tensors)) tensor.delete();
+  }
+}

@@ -1,0 +1,56 @@
+// The picture that a model is to restore: clean or as it is, in the model's format.
+
+import { drawingToInput } from "../../images/digits";
+import { fitted, inverted, isGray, pixelsOf } from "../../images/pixels";
+import type { Picture, Shape } from "../../images/pixels";
+import { addNoise } from "../../images/noise";
+import type { NoiseKind } from "../../images/noise";
+import type { Model } from "../../models";
+
+export interface Noise {
+  kind: NoiseKind;
+  amount: number;
+  seed: number;
+}
+
+/** A picture of a file, in the size of the model, or in its own where that may vary. */
+export function pictureOf(canvas: HTMLCanvasElement, model: Model): Picture {
+  const [height, width, channels] = model.input_shape as Shape;
+  if (model.is_any_size) {
+    // A model of gray images restores the colors one by one.
+    const taken = channels === 1 && isGray(canvas) ? 1 : 3;
+    return { pixels: pixelsOf(canvas, taken), shape: [canvas.height, canvas.width, taken] };
+  }
+  const pixels = pixelsOf(fitted(canvas, width, height), channels);
+  return { pixels: isOfDigits(model) ? onBlack(pixels) : pixels, shape: [height, width, channels] };
+}
+
+export function drawingOf(canvas: HTMLCanvasElement, model: Model): Picture | null {
+  const shape = model.input_shape as Shape;
+  const pixels = drawingToInput(canvas, shape);
+  return pixels === null ? null : { pixels, shape };
+}
+
+/** Whether a model knows white strokes on black only. */
+export function isOfDigits(model: Model): boolean {
+  const [height, width, channels] = model.input_shape as Shape;
+  const name = model.data.name ?? "";
+  return channels === 1 && height === width && (name === "digits" || name === "mnist");
+}
+
+/** Photographed digits are dark on bright paper. */
+function onBlack(pixels: Float32Array): Float32Array {
+  const mean = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
+  return mean > 0.5 ? inverted(pixels) : pixels;
+}
+
+export function noisy(picture: Picture, noise: Noise): Picture {
+  const { kind, amount, seed } = noise;
+  return { pixels: addNoise(picture.pixels, kind, amount, seed), shape: picture.shape };
+}
+
+/** The noise that a model of the zoo was made for, more or less. */
+export function usualAmount(model: Model): number {
+  if (model.variant !== "DenoisingAutoencoder") return 0;
+  return model.is_any_size ? 0.1 : isOfDigits(model) ? 0.5 : 0.2;
+}
