@@ -41,13 +41,25 @@ def launched():
     """Yield a Chromium of Playwright."""
     from playwright.sync_api import sync_playwright
 
-    # The sandbox needs rights that a container's administrator does not have.
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    arguments = [*_ARGUMENTS, *["--no-sandbox"] * is_root]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        browser = playwright.chromium.launch(**_options())
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def another(browser, arguments):
+    """Yield another Chromium, with further arguments."""
+    other = browser.browser_type.launch(**_options(arguments))
+    yield other
+    other.close()
+
+
+def _options(arguments=()):
+    # The sandbox needs rights that a container's administrator does not have.
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    every = [*_ARGUMENTS, *["--no-sandbox"] * is_root, *arguments]
+    return {"executable_path": chromium(), "args": every}
 
 
 class Visit:

@@ -8,9 +8,11 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 import webbrowser
 from pathlib import Path
 
@@ -201,7 +203,7 @@ def test_a_missing_folder_is_explained(tmp_path, capsys):
         (
             '{"format_version": 1, "codes": {"values": [[1]], "labels": null, '
             '"center": [0], "directions": [], "deviations": []}}',
-            "must have 8 values",
+            "codes of 8 numbers",
         ),
     ],
 )
@@ -244,6 +246,17 @@ def test_the_server_is_for_this_machine_alone(opened):
     assert opened.server_address[0] == "127.0.0.1"
     assert get(opened, "/", Host="evil.example")[0].status == 403
     assert get(opened, "/", Host="localhost:1")[0].status == 200
+
+
+def test_a_browser_that_goes_away_is_no_error(opened, capsys):
+    with socket.create_connection(("127.0.0.1", opened.server_port)) as client:
+        client.sendall(b"GET /litert/litert_wasm_internal.wasm HTTP/1.1\r\n")
+        # Close with a reset, as a browser does that is ended.
+        reset = struct.pack("ii", 1, 0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    assert get(opened, "/")[0].status == 200
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_port_in_use_is_explained(capsys):

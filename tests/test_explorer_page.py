@@ -491,6 +491,48 @@ def test_an_old_browser_is_told_so(chromium, address, script, text):
     visit.leave()
 
 
+# LiteRT tries a small module with an operation of relaxed SIMD.
+WITHOUT_RELAXED_SIMD = """
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = (bytes, ...rest) =>
+    bytes.byteLength < 100 ? Promise.reject(new Error("no relaxed SIMD"))
+    : instantiate(bytes, ...rest);
+"""
+
+
+def test_browsers_without_relaxed_simd_have_a_runtime_too(chromium, address):
+    visit = browser.Visit(chromium, address)
+    visit.page.add_init_script(WITHOUT_RELAXED_SIMD)
+    asked = []
+    visit.context.on("request", lambda request: asked.append(request.url))
+    visit.show("manifold", FACES)
+    assert_shows(visit.settled(".decoded"), lite.load(FACES).decode([[0.0, 0.0]]))
+    (wasm,) = [url for url in asked if url.endswith(".wasm")]
+    assert "compat" in wasm
+    visit.leave()
+
+
+# WebGPU computed by the processor, which Chromium has for tests.
+WEB_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+
+
+def test_webgpu_does_no_harm(chromium, digits):
+    """It lacks operations of the U-Net, for which the page then uses the processor."""
+    with (
+        browser.serving(str(ROOT / "saved_models" / "linear_mnist")) as address,
+        browser.another(chromium, WEB_GPU) as with_gpu,
+    ):
+        visit = browser.Visit(with_gpu, address)
+        for name in (DENOISER, "linear_mnist"):
+            page = visit.show("restore", name, reload=name == DENOISER)
+            page.get_by_label("Strength").fill("0")
+            page.get_by_role("button", name="A handwritten 7").first.click()
+            page.wait_for_timeout(300)
+            expected = lite.load(name).reconstruct(digits[14][None])
+            assert_shows(visit.settled(".divider canvas >> nth=1"), expected)
+        visit.leave()
+
+
 def test_the_page_can_lie_anywhere_on_a_web_host(chromium, tmp_path):
     import functools
     import http.server

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ae_zoo._bounds import MAX_CARD
 from ae_zoo._fields import NUMBER, check_fields
 from ae_zoo._reading import UnsafeModelError, parse_json, read_limited
@@ -18,10 +20,10 @@ VERSION = 1
 _FIELDS = {
     "format_version": int,
     "codes": {
-        "values": [[NUMBER]],
+        "values": list,
         "labels": ([int], type(None)),
         "center": [NUMBER],
-        "directions": [[NUMBER]],
+        "directions": list,
         "deviations": [NUMBER],
     },
     "scores": {"values": [NUMBER], "anomalous": [bool]},
@@ -65,12 +67,22 @@ def _check_codes(codes: dict[str, Any] | None, latent_dim: int | None) -> None:
     needed = {"values", "labels", "center", "directions", "deviations"}
     if not needed <= codes.keys():
         raise UnsafeModelError(f"'codes' must have {sorted(needed)}.")
-    vectors = [codes["center"], *codes["directions"], *codes["values"]]
-    if any(len(vector) != latent_dim for vector in vectors):
-        raise UnsafeModelError(
-            f"Each code must have {latent_dim} values, as those of the model have."
-        )
+    for name in ("values", "directions", "center"):
+        if not _are_vectors(codes[name], latent_dim, is_one=name == "center"):
+            raise UnsafeModelError(
+                f"'{name}' must hold codes of {latent_dim} numbers, as the model has."
+            )
     if len(codes["deviations"]) != len(codes["directions"]):
         raise UnsafeModelError("'deviations' must hold a number for each direction.")
     if codes["labels"] is not None and len(codes["labels"]) != len(codes["values"]):
         raise UnsafeModelError("'labels' must hold an integer for each code, or null.")
+
+
+def _are_vectors(value: Any, size: int | None, is_one: bool) -> bool:
+    # NumPy looks at the many numbers faster than `check_fields` does.
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        return False
+    is_numeric = array.dtype.kind in "if" and bool(np.isfinite(array).all())
+    return is_numeric and array.shape[(0 if is_one else 1) :] == (size,)

@@ -126,6 +126,8 @@ def _facts(sidecar: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any
         "quantization": sidecar.get("quantization"),
         "scaling": _outer_scaling(sidecar),
         "threshold": _threshold(card),
+        "details": None,
+        "trainable": None,
     }
 
 
@@ -171,7 +173,6 @@ def _extras(folder: Path, place: str, facts: dict[str, Any]) -> dict[str, Path |
     served: dict[str, Path | bytes] = {}
     shape = facts["latent_shape"]
     path = folder / details.FILE
-    facts["details"] = facts["trainable"] = None
     if path.is_file():
         latent_dim = shape[0] if shape and len(shape) == 1 else None
         facts["details"] = f"{place}/{details.FILE}"

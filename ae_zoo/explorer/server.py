@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,8 +17,11 @@ _TRIES = 20
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # On Windows it would let two servers have one port.
-    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A browser that is closed, or leaves the page, ends its connections.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def open_server(site: Site, port: int | None = None) -> ThreadingHTTPServer:

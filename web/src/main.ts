@@ -72,8 +72,10 @@ class Page {
     this.leave = () => {};
     const { view, model } = this.address();
     for (const link of document.querySelectorAll<HTMLElement>("nav a")) {
-      if (link.dataset["view"] === view.name) link.setAttribute("aria-current", "page");
+      const isCurrent = link.dataset["view"] === view.name;
+      if (isCurrent) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
+      if (isCurrent) link.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     document.title = `${view.title} · ae_zoo explorer`;
     const root = element(

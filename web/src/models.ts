@@ -95,8 +95,8 @@ export function loadSamples(): Promise<Samples> {
   return samples;
 }
 
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+export function sizeOf(shape: ArrayLike<number>): number {
+  return Array.from(shape).reduce((product, size) => product * size, 1);
 }
 
 /** Whether a sample is an image: height, width, and one or three channels. */

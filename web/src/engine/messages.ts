@@ -1,5 +1,7 @@
 // Messages between the page and the worker that runs the models.
 
+import type { NoiseKind } from "../images/noise";
+
 /** Arrays by the names of tensors. */
 export type Arrays = Record<string, Float32Array>;
 
@@ -32,6 +34,10 @@ export interface TrainJob {
 export interface Requests {
   open: { arguments: [url: string, accelerator: Accelerator]; result: Facts };
   run: { arguments: [url: string, signature: string, inputs: Arrays]; result: Arrays };
+  addNoise: {
+    arguments: [pixels: Float32Array, kind: NoiseKind, amount: number, seed: number];
+    result: Float32Array;
+  };
   restoreTiles: { arguments: [url: string, job: TileJob]; result: Float32Array };
   train: { arguments: [url: string, job: TrainJob]; result: Float32Array };
   cancel: { arguments: []; result: null };

@@ -1,5 +1,6 @@
 // The worker: it runs the models, so that the page stays responsive.
 
+import { addNoise } from "../images/noise";
 import type { Answer, Method, Progress, Request, Requests, TileJob, TrainJob } from "./messages";
 import { pause } from "./rows";
 import { open, run } from "./runtime";
@@ -77,6 +78,7 @@ type Methods = {
 const METHODS: Methods = {
   open: (_, url, accelerator) => open(url, accelerator),
   run: (_, url, signature, inputs) => run(url, signature, inputs),
+  addNoise: (_, pixels, kind, amount, seed) => addNoise(pixels, kind, amount, seed),
   restoreTiles: (report, url, job) => restoreTiles(url, job, report),
   train: (report, url, job) => train(url, job, report),
   cancel: () => {
@@ -87,12 +89,12 @@ const METHODS: Methods = {
 
 self.onmessage = async (event: MessageEvent<Request>) => {
   const { id, method, arguments: values } = event.data;
-  const post = (message: Answer) => self.postMessage(message);
+  const post = (message: Answer, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
   // The method determines the types of its arguments, which a union cannot say.
   const call = METHODS[method] as (report: Report, ...values: unknown[]) => unknown;
   try {
     const result = await call((progress) => post({ id, kind: "progress", progress }), ...values);
-    post({ id, kind: "result", result });
+    post({ id, kind: "result", result }, result instanceof Float32Array ? [result.buffer] : []);
   } catch (error) {
     post({ id, kind: "error", message: error instanceof Error ? error.message : String(error) });
   }

@@ -99,7 +99,7 @@ class Room {
     const { models, choose } = this.context;
     const tour = button("Take a tour", () => this.toggleTour(), "tour");
     const layers = choice(
-      "Layers of the plane", { both: "Both", points: "Test samples", pictures: "Pictures" }, "both",
+      "Layers of the plane", { both: "Both", points: "Samples", pictures: "Pictures" }, "both",
       (value) => {
         this.plane.showsPoints = value !== "pictures";
         this.plane.showsPictures = value !== "points";

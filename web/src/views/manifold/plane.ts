@@ -6,7 +6,8 @@ import type { Shape } from "../../images/pixels";
 import { REACH } from "./axes";
 
 const ROWS = 15; // of pictures behind the plane
-const POINT = 3.2;
+const POINT = 3.4;
+const DIMMED = 0.75; // pictures behind points
 const STEP = 0.05;
 
 export interface Point {
@@ -86,7 +87,7 @@ export class Plane {
     context.fillStyle = color("sunken");
     context.fillRect(0, 0, side, side);
     if (this.showsPictures && this.pictures !== null) {
-      context.globalAlpha = this.showsPoints && this.points.length > 0 ? 0.55 : 1;
+      context.globalAlpha = this.showsPoints && this.points.length > 0 ? DIMMED : 1;
       context.drawImage(this.pictures, 0, 0, side, side);
       context.globalAlpha = 1;
     }
@@ -97,8 +98,8 @@ export class Plane {
   private drawPoints(context: CanvasRenderingContext2D, side: number): void {
     const colors = Array.from({ length: 10 }, (_, i) => color(`class-${i}`));
     const radius = POINT * devicePixelRatio;
-    context.lineWidth = devicePixelRatio;
-    context.strokeStyle = color("sunken");
+    context.lineWidth = 1.6 * devicePixelRatio;
+    context.strokeStyle = color("raised");
     const plain = color("accent");
     for (const { x, y, label } of this.points) {
       context.fillStyle = label === null ? plain : colors[label % 10]!;

@@ -96,7 +96,11 @@ class Studio {
     );
     const again = button("Start again", () => void this.restart(), "quiet");
     return element(
-      "div", { class: "columns" },
+      "div", { class: "columns reversed" },
+      element(
+        "section", { class: "card inputs" }, element("h3", {}, "1. Draw a few examples"), pad.root,
+        element("div", { class: "row" }, keep, ready), this.kept,
+      ),
       element(
         "div", { class: "main" },
         element(
@@ -108,13 +112,6 @@ class Studio {
           element("p", { class: "hint" }, `Noise ${NOISE}; left to right: noisy, before, after training.`),
           this.pairs, element("div", { class: "row" }, this.save),
           element("p", { class: "hint" }, "In Python: ae_zoo.lite.load('trainable.tflite').restore_weights(file)"),
-        ),
-      ),
-      element(
-        "aside", { class: "panel", "aria-label": "Examples" },
-        element(
-          "section", { class: "card inputs" }, element("h3", {}, "1. Draw a few examples"), pad.root,
-          element("div", { class: "row" }, keep, ready), this.kept,
         ),
       ),
     );

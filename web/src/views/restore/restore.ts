@@ -15,7 +15,7 @@ import { modelChoice, modelFacts } from "../../ui/model_choice";
 import { drawingPad } from "../../ui/pad";
 import { thumbnails } from "../../ui/thumbnails";
 import type { Context, View } from "../view";
-import { drawingOf, isOfDigits, noisy, pictureOf, usualAmount } from "./source";
+import { drawingOf, isOfDigits, pictureOf, usualAmount } from "./source";
 import type { Noise } from "./source";
 
 export const restore: View = {
@@ -165,11 +165,15 @@ class Desk {
     if (this.clean === null) return;
     // A large picture in work is given up for the next one.
     void this.context.engine.ask("cancel", []);
-    this.work(noisy(this.clean, this.noise));
+    this.work({ clean: this.clean, noise: { ...this.noise } });
   }
 
-  private readonly work = latestOnly<Picture>(async (before) => {
+  private readonly work = latestOnly<{ clean: Picture; noise: Noise }>(async ({ clean, noise }) => {
+    const { engine } = this.context;
     try {
+      const { kind, amount, seed } = noise;
+      const pixels = await engine.ask("addNoise", [clean.pixels, kind, amount, seed]);
+      const before: Picture = { pixels, shape: clean.shape };
       const begin = performance.now();
       const after = await this.restored(before);
       this.show({ before, after, seconds: (performance.now() - begin) / 1000 });

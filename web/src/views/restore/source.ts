@@ -3,7 +3,6 @@
 import { drawingToInput } from "../../images/digits";
 import { fitted, inverted, isGray, pixelsOf } from "../../images/pixels";
 import type { Picture, Shape } from "../../images/pixels";
-import { addNoise } from "../../images/noise";
 import type { NoiseKind } from "../../images/noise";
 import type { Model } from "../../models";
 
@@ -42,11 +41,6 @@ export function isOfDigits(model: Model): boolean {
 function onBlack(pixels: Float32Array): Float32Array {
   const mean = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
   return mean > 0.5 ? inverted(pixels) : pixels;
-}
-
-export function noisy(picture: Picture, noise: Noise): Picture {
-  const { kind, amount, seed } = noise;
-  return { pixels: addNoise(picture.pixels, kind, amount, seed), shape: picture.shape };
 }
 
 /** The noise that a model of the zoo was made for, more or less. */
