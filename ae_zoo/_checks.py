@@ -277,9 +277,7 @@ def check_share(name: str, value: float) -> None:
         TypeError: It is not a number.
         ValueError: The number is outside [0, 1].
     """
-    check_number(name, value)
-    if not 0 <= value <= 1:
-        raise ValueError(f"`{name}` must be in [0, 1]. Received: {value}")
+    check_number(name, value, least=0, most=1)
 
 
 def check_dataset(

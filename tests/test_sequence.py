@@ -180,6 +180,18 @@ def test_workers_read_files_of_their_own(files):
         data.tfrecords(files, parse, batch_size=6, shard=(0, 6))
 
 
+def test_an_endless_sequence_needs_a_batch(files, tmp_path):
+    empty = tmp_path / "empty.tfrecord"
+    tf.io.TFRecordWriter(str(empty)).close()
+    options = {"batch_size": 8, "repeat": True}
+    with pytest.raises(ValueError, match="worker 0 must hold 1 records or more.*empty"):
+        data.tfrecords([empty], parse, **options)
+    with pytest.raises(ValueError, match="worker 0 must hold 61 records or more"):
+        data.tfrecords(files, parse, batch_size=61, repeat=True, drop_remainder=True)
+    found = batches(data.tfrecords([empty, *files], parse, **options), 9)
+    assert sorted(np.concatenate(found[:8])) == list(range(60))
+
+
 # 512 MB of records read with room for 256 MB of addresses beyond what TensorFlow
 # itself has taken once a small stream has run: holding the set would fail.
 READ = """

@@ -55,8 +55,8 @@ def tfrecords(
 
     Raises:
         TypeError: An argument has the wrong type.
-        ValueError: There are fewer files than workers, or options exclude each
-            other.
+        ValueError: There are fewer files than workers, options exclude each other,
+            or the files of an endless sequence do not fill a batch.
 
     Example:
 
@@ -125,6 +125,13 @@ def stream(
     firsts = [sum(take for _, _, take in slices[:n]) for n in range(len(slices))]
     own = slices[index::workers]
     batches = plan.batches(_count(own), plan.share) if plan.skip else 0
+    least = plan.share if plan.drop_remainder else 1
+    if plan.repeat and _count(own, least) < least:
+        # An endless sequence of passes without a batch would never return.
+        raise ValueError(
+            f"The TFRecord files of worker {index} must hold {least} records or more "
+            f"to fill a batch. Received: {[path for path, _, _ in own]}"
+        )
     paths = tf.constant([path for path, _, _ in own])
     spans = tf.constant(
         [
@@ -178,11 +185,12 @@ def _shuffle_windows(
     return batches.flat_map(lambda number, *part: shuffle(number, *part))
 
 
-def _count(slices: Sequence[tuple[str, int, int]]) -> int:
+def _count(slices: Sequence[tuple[str, int, int]], most: int = -1) -> int:
+    """Count records, but no more than `most` of files that must be read for it."""
     takes = [take for _, _, take in slices]
     if -1 not in takes:
         return sum(takes)
     import tensorflow as tf
 
-    records = tf.data.TFRecordDataset([path for path, _, _ in slices])
+    records = tf.data.TFRecordDataset([path for path, _, _ in slices]).take(most)
     return int(records.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1))
