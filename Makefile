@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test quick fuzz bench lint clean
+.PHONY: demo test quick fuzz bench docs lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/ae-zoo demo --output-dir demo
@@ -35,6 +35,10 @@ bench: $(VENV)/installed
 	$(BENCH)/memory.py --rounds 1
 	$(BENCH)/cost.py --quick
 	$(BENCH)/scaling.py --rounds 1
+
+# The documentation site, in build/site. No server is needed to read it.
+docs: $(VENV)/installed
+	$(BIN)/python docs/build_site.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

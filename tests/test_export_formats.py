@@ -16,6 +16,7 @@ from workers import run_without
 
 import ae_zoo
 from ae_zoo import _staging, layers, lite, networks
+from ae_zoo.distribution import keras_patches
 from ae_zoo.export import FORMATS, arguments
 
 SHAPE = (4, 4, 1)
@@ -229,6 +230,26 @@ def test_onnx(model, x, signature, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("quantization", [None, "int8_io"])
+def test_a_litert_file_of_one_signature(model, x, quantization, tmp_path):
+    path = tmp_path / "m.tflite"
+    model.export(
+        path,
+        format="litert",
+        signature="reconstruct",
+        quantization=quantization,
+        calibration=x,
+    )
+    file = ae_zoo.lite.load(path)
+    assert list(file.signatures) == ["reconstruct"]
+    # A microcontroller runs the first subgraph, and has no room for others.
+    content = keras_patches.unpack_tflite(path.read_bytes())
+    assert len(content.subgraphs) == 1
+    tolerance = SAME if quantization is None else {"atol": 0.1}  # eight bits
+    np.testing.assert_allclose(file.reconstruct(x), model.reconstruct(x), **tolerance)
+
+
+@pytest.mark.slow
 def test_onnx_of_gelu(tmp_path):
     """Its erfc is an operator that ONNX lacks; the export compares the outputs."""
     pytest.importorskip("tf2onnx")
@@ -291,7 +312,6 @@ def test_names_of_directories(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("m.tflite", {"signature": "encode"}, "`signature`.*holds all"),
         ("m", {"signature": "encode"}, "`signature`.*holds all"),
         ("m.tflite", {"optimizer": "sgd"}, "trainable=True"),
         ("m.onnx", {"quantization": "int8"}, "needs format='litert'"),

@@ -65,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--signature",
-        help="signature of an .onnx file; default: reconstruct",
+        help="the one signature of an .onnx or .tflite file; default: reconstruct for "
+        ".onnx, all for .tflite",
     )
     parser.add_argument(
         "--report",

@@ -78,8 +78,10 @@ def export_model(
             which the two int8 kinds take the range of every tensor; 100–500 are enough.
             All files are compared with the model on the first few samples.
         pixels: Adds the signature `reconstruct_pixels`, for models of inputs in [0, 1].
-        signature: ONNX only. The one signature of the file, which holds a single graph;
-            None is "reconstruct".
+        signature: ONNX and LiteRT only. The one signature of the file. An ONNX file
+            holds a single graph; None is "reconstruct". A LiteRT file holds all
+            signatures by default; one alone makes it smaller, and is what LiteRT for
+            Microcontrollers needs.
         trainable: LiteRT only. Writes a float32 file that can be trained further on the
             device, with the signatures of `on_device.write_trainable` instead of the
             ones above.
@@ -146,7 +148,7 @@ def export_model(
         )
         if None not in shape:
             endpoints = sizes.with_sizes(model, endpoints, shape)
-        endpoints = arguments.chosen(endpoints, signature or "reconstruct", chosen)
+        endpoints = arguments.chosen(endpoints, signature, chosen)
         probes = parity.probes(model, endpoints, static, calibration, shape)
         with (
             _staging.explained(filepath),

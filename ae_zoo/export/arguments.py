@@ -113,9 +113,9 @@ def check_options(
             f"quantization={quantization!r} needs format='litert'. "
             f"Received: format={format.name!r}"
         )
-    if signature is not None and not format.has_one_signature:
+    if signature is not None and not format.chooses_signature:
         raise ValueError(
-            f"`signature` chooses the one signature of an ONNX file, and a file of "
+            "`signature` chooses the one signature of an ONNX or LiteRT file, and "
             f"format={format.name!r} holds all signatures. Leave it out. Received: "
             f"signature={signature!r}"
         )
@@ -126,6 +126,11 @@ def check_options(
         )
     if trainable:
         _check_trainable(format, quantization, pixels)
+        if signature is not None:
+            raise ValueError(
+                "A file that trains on the device has all its signatures. Leave out "
+                f"`signature`. Received: signature={signature!r}"
+            )
 
 
 def _check_trainable(format: Format, quantization: str | None, pixels: bool) -> None:
@@ -181,15 +186,22 @@ def check_calibration(
 
 
 def chosen(
-    endpoints: dict[str, Endpoint], signature: str, format: Format
+    endpoints: dict[str, Endpoint], signature: str | None, format: Format
 ) -> dict[str, Endpoint]:
     """Return the endpoints that a file of the format holds.
 
+    Args:
+        endpoints: All endpoints.
+        signature: The only one to keep. None keeps all if the format can hold them,
+            and otherwise `reconstruct`.
+        format: The format.
+
     Raises:
-        ValueError: The format holds one signature, and there is none of that name.
+        ValueError: There is no signature of that name.
     """
-    if not format.has_one_signature:
+    if signature is None and not format.has_one_signature:
         return endpoints
+    signature = signature or "reconstruct"
     if signature not in endpoints:
         raise ValueError(
             f"`signature` must be one of {list(endpoints)}, which a {format.suffix} "

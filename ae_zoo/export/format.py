@@ -46,6 +46,7 @@ class Format(NamedTuple):
         write: Writes the file of a job and returns functions that run its signatures.
         draws_from_seeds: Whether a file can draw random numbers from a seed.
         has_one_signature: Whether a file holds a single signature.
+        chooses_signature: Whether a file can be limited to one signature.
         has_description: Whether a description is written next to the file.
         has_fixed_sizes: Whether a file cannot leave sizes of images open.
     """
@@ -56,5 +57,6 @@ class Format(NamedTuple):
     write: Callable[[Job], Runners]
     draws_from_seeds: bool = False
     has_one_signature: bool = False
+    chooses_signature: bool = False
     has_description: bool = False
     has_fixed_sizes: bool = False

@@ -112,5 +112,11 @@ def _unsupported(error: Exception, conversion: converter.Conversion) -> RuntimeE
 
 
 FORMAT = Format(
-    "litert", ".tflite", 1, _write, has_description=True, has_fixed_sizes=True
+    "litert",
+    ".tflite",
+    1,
+    _write,
+    chooses_signature=True,
+    has_description=True,
+    has_fixed_sizes=True,
 )

@@ -96,4 +96,6 @@ def _missing(package: str, error: ImportError) -> ImportError:
     )
 
 
-FORMAT = Format("onnx", ".onnx", None, _write, has_one_signature=True)
+FORMAT = Format(
+    "onnx", ".onnx", None, _write, has_one_signature=True, chooses_signature=True
+)
