@@ -14,7 +14,12 @@ ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 TENSORBOARD = ["tensorboard>=2.19"]
 HUB = ["huggingface_hub>=0.30"]
 # MkDocs 2 is another program. The pages also build with Zensical, its successor.
-DOCS = ["jupytext>=1.16", "mkdocs-material>=9.6,<10", "mkdocstrings-python>=1.16"]
+DOCS = [
+    "jupytext>=1.16",
+    "mkdocs-material>=9.6,<10",
+    "mkdocstrings-python>=1.16",
+    "ruff",
+]
 # Peers of the benchmarks. A CPU build of PyTorch is sufficient.
 BENCH = ["pyod>=2.0", "pythae>=0.1.2", "torch>=2.4"]
 MODELS = ROOT / "saved_models"

@@ -131,8 +131,8 @@ def place_of(file: str, image: bool) -> str | None:
     """Return where a file of the repository is on the site; None if it is not there."""
     if file in PAGES:
         return PAGES[file]
-    if file.startswith("docs/"):
-        return file.removeprefix("docs/").replace(".py", ".md")
+    if file.startswith("docs/") and not file.endswith(".py"):
+        return file.removeprefix("docs/")
     match = re.fullmatch(r"saved_models/(\w+)(/README.md)?", file)
     if match:
         return f"models/{match[1]}.md"
@@ -153,7 +153,7 @@ def gallery(folder: str) -> str:
     """Return the table of all models, which can be sorted on the page."""
     header = ["model", "good for", "class", "data", "input", "code", "size"]
     header += ["metric", "value", "baseline", "published"]
-    return boxed(table(header, cards(), folder), "sortable wide")
+    return boxed(table(header, cards(), folder), "sortable cards")
 
 
 def entries(variant: str, folder: str) -> str:
@@ -161,7 +161,7 @@ def entries(variant: str, folder: str) -> str:
     header = ["model", "good for", "input", "code", "size", "metric", "value"]
     header += ["baseline", "published"]
     chosen = [card for card in cards() if card["variant"] == variant]
-    return boxed(table(header, chosen, folder), "wide")
+    return boxed(table(header, chosen, folder), "cards")
 
 
 def boxed(markdown: str, classes: str) -> str:
@@ -209,7 +209,7 @@ def microcontrollers() -> str:
     path = ROOT / "benchmarks" / "microcontrollers.json"
     facts = json.loads(path.read_text("utf-8"))
     header = ["model", "file, kB", "runs in LiteRT Micro", "arena, kB"]
-    header += ["steps from reference", "steps from default"]
+    header += ["mean difference, steps", "largest"]
     header += ["Ethos-U55: million cycles", "ms at 500 MHz", "SRAM, kB", "flash, kB"]
     header += ["operators on NPU / CPU"]
     rows = []
@@ -221,8 +221,8 @@ def microcontrollers() -> str:
                 f"{row['bytes'] / 1e3:.1f}",
                 "yes" if row["runs"] else f"no: {row['reason']}",
                 f"{row['arena'] / 1e3:.1f}" if row["runs"] else "–",
-                f"{row['steps_reference']:.2g}" if row["runs"] else "–",
-                f"{row['steps']:.2g}" if row["runs"] else "–",
+                f"{row['mean_steps']:.2f}" if row["runs"] else "–",
+                f"{row['steps']:.0f}" if row["runs"] else "–",
             ]
         )
         rows[-1] += (
@@ -238,7 +238,7 @@ def microcontrollers() -> str:
         )
     versions = ", ".join(f"{name} {it}" for name, it in facts["versions"].items())
     found = tables.markdown_table(header, rows)
-    return f"{boxed(found, 'sortable wide')}\n\nVersions: {versions}."
+    return f"{boxed(found, 'sortable numbers')}\n\nVersions: {versions}."
 
 
 def write_tutorial(script: pathlib.Path) -> None:

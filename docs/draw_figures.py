@@ -201,6 +201,8 @@ def latent() -> None:
     figure, ax = canvas(4.6, 4.6)
     plots.manifold(model, x, steps=16, ax=ax)
     save(figure, "manifold_digits")
+    vae = ae_zoo.load("variational_digits")
+    plots.interpolations(vae, x[:5], FIGURES / "interpolations.png", steps=10)
     figure, ax = canvas(6.4, 4.6)
     deep = ae_zoo.load("deep_digits")
     plots.latent_scatter(deep, x, labels, ax=ax)
@@ -213,41 +215,41 @@ def faces() -> None:
     figure, ax = canvas(4.2, 5.6)
     plots.manifold(model, [], steps=11, ax=ax)
     save(figure, "manifold_faces")
-    frames, size = 64, 280
+    frames, width, height = 60, 160, 224
     turn = np.linspace(0, 2 * np.pi, frames, endpoint=False)
     path = np.stack([1.5 * np.sin(turn), 1.4 * np.sin(2 * turn)], axis=1)
     grid = np.linspace(-2, 2, 9)
     plane = np.stack(np.meshgrid(grid, grid[::-1]), axis=-1).reshape(-1, 2)
     tiles = _gray(model.decode(plane.astype("float32")))
     rows = tiles.reshape(9, 9, 28, 20).swapaxes(1, 2).reshape(252, 180)
-    back = Image.fromarray(rows).resize((200, size), Image.Resampling.BICUBIC)
+    back = Image.fromarray(rows).resize((width, height), Image.Resampling.BICUBIC)
     images = []
-    for (a, b), face in zip(
-        path, _gray(model.decode(path.astype("float32"))), strict=True
-    ):
-        frame = Image.new("RGB", (420, size), "white")
+    faces = _gray(model.decode(path.astype("float32")))
+    for (a, b), face in zip(path, faces, strict=True):
+        frame = Image.new("RGB", (2 * width + 12, height), "white")
         frame.paste(back, (0, 0))
-        across, up = (a + 2.25) / 4.5 * 200, (2.25 - b) / 4.5 * size
+        across, up = (a + 2.25) / 4.5 * width, (2.25 - b) / 4.5 * height
         pen = ImageDraw.Draw(frame)
-        pen.ellipse((across - 7, up - 7, across + 7, up + 7), RED, "white", 2)
-        large = Image.fromarray(face).resize((200, size), Image.Resampling.BICUBIC)
-        frame.paste(large, (220, 0))
-        images.append(frame.quantize(64, dither=Image.Dither.NONE))
+        pen.ellipse((across - 6, up - 6, across + 6, up + 6), RED, "white", 2)
+        large = Image.fromarray(face).resize((width, height), Image.Resampling.BICUBIC)
+        frame.paste(large, (width + 12, 0))
+        images.append(frame)
     images[0].save(
-        FIGURES / "manifold.gif", save_all=True, append_images=images[1:],
-        duration=70, loop=0, optimize=True,
+        FIGURES / "manifold.webp", save_all=True, append_images=images[1:],
+        duration=70, loop=0, quality=60, method=6,
     )  # fmt: skip
 
 
-def tutorials() -> None:
-    """The pictures that the tutorials write."""
+def tutorials(*names: str) -> None:
+    """The pictures that the tutorials write, or some of them."""
     pictures = {
         "clean_scans": {"clean_scans.png": "clean_scans.png"},
         "anomalies_in_a_csv": {"anomalies.png": "anomalies.png"},
         "faces": {"manifold.png": "faces_manifold.png", "codes.png": "faces_codes.png"},
         "to_a_phone": {"phone.png": "phone.png"},
     }
-    for name, copies in pictures.items():
+    for name in names or pictures:
+        copies = pictures[name]
         script = pathlib.Path(__file__).parent / "tutorials" / f"{name}.py"
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([sys.executable, script], cwd=folder, check=True)

@@ -84,9 +84,10 @@ def test_readme(tmp_path, monkeypatch):
     assert (tmp_path / "personal.tflite").is_file()
 
 
-def test_the_variant_of_the_readme():
+def test_the_variant_of_the_recipes_page():
     """Zero for uncorrelated units of variance 1, for any batch size."""
-    (block,) = [block for block in python_blocks("README.md") if "class " in block]
+    blocks = python_blocks("docs/recipes.md")
+    (block,) = [block for block in blocks if "class " in block]
     names = {"ae_zoo": ae_zoo, "keras": keras}
     exec(block, names)
     model = names["WhitenedAutoencoder"](

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -198,3 +199,25 @@ def test_the_examples_of_docstrings_are_code(site):
         '<span class="gp">', ""
     )
     assert "<blockquote>" not in page
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize(
+    ("page", "made"),
+    [
+        ("idea.html", '<span class="katex-display">'),
+        ("gallery.html", '<button type="button">'),
+    ],
+)
+def test_equations_and_tables_work_without_a_server(site, page, made, tmp_path):
+    """The scripts of the pages change them, from the disk and without a network."""
+    options = "--headless --no-sandbox --disable-gpu --no-first-run".split()
+    options += "--disable-background-networking --disable-component-update".split()
+    options += ["--virtual-time-budget=5000", f"--user-data-dir={tmp_path}"]
+    command = [CHROMIUM, *options, "--dump-dom", (site / page).as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert made in done.stdout

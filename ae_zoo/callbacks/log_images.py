@@ -96,7 +96,7 @@ class LogImages(keras.callbacks.Callback):
             self._writer = None
 
     def _log(self, epochs: int) -> None:
-        """Log the pictures after so many epochs."""
+        """Log the pictures, at the number of epochs that are done."""
         rows = shown_rows(self.model, self._x, self._target)
         codes = np.asarray(self.model.encode(self._x))
         if not is_chief(self.model.distribute_strategy):

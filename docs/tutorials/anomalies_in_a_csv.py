@@ -12,33 +12,35 @@
 
 # %%
 import numpy as np
-import pandas as pd
+from pyarrow import csv
 
 MINUTES = 1440
 
 
+SENSORS = ["power", "flow", "pressure", "motor", "bearing", "vibration"]
+
+
 def operate(minutes, seed):
+    """Sensor values that follow the load, (minutes, 6)."""
     random = np.random.default_rng(seed)
     load = 0.5 + 0.3 * np.sin(np.arange(minutes) / 90) + random.normal(0, 0.03, minutes)
-    values = {
-        "power": 40 + 60 * load,
-        "flow": 5 + 20 * load,
-        "pressure": 2 + 1.5 * load,
-        "motor_temperature": 45 + 18 * load,
-        "bearing_temperature": 40 + 10 * load,
-        "vibration": 0.2 + 0.3 * load,
-    }
-    table = pd.DataFrame(values)
-    return table + random.normal(0, 0.01, table.shape) * table.std().to_numpy() * 5
+    at_rest = np.array([40, 5, 2, 45, 40, 0.2])
+    at_load = np.array([60, 20, 1.5, 18, 10, 0.3])
+    values = at_rest + load[:, None] * at_load
+    return values + random.normal(0, 0.01, values.shape) * at_load
 
 
-normal, today = operate(MINUTES, 0), operate(MINUTES, 1)
+def write(path, values):
+    np.savetxt(path, values, "%.4f", ",", header=",".join(SENSORS), comments="")
+
+
+today = operate(MINUTES, 1)
 blocked, worn = slice(400, 420), slice(900, 960)
-today.iloc[blocked, today.columns.get_loc("pressure")] += 1.2
-today.iloc[blocked, today.columns.get_loc("flow")] -= 6
-today.iloc[worn, today.columns.get_loc("bearing_temperature")] += 4
-normal.to_csv("normal.csv", index=False)
-today.to_csv("today.csv", index=False)
+today[blocked, SENSORS.index("pressure")] += 0.3
+today[blocked, SENSORS.index("flow")] -= 4
+today[worn, SENSORS.index("bearing")] += 2
+write("normal.csv", operate(MINUTES, 0))
+write("today.csv", today)
 
 # %% [markdown]
 # ## The detector
@@ -50,10 +52,10 @@ today.to_csv("today.csv", index=False)
 import ae_zoo
 from ae_zoo.estimators import AutoencoderDetector
 
-normal, today = pd.read_csv("normal.csv"), pd.read_csv("today.csv")
+normal, today = csv.read_csv("normal.csv"), csv.read_csv("today.csv")
 detector = AutoencoderDetector(random_state=0).fit(normal)
 flagged = detector.predict(today) == -1
-print(f"{flagged.sum()} of {len(today)} minutes are flagged")
+print(f"{flagged.sum()} of {len(flagged)} minutes are flagged")
 
 # %% [markdown]
 # The bearing is never warmer than on a normal day with high load: a limit for each
@@ -61,7 +63,8 @@ print(f"{flagged.sum()} of {len(today)} minutes are flagged")
 # fit the load.
 
 # %%
-inside = today["bearing_temperature"][worn] <= normal["bearing_temperature"].max()
+bearing = today["bearing"].to_numpy()[worn]
+inside = bearing <= normal["bearing"].to_numpy().max()
 print(f"{inside.mean():.0%} of the faulty temperatures are in the normal range")
 print(f"{flagged[worn].mean():.0%} of the faulty minutes are flagged")
 
@@ -70,9 +73,11 @@ print(f"{flagged[worn].mean():.0%} of the faulty minutes are flagged")
 # `explain` divides the score of a row among the columns.
 
 # %%
-shares = pd.DataFrame(detector.explain(today), columns=today.columns)
-print(shares[blocked].mean().sort_values(ascending=False).round(2).head(3))
-print(shares[worn].mean().sort_values(ascending=False).round(2).head(3))
+shares = detector.explain(today)  # (minutes, 6); each row adds up to 1
+for name, minutes in (("blocked valve", blocked), ("worn bearing", worn)):
+    mean = shares[minutes].mean(axis=0)
+    order = np.argsort(-mean)[:3]
+    print(name, {SENSORS[i]: round(float(mean[i]), 2) for i in order})
 
 # %%
 ae_zoo.plots.anomalies(detector, today, "anomalies.png")
@@ -93,8 +98,9 @@ ae_zoo.plots.anomalies(detector, today, "anomalies.png")
 # %%
 detector.export("detector.tflite", format="litert")
 file = ae_zoo.lite.load("detector.tflite")
-label = file.run("detect", x=today.to_numpy("float32"))["label"]
-print(f"{(label == -1).sum()} of {len(today)} minutes are flagged by the file")
+rows = np.column_stack([today[name] for name in SENSORS]).astype("float32")
+label = file.run("detect", x=rows)["label"]
+print(f"{(label == -1).sum()} of {len(rows)} minutes are flagged by the file")
 
 # %% [markdown]
 # Faults that last, or show in the course of time, are found more surely in windows of a

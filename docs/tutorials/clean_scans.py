@@ -81,7 +81,7 @@ def build():
 # %% [markdown]
 # ## Training and measurement
 # A recipe puts data and model together. `train` measures the model on the test pages,
-# beside the dirty page itself as the baseline, and writes a folder with a card. From
+# with the dirty page itself as the baseline, and writes a folder with a card. From
 # the shell: `ae-zoo train scans.py`.
 
 # %%
@@ -117,5 +117,5 @@ ae_zoo.plots.image_rows({"scan": dirty, "cleaned": clean}, "clean_scans.png")
 #
 # ## If there is no clean version
 # Then make the dirt instead: take clean pages, such as rendered PDFs, and add what your
-# scanner adds. A `DenoisingAutoencoder` with a corruption of your own does this anew in
+# scanner adds. A `DenoisingAutoencoder` with a corruption of your own does this in
 # each step; see [Denoising](../variants/denoising.md).
