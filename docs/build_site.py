@@ -18,7 +18,7 @@ Links to files that have no page on the site become plain text. MkDocs then buil
 from __future__ import annotations
 
 import argparse
-import contextlib
+import importlib.util
 import json
 import pathlib
 import posixpath
@@ -46,6 +46,7 @@ PAGES = {
     "saved_models": "gallery.md",
 }
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+_MARK = re.compile(r"<!-- (gallery|entries|microcontrollers|explorer)(?:: (\w+))? -->")
 _FENCE = re.compile(r"(^ *```.*?^ *```)", re.DOTALL | re.MULTILINE)
 
 
@@ -79,7 +80,6 @@ def write_sources() -> None:
         write_model(card["name"])
     for script in sorted((DOCS / "tutorials").glob("*.py")):
         write_tutorial(script)
-    write_explorer()
 
 
 def write_page(page: str, text: str, source: str) -> None:
@@ -93,11 +93,13 @@ def write_page(page: str, text: str, source: str) -> None:
     path = OUTPUT / page
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = posixpath.dirname(page)
-    text = text.replace("<!-- gallery -->", gallery(folder))
-    text = text.replace("<!-- microcontrollers -->", microcontrollers())
-    text = re.sub(
-        r"<!-- entries: (\w+) -->", lambda match: entries(match[1], folder), text
-    )
+    made = {
+        "gallery": lambda _: gallery(folder),
+        "entries": lambda variant: entries(variant, folder),
+        "microcontrollers": lambda _: microcontrollers(),
+        "explorer": lambda _: explorer(),
+    }
+    text = _MARK.sub(lambda match: made[match[1]](match[2]), text)
     parts = _FENCE.split(text)
     parts[::2] = [relinked(part, page, source) for part in parts[::2]]
     path.write_text("".join(parts), "utf-8")
@@ -260,13 +262,15 @@ def write_tutorial(script: pathlib.Path) -> None:
     jupytext.write(notebook, OUTPUT / "tutorials" / f"{name}.ipynb")
 
 
-def write_explorer() -> None:
-    """Write the explorer's page, which docs/explorer.md shows in a frame."""
-    with contextlib.suppress(ImportError):
-        from ae_zoo.cli import explore  # noqa: F401
-
-        command = [sys.executable, "-m", "ae_zoo.cli", "explore", "--build"]
-        subprocess.run([*command, OUTPUT / "explorer"], check=True)
+def explorer() -> str:
+    """Write the explorer's page, and return a frame that shows it."""
+    if importlib.util.find_spec("ae_zoo.cli.explore") is None:
+        return ""
+    command = [sys.executable, "-m", "ae_zoo.cli", "explore", "--build"]
+    subprocess.run([*command, OUTPUT / "explorer"], check=True)
+    return (
+        '<iframe class="explorer" src="explorer/index.html" title="Explorer"></iframe>'
+    )
 
 
 if __name__ == "__main__":
