@@ -101,8 +101,24 @@ def write_page(page: str, text: str, source: str) -> None:
     }
     text = _MARK.sub(lambda match: made[match[1]](match[2]), text)
     parts = _FENCE.split(text)
-    parts[::2] = [relinked(part, page, source) for part in parts[::2]]
+    parts[::2] = [spaced(relinked(part, page, source)) for part in parts[::2]]
     path.write_text("".join(parts), "utf-8")
+
+
+def spaced(text: str) -> str:
+    """Return Markdown as Python-Markdown needs it.
+
+    Lists and tables begin after an empty line, and what belongs to an item is indented
+    by four spaces.
+
+    >>> spaced("Two things:\\n- one\\n  | table |\\n- two\\n")
+    'Two things:\\n\\n- one\\n\\n    | table |\\n- two\\n'
+    """
+    text = re.sub(r"(?m)^  (?=\S)", " " * 4, text)
+    text = re.sub(r"\A\n(?=[-|]|\d\. )", "\n\n", text)  # after a block of code
+    item = r"(?:- |\d+\. )"
+    text = re.sub(rf"(?m)^(?!\s*{item}|\s*[|#\n])(.+\n)(?={item})", r"\1\n", text)
+    return re.sub(r"(?m)^(?!\s*\|)(.*\S.*\n)(?=\s*\|)", r"\1\n", text)
 
 
 def relinked(text: str, page: str, source: str) -> str:
@@ -203,6 +219,7 @@ def _shape(shape: list[int | None] | None) -> str:
 def write_model(name: str) -> None:
     """Write the page of a model: its card, with links into this site."""
     text = (MODELS / name / "README.md").read_text("utf-8")
+    text = text.replace("\n", "\n\n[← Gallery](..)\n", 1)
     write_page(f"models/{name}.md", text, f"saved_models/{name}/README.md")
 
 

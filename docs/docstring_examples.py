@@ -25,16 +25,7 @@ class DocstringExamples(griffe.Extension):
 
 
 def fenced(text: str) -> str:
-    """Return a docstring whose examples are fenced.
-
-    >>> print(fenced("Example:\\n\\n>>> 1 + 1\\n2"))
-    Example:
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    """
+    """Return a docstring whose examples are in fences."""
 
     def fence(match: re.Match[str]) -> str:
         return f"{match[1]}```pycon\n{match[0].rstrip()}\n{match[1]}```\n"

@@ -1,5 +1,6 @@
 """The documentation site: it builds, its examples run, and its tutorials too."""
 
+import importlib
 import json
 import os
 import re
@@ -221,3 +222,19 @@ def test_equations_and_tables_work_without_a_server(site, page, made, tmp_path):
     command = [CHROMIUM, *options, "--dump-dom", (site / page).as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert made in done.stdout
+
+
+# The API pages, and names that they leave out on purpose.
+API = "callbacks data distribution estimators evaluation layers lite models networks"
+HIDDEN = {"AnyProtocol", "RawFile", "card_figures", "amend", "save"}
+
+
+@pytest.mark.parametrize(
+    "package", [*API.split(), "export", "plots", "training", "zoo"]
+)
+def test_every_public_name_is_on_an_api_page(package):
+    pages = "".join(path.read_text("utf-8") for path in (DOCS / "api").glob("*.md"))
+    shown = set(re.findall(rf"^::: ae_zoo\.{package}(?:\.\w+)*\.(\w+)$", pages, re.M))
+    names = importlib.import_module(f"ae_zoo.{package}").__all__
+    public = {name for name in names if not name.isupper()} - HIDDEN
+    assert shown == public

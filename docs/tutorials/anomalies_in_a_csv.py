@@ -15,8 +15,6 @@ import numpy as np
 from pyarrow import csv
 
 MINUTES = 1440
-
-
 SENSORS = ["power", "flow", "pressure", "motor", "bearing", "vibration"]
 
 
