@@ -62,8 +62,8 @@ train, test = images[: int(0.8 * FRAMES)], images[int(0.8 * FRAMES) :]
 # %% [markdown]
 # ## The model
 # The Gaussian loss assumes a variance of each pixel around its reconstruction, and β is
-# this variance: here 0.03² of noise, and more for what two numbers cannot describe.
-# Tanh units give a smooth plane.
+# this variance. A small one gives sharp faces, a large one a plane without holes. Tanh
+# units help, too.
 
 # %%
 import ae_zoo
@@ -73,7 +73,7 @@ keras.utils.set_random_seed(0)
 encoder = networks.dense_encoder((28, 20, 1), [256, 128], "tanh", "tanh")
 decoder = networks.dense_decoder(2, [128, 256], (28, 20, 1), "tanh")
 model = ae_zoo.VariationalAutoencoder(
-    encoder, decoder, beta=0.01, reconstruction_loss="gaussian"
+    encoder, decoder, beta=0.05, reconstruction_loss="gaussian"
 )
 model.compile(keras.optimizers.Adam(1e-3))
 history = model.fit(train, batch_size=100, epochs=EPOCHS, verbose=0)
