@@ -149,6 +149,8 @@ def place_of(file: str, image: bool) -> str | None:
     """Return where a file of the repository is on the site; None if it is not there."""
     if file in PAGES:
         return PAGES[file]
+    if file.startswith("docs/tutorials/"):
+        return file.removeprefix("docs/").replace(".py", ".md")
     if file.startswith("docs/") and not file.endswith(".py"):
         return file.removeprefix("docs/")
     match = re.fullmatch(r"saved_models/(\w+)(/README.md)?", file)

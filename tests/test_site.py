@@ -238,3 +238,12 @@ def test_every_public_name_is_on_an_api_page(package):
     names = importlib.import_module(f"ae_zoo.{package}").__all__
     public = {name for name in names if not name.isupper()} - HIDDEN
     assert shown == public
+
+
+def test_links_between_files_hold():
+    """Read in the repository, the pages link to files that exist."""
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    for page in [*pages, *DOCS.rglob("*.md")]:
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.S)
+        for target in re.findall(r"\]\(([^():#\s]+)(?:#[\w-]*)?\)", text):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
