@@ -7,8 +7,9 @@ import tensorflow as tf
 from builders import normal
 
 import ae_zoo
-from ae_zoo import lite, networks
+from ae_zoo import data, lite, networks
 from ae_zoo.models import tiling
+from ae_zoo.studies import file_cost, file_tiles
 
 OPEN = (None, None, 3)
 SIZES = [(16, 24), (13, 7), (1, 1), (2, 31)]
@@ -313,3 +314,52 @@ def test_a_litert_file_needs_a_size(options, match, tmp_path):
     with pytest.raises((TypeError, ValueError), match=match):
         u_net().export(tmp_path / "m.tflite", format="litert", **options)
     assert not list(tmp_path.iterdir())
+
+
+# What a file costs.
+
+
+@pytest.fixture(scope="module")
+def gray_model():
+    model = u_net(channels=1, loss="gaussian")
+    model.corruption = ae_zoo.corruptions.GaussianCorruption(0.1, clip=None)
+    return model
+
+
+@pytest.mark.slow
+def test_a_file_of_fixed_size_is_measured_in_tiles(gray_model, tmp_path):
+    gray_model.export(
+        tmp_path / "m.tflite", format="litert", **file_tiles.sizes(gray_model)
+    )
+    file = file_cost.FileModel(tmp_path / "m.tflite", gray_model)
+    for size in [(300, 520), (40, 256)]:
+        x = images(*size, channels=1)
+        output = file.reconstruct(x)
+        # At a border, the model sees zeros and the file, which is larger, a reflection.
+        inner = (slice(None), slice(0, -20), slice(0, -20))
+        np.testing.assert_allclose(
+            output[inner], gray_model.reconstruct(x)[inner], atol=1e-5
+        )
+        assert output.shape == x.shape
+
+
+def test_calibration_data_of_large_images_are_noisy_patches(gray_model):
+    large = images(300, 270, channels=1, count=70) / 10
+    recipe = ae_zoo.Recipe(
+        build=lambda: gray_model,
+        dataset=data.Arrays(large, validation_split=0.1, test_split=0.1),
+        task="t",
+        epochs=1,
+    )
+    found = file_cost.calibration_data(gray_model, recipe, recipe.dataset)
+    assert found.shape == (56, 256, 256, 1)
+    # Noise of 0.1 and a uniform density from 0 to 0.1.
+    assert found.std() == pytest.approx(np.hypot(0.1, 0.1 / np.sqrt(12)), rel=0.01)
+
+
+def test_patches_of_small_images_are_reflected():
+    x = images(3, 300, channels=1)
+    (first, _) = file_tiles.patches(x)
+    assert first.shape == (256, 256, 1)
+    np.testing.assert_array_equal(first[3], first[1])
+    np.testing.assert_array_equal(first[4], first[0])

@@ -14,12 +14,16 @@ from numpy.typing import ArrayLike
 from ae_zoo import _staging, data, evaluation, lite
 from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Parts
-from ae_zoo.studies import latency
+from ae_zoo.studies import file_tiles, latency
 from ae_zoo.training.context import RunContext
 from ae_zoo.training.recipe import Recipe
 
 CALIBRATION_SAMPLES = 500
 _BATCH = 64
+# Of models that take images of any size, whose files take large ones.
+_LARGE_SAMPLES = 64
+_LARGE_BATCH = 4
+_LARGE_CALLS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +35,8 @@ class FileCost:
         bytes: Size of the file.
         headline: The first `evaluation.Measurement` of the card, measured on the file.
         single: Timing of one image per call, as returned by `latency.measure`.
-        batch: Timing of 64 images per call.
+        batch: Timing of 64 images per call, or of 4 of a model that takes images of any
+            size.
     """
 
     quantization: str | None
@@ -81,8 +86,12 @@ def calibration_data(
         samples: Number of samples, from the beginning of the training split.
 
     Returns:
-        (samples, ...) float32.
+        (samples, ...) float32. For a model that takes images of any size, patches of
+        256×256 pixels, of 64 samples at most.
     """
+    is_large = file_tiles.takes_any_size(model)
+    if is_large:
+        samples = min(samples, _LARGE_SAMPLES)
     if recipe.batches is not None:
         x = _own_samples(recipe, source, samples)
     else:
@@ -95,7 +104,9 @@ def calibration_data(
         )
         x = next(iter(dataset))
     if isinstance(x, tuple):
-        return x[0].numpy()
+        return file_tiles.patches(x[0].numpy()) if is_large else x[0].numpy()
+    if is_large:
+        x = tf.constant(file_tiles.patches(x.numpy()))
     corruption = model.spec().corruption
     return (x if corruption is None else corruption(x, (recipe.seed, 0))).numpy()
 
@@ -128,7 +139,10 @@ class FileModel:
 
     def __init__(self, filepath: pathlib.Path, model: Autoencoder) -> None:
         self._file, self._model = lite.load(filepath), model
-        self.latent_dim, self.latent_shape = model.latent_dim, model.latent_shape
+        self._is_tiled = file_tiles.takes_any_size(model)
+        # Of images of any size there is no number of latent units.
+        self.latent_dim = None if self._is_tiled else model.latent_dim
+        self.latent_shape = model.latent_shape
         self.reconstruction_loss = model.reconstruction_loss
         self.spec, self.scaling = model.spec, model.scaling
         self._pair = None
@@ -136,7 +150,12 @@ class FileModel:
             self._pair = {"shift": model.scaling.shift, "width": model.scaling.width}
 
     def reconstruct(self, x: ArrayLike) -> np.ndarray:
-        return self._scaled(self._file.reconstruct(self._in_units(x)))
+        x = self._in_units(x)
+        if self._is_tiled:
+            return self._scaled(
+                file_tiles.in_tiles(self._model, self._file.reconstruct, x)
+            )
+        return self._scaled(self._file.reconstruct(x))
 
     def encode(self, x: ArrayLike) -> np.ndarray:
         return self._file.encode(self._in_units(x))
@@ -188,7 +207,9 @@ def measure(
     """Export a model and measure the file.
 
     The headline and the time of 64 images are measured on a second file, which differs
-    only in its batch size.
+    only in its batch size. Files of a model that takes images of any size take
+    256×256 pixels: the headline is measured in overlapping tiles, and the second file
+    takes four images.
 
     Args:
         model: An `ae_zoo.models.Autoencoder`.
@@ -201,20 +222,23 @@ def measure(
         A `FileCost`.
     """
     with _staging.scratch() as folder:
-        paths = {n: folder / f"{n}.tflite" for n in (1, _BATCH)}
+        is_large = file_tiles.takes_any_size(model)
+        many = _LARGE_BATCH if is_large else _BATCH
+        calls = _LARGE_CALLS if is_large else latency.CALLS
+        paths = {n: folder / f"{n}.tflite" for n in (1, many)}
         for batch_size, path in paths.items():
             model.export(
                 path,
                 format="litert",
-                batch_size=batch_size,
                 quantization=quantization,
                 calibration=calibration,
+                **file_tiles.sizes(model, batch_size),
             )
-        exported: Any = FileModel(paths[_BATCH], model)
+        exported: Any = FileModel(paths[1 if is_large else many], model)
         return FileCost(
             quantization=quantization,
             bytes=paths[1].stat().st_size,
             headline=evaluation.evaluate(exported, protocols[:1], splits)[0],
-            single=latency.measure(paths[1]),
-            batch=latency.measure(paths[_BATCH]),
+            single=latency.measure(paths[1], calls),
+            batch=latency.measure(paths[many], calls),
         )

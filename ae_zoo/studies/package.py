@@ -11,7 +11,7 @@ from ae_zoo import evaluation, zoo
 from ae_zoo._checks import check_count
 from ae_zoo._machine import hardware
 from ae_zoo.models import Autoencoder
-from ae_zoo.studies import file_cost
+from ae_zoo.studies import file_cost, file_tiles
 from ae_zoo.training.loading import load_with_data
 from ae_zoo.training.recipe import Recipe
 from ae_zoo.zoo import checksums
@@ -41,6 +41,7 @@ def package(
     replace older ones. `model_int8.tflite` is in full int8 or, if that loses more than
     3 % of the headline, in "dynamic". The card gets, for every quantization, the bytes
     of the file, the headline and its loss, and latency and peak memory on this machine.
+    Files of a model that takes images of any size take 256×256 pixels.
 
     Args:
         name_or_folder: A name from `ae_zoo.list_models()`, or the path of a model
@@ -73,11 +74,13 @@ def package(
     calibration = file_cost.calibration_data(model, used, source)
     rows = _measure_all(model, card, used, splits, calibration, report)
     small = _small_quantization(card["name"], rows, report)
+    sizes = file_tiles.sizes(model)
     arguments: dict[str, dict[str, Any]] = {
         "saved_model": {},
-        "model.tflite": {"format": "litert"},
+        "model.tflite": {"format": "litert", **sizes},
         "model_int8.tflite": {
             "format": "litert",
+            **sizes,
             "quantization": small,
             "calibration": calibration,
         },

@@ -118,7 +118,8 @@ def deployment_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]
         rows: Measurements of `ae_zoo.studies.file_cost`, float32 first.
     """
     header = ["file", "bytes", rows[0]["metric"], "loss"]
-    header += ["1 image, median ms", "p90", "64 images, median ms", "p90"]
+    many = rows[0]["batch"]["batch"]
+    header += ["1 image, median ms", "p90", f"{many} images, median ms", "p90"]
     header += ["peak memory, MB"]
     return header, [
         [
