@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import PIL.Image
 import pytest
 from matplotlib import image
 
@@ -20,6 +21,27 @@ def test_image_rows_draws_black_and_white(tmp_path):
     height, width = picture.shape
     assert picture[height // 4, 2 * width // 3] == 0
     assert picture[3 * height // 4, 2 * width // 3] == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_crops_show_the_most_detailed_pixels_one_for_one(tmp_path, channels):
+    image = np.full((200, 300, channels), 0.5)
+    image[80:160, 160:240] = (
+        np.random.default_rng(0).integers(0, 256, (80, 80, channels)) / 255
+    )
+    rows = {"input": image[None], "negative": 1 - image[None]}
+    plots.image_crops(rows, tmp_path / "crops.png", side=80)
+    drawn = np.asarray(PIL.Image.open(tmp_path / "crops.png").convert("RGB"))
+    expected = np.round(255 * np.broadcast_to(image[80:160, 160:240], (80, 80, 3)))
+    for top, crop in [(6, expected), (6 + 86, 255 - expected)]:
+        found = drawn[top : top + 80, 90:170].astype(int)
+        np.testing.assert_allclose(found, crop, atol=1)  # of the conversion to 8 bits
+
+
+def test_small_images_are_shown_whole(tmp_path):
+    plots.image_crops({"input": np.zeros((2, 20, 30, 1))}, tmp_path / "crops.png")
+    drawn = np.asarray(PIL.Image.open(tmp_path / "crops.png").convert("L"))
+    assert (drawn[:, 90:] == 0).sum() == 2 * 20 * 30
 
 
 def test_image_rows_without_names_have_no_margin(tmp_path):

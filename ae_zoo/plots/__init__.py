@@ -3,6 +3,7 @@
 from ae_zoo.plots.anomalies import anomalies
 from ae_zoo.plots.card import card_figures
 from ae_zoo.plots.codes import code_histogram
+from ae_zoo.plots.crops import image_crops
 from ae_zoo.plots.curves import scores, series, training_curve
 from ae_zoo.plots.images import image_rows, reconstructions
 from ae_zoo.plots.latent import interpolations, latent_scatter, manifold
@@ -13,6 +14,7 @@ __all__ = [
     "card_figures",
     "code_histogram",
     "filters",
+    "image_crops",
     "image_rows",
     "interpolations",
     "latent_scatter",

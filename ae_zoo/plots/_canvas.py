@@ -73,7 +73,7 @@ def axes_for(
     save(figure, path)  # type: ignore[arg-type]
 
 
-def save(figure: Figure, path: PathLike) -> None:
+def save(figure: Figure, path: PathLike, dpi: int = 150) -> None:
     """Write a figure to a file, and create its folder if needed."""
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, facecolor="white")
+    figure.savefig(path, dpi=dpi, facecolor="white")

@@ -10,7 +10,9 @@ import numpy as np
 
 from ae_zoo import networks
 from ae_zoo.models.scaling import in_scaled_values
+from ae_zoo.models.showing import shown_rows
 from ae_zoo.plots.codes import code_histogram
+from ae_zoo.plots.crops import LARGEST_WHOLE, image_crops
 from ae_zoo.plots.curves import scores, series
 from ae_zoo.plots.images import reconstructions
 from ae_zoo.plots.latent import manifold
@@ -19,6 +21,8 @@ from ae_zoo.plots.weights import filters
 if TYPE_CHECKING:
     from ae_zoo.evaluation import Split
     from ae_zoo.models import Autoencoder
+
+_LARGE = 5  # large images that are shown
 
 
 def card_figures(
@@ -93,7 +97,13 @@ def _draw(
             filters(model, folder / "filters.png")
         target = None if targets is None else targets[:12]
         inputs, target = (x[:12], target) if pair is None else pair(x[:12])
-        reconstructions(model, inputs, folder / "picture.png", target=target)
+        if max(x.shape[1:3]) > LARGEST_WHOLE:
+            rows = shown_rows(
+                model, inputs[:_LARGE], None if target is None else target[:_LARGE]
+            )
+            image_crops(rows, folder / "picture.png")
+        else:
+            reconstructions(model, inputs, folder / "picture.png", target=target)
     if model.spec().shows_code:
         inputs = x if pair is None else pair(x)[0]
         code_histogram(model, inputs, folder / "code_histogram.png")
