@@ -486,7 +486,12 @@ def _written(path, content):
 
 @pytest.mark.parametrize("layout", ["tar", "zip", "folder"])
 def test_members_count_and_not_how_they_were_packed(tmp_path, layout):
-    contents = {"b/2.jpg": b"two", "a/1.jpg": b"one", "a/Thumbs.db": b"other"}
+    contents = {
+        "b/2.jpg": b"two",
+        "a/1.jpg": b"one",
+        "a/Thumbs.db": b"other",
+        "c/3.jpg": b"three",
+    }
     path = tmp_path / "packed"
     if layout == "tar":
         path.write_bytes(tar_file(contents))
@@ -497,7 +502,7 @@ def test_members_count_and_not_how_they_were_packed(tmp_path, layout):
         elif layout == "folder":
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(content)
-    found = archives.members(path, ".jpg")
+    found = archives.members(path, ["a/*.jpg", "b/*.jpg"])
     assert found == {"a/1.jpg": b"one", "b/2.jpg": b"two"}
     # sha256sum a/1.jpg b/2.jpg | sha256sum
     listed = "".join(
@@ -505,7 +510,9 @@ def test_members_count_and_not_how_they_were_packed(tmp_path, layout):
         for name, content in found.items()
     )
     assert archives.digest(found) == hashlib.sha256(listed.encode()).hexdigest()
-    file = data.RawFile("packed", "http://x", (archives.digest(found),), members=".jpg")
+    file = data.RawFile(
+        "packed", "http://x", (archives.digest(found),), members=("[ab]/*.jpg",)
+    )
     preparing.verify(path, file)
     changed = dataclasses.replace(file, sha256=("0" * 64,))
     with pytest.raises(ValueError, match="damaged or another version"):

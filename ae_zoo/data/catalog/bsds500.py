@@ -40,7 +40,7 @@ _FILE = RawFile(
     "BSDS500_images.tar",
     "https://github.com/BIDS/BSDS500/archive/refs/heads/master.zip",
     ("eaae4240cb921a9a77b3a87ade9a6a517588996ac105d7fb25c57c21256f856c",),
-    members=".jpg",
+    members=("train/*.jpg", "test/*.jpg", "val/*.jpg"),
 )
 
 

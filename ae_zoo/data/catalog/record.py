@@ -34,17 +34,17 @@ class RawFile:
         url: Where it can be downloaded, alone or inside a zip archive.
         sha256: Accepted checksums (hexadecimal) of the file itself, not of the
             archive. The first is the one the numbers of the zoo were measured with.
-        members: Suffix of the files that count, if this is a tar or zip archive of
-            many, or the folder that it unpacks to, with the same name but for the
-            suffix. `sha256` then holds checksums of the list of these files and their
-            checksums, by `ae_zoo.data.archives.digest`: how they were packed does not
-            matter.
+        members: Patterns of the files that count, such as "train/*.jpg", if this is a
+            tar or zip archive of many, or the folder that it unpacks to, which has the
+            same name but for the suffix. `sha256` then holds checksums of the list of
+            these files and their checksums, by `ae_zoo.data.archives.digest`: how they
+            were packed does not matter.
     """
 
     name: str
     url: str
     sha256: tuple[str, ...]
-    members: str = ""
+    members: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
