@@ -156,6 +156,7 @@ def test_cost(run):
     assert rows_of(printed, "latent")[2][-1] == "1"
 
 
+@pytest.mark.filterwarnings("ignore:.*no checksums and no card:UserWarning")
 def test_photographs(run, tmp_path):
     pytest.importorskip("skimage")
     model = ae_zoo.DenoisingAutoencoder(
