@@ -103,7 +103,7 @@ setup(
     },
     package_data={
         "ae_zoo": ["py.typed"],
-        "ae_zoo.explorer": ["page/*", "page/litert/*"],
+        "ae_zoo.explorer": ["page/*", "page/*/*"],
         "ae_zoo.recipes": ["*.py"],
         # Without the saved_model/ folders, which `ae-zoo export` can write.
         "ae_zoo.saved_models": ["*/*"],

@@ -1,12 +1,14 @@
 """A Chromium that shows the explorer, for the tests that use it as a person would."""
 
 import contextlib
+import io
 import os
 import shutil
 import threading
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ae_zoo.explorer import make_site, server
 
@@ -143,7 +145,11 @@ class Visit:
         folder = os.environ.get("AE_ZOO_SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+            self.page.mouse.wheel(0, -10_000)
+            self.page.wait_for_timeout(200)
+            picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+            # Few colors make small files.
+            picture.quantize(200).save(Path(folder) / f"{name}.png", optimize=True)
 
     def check(self):
         """Assert that the page reported no error and asked no other host."""

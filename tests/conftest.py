@@ -29,6 +29,7 @@ LONGEST = [
     "test_attributes.py",
     "test_on_device.py",
     "test_faults.py",
+    "test_explorer_page.py",
     "test_docstrings.py",
 ]
 

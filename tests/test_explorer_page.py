@@ -92,7 +92,7 @@ def test_the_plane_decodes_what_is_under_the_pointer(visit):
     page = visit.show("manifold", reload=False)
     model = lite.load(FACES)
     box = page.locator(".plane").bounding_box()
-    for right, down in ((0.5, 0.5), (0.3, 0.2), (0.9, 0.75)):
+    for right, down in ((0.9, 0.75), (0.3, 0.2), (0.6, 0.35)):
         x, y = box["x"] + right * box["width"], box["y"] + down * box["height"]
         page.mouse.move(x, y)
         z = np.array([[6 * right - 3, 3 - 6 * down]], "float32")
@@ -232,6 +232,15 @@ def test_a_file_is_restored_and_downloaded(visit, digits, tmp_path):
     assert download.value.suggested_filename == "seven_restored.png"
     saved = np.asarray(Image.open(download.value.path()).convert("L"))
     assert_shows(saved.astype(float), expected)
+
+
+def test_pictures_to_try_come_with_the_page(visit):
+    page = visit.show("restore", "denoising_olivetti_faces", reload=False)
+    page.get_by_text("PSNR").wait_for()
+    text = page.locator(".result-row [role=status]").inner_text()
+    low, high = map(float, re.findall(r"([\d.]+) dB", text))
+    assert high > low + 5
+    visit.screenshot("restore_face")
 
 
 def test_a_file_that_is_no_image_is_explained(visit, tmp_path):

@@ -113,7 +113,8 @@ def _facts(sidecar: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any
         "kind": _KINDS[overview.group_of(card)] if card.get("variant") else "encode",
         "license": card.get("license") or sidecar.get("license"),
         "data": {
-            key: data.get(key) for key in ("name", "license", "homepage", "classes")
+            key: data.get(key)
+            for key in ("name", "license", "homepage", "classes", "columns")
         },
         "input_shape": _shape(sidecar, "x"),
         "latent_shape": _shape(sidecar, "z"),

@@ -103,6 +103,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def end_headers(self) -> None:
             self.send_header("Content-Security-Policy", POLICY)
             self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("X-Frame-Options", "SAMEORIGIN")
             self.send_header("Referrer-Policy", "no-referrer")
             self.send_header("Cache-Control", "no-cache")
             super().end_headers()

@@ -26,6 +26,7 @@ _TYPES = {
     ".json": "application/json; charset=utf-8",
     ".wasm": "application/wasm",
     ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg",
     ".txt": "text/plain; charset=utf-8",
     ".tflite": "application/octet-stream",
 }

@@ -16,7 +16,7 @@ export interface Model {
   kind: Kind;
   is_own: boolean;
   license: string | null;
-  data: { name: string | null; license: string | null; homepage: string | null };
+  data: { name: string | null; license: string | null; homepage: string | null; columns: string[] | null };
   /** Shapes of one sample in the file. */
   input_shape: number[] | null;
   latent_shape: number[] | null;
@@ -117,4 +117,14 @@ export function hasVectorCodes(model: Model): boolean {
 /** The name in words: "denoising_mnist" is "denoising mnist". */
 export function titleOf(model: Model): string {
   return model.name.replaceAll("_", " ");
+}
+
+/** Names of the classes of datasets whose labels do not say what they are. */
+const CLASSES: Record<string, string> = {
+  fashion_mnist: "T-shirt,trousers,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot",
+  cifar10: "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
+};
+
+export function className(model: Model, label: number): string {
+  return CLASSES[model.data.name ?? ""]?.split(",")[label] ?? String(label);
 }

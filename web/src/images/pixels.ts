@@ -69,9 +69,15 @@ export function isGray(canvas: HTMLCanvasElement): boolean {
   return true;
 }
 
-/** Scale a picture into a size, whole and centered, on its own background. */
-export function fitted(source: HTMLCanvasElement, width: number, height: number): HTMLCanvasElement {
-  const scale = Math.min(width / source.width, height / source.height);
+/**
+ * Scale a picture to a size: its middle, which fills the size, or all of it, on the
+ * color of its corner.
+ */
+export function fitted(
+  source: HTMLCanvasElement, width: number, height: number, shows: "middle" | "all",
+): HTMLCanvasElement {
+  const shares = [width / source.width, height / source.height];
+  const scale = shows === "all" ? Math.min(...shares) : Math.max(...shares);
   let current = source;
   // The browser's scaling skips pixels when it shrinks by more than a half at once.
   while (current.width * 0.5 > source.width * scale) {

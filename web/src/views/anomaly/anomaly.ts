@@ -47,7 +47,7 @@ class Monitor {
     this.model = context.model;
     const shape = this.model.input_shape!;
     this.values = new Float32Array(sizeOf(shape));
-    this.chart = new Chart(shape, (values) => this.use(values, true), "Series and reconstruction");
+    this.chart = new Chart(shape, (values) => this.use(values, true), this.model.data.columns ?? []);
     this.scores = new Scores(details.scores ?? null, this.model.threshold ?? sizeOf(shape) / 2);
     this.root = this.layout();
   }
@@ -136,6 +136,7 @@ class Monitor {
   private examplesCard(): HTMLElement | null {
     const examples = this.details.examples ?? [];
     if (examples.length === 0) return null;
+    const features = this.model.input_shape![1] ?? 1;
     const groups = [...new Set(examples.map(({ label }) => label))].flatMap((label) => [
       element("p", { class: "hint" }, label),
       element(
@@ -147,7 +148,7 @@ class Monitor {
               type: "button", class: "thumbnail", "aria-label": `${label} example ${i + 1}`,
               click: () => this.use(Float32Array.from(values), false),
             },
-            sparkline(values, color(label === "normal" ? "calm" : "alarm")),
+            sparkline(values, features, color(label === "normal" ? "calm" : "alarm")),
           ),
         ),
       ),

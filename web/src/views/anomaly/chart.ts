@@ -3,6 +3,7 @@
 import { color, element } from "../../dom";
 
 const PAD = 10;
+const LANE = 84; // height of a feature, of several
 const BEND = 0.025; // of the length: how wide a drag bends a line
 const ERROR_SHARE = 0.22; // of a lane, for the error below the lines
 
@@ -14,8 +15,10 @@ export class Chart {
 
   /** `shape` is (length,) or (length, features); each feature has a lane. */
   constructor(
-    private readonly shape: number[], onBend: (values: Float32Array) => void, label: string,
+    private readonly shape: number[], onBend: (values: Float32Array) => void,
+    private readonly names: string[],
   ) {
+    const label = "Series and reconstruction";
     this.root = element("canvas", { class: "chart", role: "img", "aria-label": label });
     let isDown = false;
     this.root.addEventListener("pointerdown", (event) => {
@@ -27,6 +30,7 @@ export class Chart {
     for (const name of ["pointerup", "pointercancel"]) {
       this.root.addEventListener(name, () => (isDown = false));
     }
+    if (this.features > 1) this.root.style.height = `${LANE * this.features}px`;
     new ResizeObserver(() => this.draw()).observe(this.root);
   }
 
@@ -101,6 +105,11 @@ export class Chart {
       const size = Math.sqrt(error) * height * ERROR_SHARE * 0.9;
       context.fillRect(x(i) - step / 2, bottom - size, Math.max(1, step - 0.5), size);
     });
+    if (this.features > 1) {
+      context.fillStyle = color("muted");
+      context.font = "12px system-ui, sans-serif";
+      context.fillText(this.names[f] ?? `feature ${f + 1}`, PAD, top + 12);
+    }
     for (const [series, name, thickness] of [[output, "accent", 2], [input, "ink", 2.2]] as const) {
       context.strokeStyle = color(name);
       context.lineWidth = thickness;
@@ -112,19 +121,22 @@ export class Chart {
   }
 }
 
-/** A small picture of a series. */
-export function sparkline(values: number[], ink: string): HTMLCanvasElement {
+/** A small picture of a series: of several features, each in its own range. */
+export function sparkline(values: number[], features: number, ink: string): HTMLCanvasElement {
   const [width, height] = [96, 56];
   const canvas = element("canvas", { width, height });
   const context = canvas.getContext("2d")!;
-  const [low, high] = [Math.min(...values), Math.max(...values)];
   context.strokeStyle = ink;
-  context.lineWidth = 2.5;
-  context.beginPath();
-  values.forEach((value, i) => {
-    const y = 4 + ((high - value) / (high - low || 1)) * (height - 8);
-    context.lineTo((i / (values.length - 1)) * width, y);
-  });
-  context.stroke();
+  context.lineWidth = features > 1 ? 1.2 : 2.5;
+  for (let f = 0; f < features; f++) {
+    const lane = values.filter((_, i) => i % features === f);
+    const [low, high] = [Math.min(...lane), Math.max(...lane)];
+    context.beginPath();
+    lane.forEach((value, i) => {
+      const y = 4 + ((high - value) / (high - low || 1)) * (height - 8);
+      context.lineTo((i / (lane.length - 1)) * width, y);
+    });
+    context.stroke();
+  }
   return canvas;
 }

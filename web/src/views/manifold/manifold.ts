@@ -7,7 +7,7 @@ import { runRows } from "../../engine/rows";
 import { open, run } from "../../engine/runtime";
 import { draw } from "../../images/pixels";
 import type { Shape } from "../../images/pixels";
-import { detailsOf, hasVectorCodes, takesImages } from "../../models";
+import { className, detailsOf, hasVectorCodes, takesImages } from "../../models";
 import type { Codes, Model } from "../../models";
 import { modelChoice, modelFacts } from "../../ui/model_choice";
 import { thumbnails } from "../../ui/thumbnails";
@@ -109,7 +109,7 @@ class Room {
     const named = element("div", { class: "legend" });
     const labels = [...new Set(this.codes?.labels ?? [])].sort((a, b) => a - b);
     for (const label of labels.length > 10 ? [] : labels) {
-      named.append(element("span", { class: `swatch class-${label % 10}` }, String(label)));
+      named.append(element("span", { class: `swatch class-${label % 10}` }, className(this.model, label)));
     }
     const stage = element(
       "div", { class: "stage" },
@@ -207,7 +207,7 @@ class Room {
     const decoded = await this.decodeRows(joined(codes));
     const size = decoded.length / codes.length;
     const pictures = codes.map((_, i) => decoded.subarray(i * size, (i + 1) * size));
-    const names = chosen.map((i) => (labels ? `A sample of class ${labels[i]}` : `Sample ${i + 1}`));
+    const names = chosen.map((i) => (labels ? `A sample of class ${className(this.model, labels[i]!)}` : `Sample ${i + 1}`));
     const row = thumbnails("Test samples", pictures, this.shape, names, (i) => {
       this.moveToCode(codes[i]!, performance.now());
     });

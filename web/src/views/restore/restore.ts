@@ -5,7 +5,7 @@ import { latestOnly } from "../../engine/engine";
 import { NOISE_KINDS } from "../../images/noise";
 import type { NoiseKind } from "../../images/noise";
 import { samplesFor } from "../../images/digits";
-import { peakSnr, toPng } from "../../images/pixels";
+import { decode, peakSnr, toPng } from "../../images/pixels";
 import type { Picture, Shape } from "../../images/pixels";
 import { loadSamples, takesImages } from "../../models";
 import type { Model, Samples } from "../../models";
@@ -15,8 +15,8 @@ import { modelChoice, modelFacts } from "../../ui/model_choice";
 import { drawingPad } from "../../ui/pad";
 import { thumbnails } from "../../ui/thumbnails";
 import type { Context, View } from "../view";
-import { drawingOf, isOfDigits, pictureOf, usualAmount } from "./source";
-import type { Noise } from "./source";
+import { drawingOf, isOfDigits, pictureOf, picturesFor, usualAmount } from "./source";
+import type { Noise, SamplePicture } from "./source";
 
 export const restore: View = {
   name: "restore",
@@ -70,13 +70,20 @@ class Desk {
   }
 
   async begin(): Promise<void> {
+    const [picture] = picturesFor(this.model);
     if (this.samples.length > 0) this.use(this.sample(4), "digit.png");
+    else if (picture !== undefined) await this.usePicture(picture);
     else this.facts.textContent = "Drop, paste or choose an image to begin.";
-    this.save.disabled = this.clean === null;
+    this.save.disabled = this.stage.root.hidden = this.clean === null;
   }
 
   private sample(place: number): Picture {
     return { pixels: this.samples[place]!, shape: this.model.input_shape as Shape };
+  }
+
+  private async usePicture({ name }: SamplePicture): Promise<void> {
+    const response = await fetch(`pictures/${name}`);
+    this.use(pictureOf(await decode(await response.blob()), this.model), name);
   }
 
   private layout(samples: Samples): HTMLElement {
@@ -114,6 +121,19 @@ class Desk {
       });
       card.append(element("p", { class: "hint" }, "or draw a digit:"), pad.root);
     }
+    const pictures = picturesFor(this.model);
+    if (pictures.length > 0) card.append(element("p", { class: "hint" }, "or take one of these:"));
+    const buttons = pictures.map((picture) =>
+      element(
+        "button",
+        {
+          type: "button", class: "thumbnail", "aria-label": picture.label,
+          click: () => void this.usePicture(picture),
+        },
+        element("img", { src: `pictures/${picture.name}`, alt: "" }),
+      ),
+    );
+    card.append(element("div", { class: "thumbnails wide" }, ...buttons));
     if (this.samples.length > 0) {
       const names = samples.labels.map((label) => `A handwritten ${label}`);
       card.append(
@@ -156,6 +176,7 @@ class Desk {
 
   private use(picture: Picture, name: string): void {
     this.clean = picture;
+    this.stage.root.hidden = false;
     this.name = name;
     this.error.textContent = "";
     this.refresh();

@@ -20,8 +20,9 @@ export function pictureOf(canvas: HTMLCanvasElement, model: Model): Picture {
     const taken = channels === 1 && isGray(canvas) ? 1 : 3;
     return { pixels: pixelsOf(canvas, taken), shape: [canvas.height, canvas.width, taken] };
   }
-  const pixels = pixelsOf(fitted(canvas, width, height), channels);
-  return { pixels: isOfDigits(model) ? onBlack(pixels) : pixels, shape: [height, width, channels] };
+  const isDigit = isOfDigits(model);
+  const pixels = pixelsOf(fitted(canvas, width, height, isDigit ? "all" : "middle"), channels);
+  return { pixels: isDigit ? onBlack(pixels) : pixels, shape: [height, width, channels] };
 }
 
 export function drawingOf(canvas: HTMLCanvasElement, model: Model): Picture | null {
@@ -47,4 +48,22 @@ function onBlack(pixels: Float32Array): Float32Array {
 export function usualAmount(model: Model): number {
   if (model.variant !== "DenoisingAutoencoder") return 0;
   return model.is_any_size ? 0.1 : isOfDigits(model) ? 0.5 : 0.2;
+}
+
+export interface SamplePicture {
+  name: string;
+  label: string;
+}
+
+const CAT = { name: "cat.jpg", label: "A photograph of a cat" };
+const FACE = { name: "face.jpg", label: "A photograph of a face" };
+const PAGE = { name: "page.jpg", label: "A stained page" };
+
+/** Pictures that come with the page and suit a model; digits have their own. */
+export function picturesFor(model: Model): SamplePicture[] {
+  const name = model.data.name ?? "";
+  if (isOfDigits(model) || name === "fashion_mnist") return [];
+  if (name.includes("faces")) return [FACE];
+  if (name.includes("document")) return [PAGE];
+  return model.is_own ? [CAT, FACE, PAGE] : [CAT];
 }
