@@ -31,6 +31,7 @@ LONGEST = [
     "test_faults.py",
     "test_explorer_page.py",
     "test_docstrings.py",
+    "test_site.py",
 ]
 
 

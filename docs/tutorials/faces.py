@@ -82,8 +82,8 @@ print(f"squared error of unseen frames: {error:.2f}")
 
 # %% [markdown]
 # ## The manifold
-# Each point of the plane is decoded. The axes are whatever the model chose; here they
-# turn out to be mixtures of smile and gaze.
+# Each point of the plane is decoded. The axes are whatever the model chose; here the
+# vertical one turned out to be the smile.
 
 # %%
 ae_zoo.plots.manifold(model, test, "manifold.png", steps=11)
