@@ -58,7 +58,12 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
 
 def _features(source: CatalogSource) -> dict[str, tfds.features.FeatureConnector]:
     """The features of an example, in the order of the reader's arrays."""
-    if len(source.shape) == 3:
+    example: tfds.features.FeatureConnector
+    if source.target_shape is not None:  # input and target, joined
+        example = tfds.features.Tensor(
+            shape=source.stored_shape, dtype=np.uint8, encoding="zlib"
+        )
+    elif len(source.shape) == 3:
         example = tfds.features.Image(shape=source.shape)
     else:
         example = tfds.features.Tensor(shape=source.shape, dtype=np.float32)

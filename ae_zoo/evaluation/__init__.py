@@ -11,6 +11,7 @@ are available too.
 | `Denoising`, `NoiseLevels`, `Colorizing` | restoration of damaged images |
 | `PhotographDenoising` | removal of noise from photographs, as papers measure it |
 | `Restoration` | restoration of the inputs of pairs (input, target) |
+| `DocumentCleaning` | cleaning of scanned pages, by the public root-mean-square error |
 | `Likelihood`, `FrechetDistance` | density and samples of a variational model |
 | `Sparsity`, `Contraction` | properties of the code |
 | `LinearProbe`, `FineTuning` | how well the code predicts labels |
@@ -35,6 +36,7 @@ from ae_zoo.evaluation.baselines import (
 )
 from ae_zoo.evaluation.classification import FineTuning, LinearProbe
 from ae_zoo.evaluation.codes import Contraction, Sparsity
+from ae_zoo.evaluation.documents import DocumentCleaning, background_subtraction
 from ae_zoo.evaluation.generation import FrechetDistance, Likelihood
 from ae_zoo.evaluation.measures import (
     active_units,
@@ -75,6 +77,7 @@ __all__ = [
     "Contraction",
     "CrossEntropy",
     "Denoising",
+    "DocumentCleaning",
     "FineTuning",
     "FrechetDistance",
     "ImageQuality",
@@ -92,6 +95,7 @@ __all__ = [
     "SquaredError",
     "active_units",
     "add_noise",
+    "background_subtraction",
     "binary_cross_entropy",
     "evaluate",
     "frechet_distance",

@@ -7,6 +7,7 @@ from ae_zoo.data.catalog import (
     bsds500,
     cifar10,
     digits,
+    dirty_documents,
     ecg5000,
     fashion_mnist,
     frey_faces,
@@ -27,6 +28,8 @@ SOURCES: dict[str, CatalogSource] = {
         ecg5000.SOURCE,
         bsds500.SOURCE,
         bsds500.GRAY_SOURCE,
+        dirty_documents.SOURCE,
+        dirty_documents.PUBLIC_SPLIT,
     )
 }
 
