@@ -19,7 +19,7 @@ from ae_zoo import (
     optimizers,
 )
 
-patch = data.random_patch(128)
+patch = data.random_patch(96)
 
 
 def build():
@@ -51,8 +51,8 @@ recipe = Recipe(
     dataset="dirty_documents",
     augment=lit_patches,
     task="Removes stains, folds and the tone of the paper from scanned pages of text.",
-    epochs=12,
-    steps_per_epoch=400,
+    epochs=10,
+    steps_per_epoch=300,
     batch_size=8,
     optimizer=optimizers.muon(3e-3, decay="cosine", ema_momentum=0.99),
     callbacks=training_callbacks,
