@@ -16,6 +16,7 @@ are available too.
 | `Sparsity`, `Contraction` | properties of the code |
 | `LinearProbe`, `FineTuning` | how well the code predicts labels |
 | `AnomalyDetection` | detection of anomalies by the score |
+| `WindowDetection` | detection of anomalous rows of series, by windows |
 
 Example:
 
@@ -68,6 +69,7 @@ from ae_zoo.evaluation.restoration import (
     NoiseLevels,
     Restoration,
 )
+from ae_zoo.evaluation.series import WindowDetection, rows_within_alarms
 from ae_zoo.evaluation.splits import Split, Splits, read_split, read_splits
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "Split",
     "Splits",
     "SquaredError",
+    "WindowDetection",
     "active_units",
     "add_noise",
     "background_subtraction",
@@ -109,6 +112,7 @@ __all__ = [
     "peak_snr",
     "read_split",
     "read_splits",
+    "rows_within_alarms",
     "structural_similarity",
     "threshold_of",
 ]

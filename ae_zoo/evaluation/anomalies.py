@@ -45,6 +45,8 @@ class AnomalyDetection(Protocol):
     anomalous: tuple[int, ...] | None = None
     headline_metric: str = "F1"
 
+    _origin = "normal training"
+
     @property
     def needs_every_class(self) -> bool:
         return True
@@ -64,6 +66,17 @@ class AnomalyDetection(Protocol):
 
     def __call__(self, model: Autoencoder, splits: Splits) -> list[Measurement]:
         train = splits.train.of_classes(self.normal).x
+        test, is_anomaly = self._test(splits)
+        values = self._measure(is_anomaly, model.score(test), model.score(train))
+        k = code_size(model, train)
+        baseline, name = dict[str, float](), ""
+        if has_pca(train, k):
+            errors = [_error(model, x, pca(train, x, k)) for x in (test, train)]
+            baseline, name = self._measure(is_anomaly, *errors), f"PCA, {k} components"
+        return self._rows(values, baseline, name)
+
+    def _test(self, splits: Splits) -> tuple[np.ndarray, np.ndarray]:
+        """Return the test samples, and whether each is an anomaly."""
         known = None if self.anomalous is None else [*self.normal, *self.anomalous]
         test = splits.test.of_classes(known)
         labels = test.known_labels()
@@ -74,13 +87,7 @@ class AnomalyDetection(Protocol):
                 f"{len(test.x)} samples with labels {np.unique(labels).tolist()}, of "
                 f"which {list(self.normal)} are normal. Use more test samples."
             )
-        values = self._measure(is_anomaly, model.score(test.x), model.score(train))
-        k = code_size(model, train)
-        baseline, name = dict[str, float](), ""
-        if has_pca(train, k):
-            errors = [_error(model, x, pca(train, x, k)) for x in (test.x, train)]
-            baseline, name = self._measure(is_anomaly, *errors), f"PCA, {k} components"
-        return self._rows(values, baseline, name)
+        return test.x, is_anomaly
 
     def _measure(
         self, is_anomaly: np.ndarray, scores: np.ndarray, normal_scores: np.ndarray
@@ -105,7 +112,7 @@ class AnomalyDetection(Protocol):
     def _rows(
         self, values: dict[str, float], baseline: dict[str, float], name: str
     ) -> list[Measurement]:
-        threshold = f"threshold: {100 * self.quantile:g} % of normal training scores"
+        threshold = f"threshold: {100 * self.quantile:g} % of {self._origin} scores"
         names = {"F1": f"F1 ({threshold})"}
         first, *others = (
             Measurement(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from ae_zoo._checks import unknown_name
+from ae_zoo._checks import check_number, unknown_name
 from ae_zoo.layers import _statistics
 
 Mode = Literal["standard", "min_max", "robust", "pixels"]
@@ -41,9 +41,14 @@ class Scaling(keras.layers.Layer):
             range, or the standard deviation where this range is 0; "pixels": 0 and 255,
             for images with values in [0, 255].
         axis: −1, or None.
+        factors: Factor of the width of each feature, such as the share of its standard
+            deviation that is noise. Features with a smaller factor count more in losses
+            and scores. None leaves the widths as they are.
 
     Raises:
-        ValueError: `mode` or `axis` is unknown.
+        TypeError: `factors` is no list of numbers.
+        ValueError: `mode` or `axis` is unknown, or `factors` has a value that is not
+            positive, or does not go with `mode` and `axis`.
 
     Example:
 
@@ -56,7 +61,11 @@ class Scaling(keras.layers.Layer):
     """
 
     def __init__(
-        self, mode: Mode = "standard", axis: Literal[-1] | None = -1, **kwargs: Any
+        self,
+        mode: Mode = "standard",
+        axis: Literal[-1] | None = -1,
+        factors: Sequence[float] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs | {"dtype": "float32", "trainable": False})
         if mode not in MODES:
@@ -68,6 +77,7 @@ class Scaling(keras.layers.Layer):
             )
         self.mode = mode
         self.axis = axis
+        self.factors = _checked_factors(factors, mode, axis)
         self._is_bypassed = False
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -75,6 +85,14 @@ class Scaling(keras.layers.Layer):
             return
         if self.mode != "pixels":
             shape = () if self.axis is None else (input_shape[-1],)
+            if self.factors is not None and shape not in (
+                (None,),
+                (len(self.factors),),
+            ):
+                raise ValueError(
+                    f"`factors` must have one value for each feature. Received "
+                    f"{len(self.factors)} for {shape[0]} features."
+                )
             if shape == (None,):
                 raise ValueError(
                     "Scaling needs a known number of features, the size of the last "
@@ -156,6 +174,8 @@ class Scaling(keras.layers.Layer):
         if self.mode == "pixels":
             return
         shift, width = statistics.shift_and_width(self.mode)
+        if self.factors is not None:
+            width = width * np.asarray(self.factors)
         values = (shift, width, statistics.low, statistics.high)
         variables = (self._shift, self._width, self._low, self._high)
         for variable, value in zip(variables, values, strict=True):
@@ -218,7 +238,9 @@ class Scaling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["trainable"]
-        return config | {"mode": self.mode, "axis": self.axis}
+        config |= {"mode": self.mode, "axis": self.axis}
+        # Files without factors are as they were before there were any.
+        return config if self.factors is None else config | {"factors": self.factors}
 
     # Comparison of new data with those that the layer was adapted to.
 
@@ -270,6 +292,24 @@ class Scaling(keras.layers.Layer):
             f"{values.max():.6g}, but those that the model was adapted to are between "
             f"{low[number]:.6g} and {high[number]:.6g}."
         )
+
+
+def _checked_factors(factors: Any, mode: str, axis: int | None) -> list[float] | None:
+    if factors is None:
+        return None
+    if isinstance(factors, str) or not isinstance(factors, Sequence):
+        raise TypeError(
+            "`factors` must be a list of numbers, one for each feature. Received: "
+            f"{factors!r} of type {type(factors).__name__}"
+        )
+    if axis is None or mode not in ("standard", "robust"):
+        raise ValueError(
+            "`factors` need axis=-1 and the mode 'standard' or 'robust': the others "
+            f"promise an interval. Received: mode={mode!r}, axis={axis!r}"
+        )
+    for factor in factors:
+        check_number("factors", factor, above=0)
+    return [float(factor) for factor in factors]
 
 
 def _numpy(variable: keras.Variable) -> np.ndarray:

@@ -16,6 +16,7 @@ from ae_zoo.plots.crops import LARGEST_WHOLE, image_crops
 from ae_zoo.plots.curves import scores, series
 from ae_zoo.plots.images import reconstructions
 from ae_zoo.plots.latent import manifold
+from ae_zoo.plots.timeline import timeline
 from ae_zoo.plots.weights import filters
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def card_figures(
     | `filters.png`: weights | gray images and a single dense layer |
     | `code_histogram.png`: values and use of the code | sparse, contractive models |
     | `scores.png`: scores of normal and anomalous samples | given `normal_classes` |
+    | `timeline.png`: scores in the order of time | given them, and windows of series |
 
     Those of a model with a scaling show scaled values.
 
@@ -87,6 +89,8 @@ def _draw(
         groups = {"normal": x[is_normal], "anomalous": x[~is_normal]}
         normal, anomalous = (model.score(group) for group in groups.values())
         scores(normal, anomalous, folder / "scores.png", threshold)
+        if len(model.input_shape) == 3:
+            timeline(model.score(x), ~is_normal, folder / "timeline.png", threshold)
     if len(model.input_shape) in (2, 3):
         rows = {name: samples[:6] for name, samples in groups.items()}
         series(model, rows, folder / "picture.png")

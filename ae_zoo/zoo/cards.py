@@ -27,6 +27,8 @@ _CAPTIONS = {
     "filters.png": "Weights of single units, as images",
     "code_histogram.png": "Values of the code, and how often each unit is active",
     "scores.png": "Scores of normal and anomalous test samples",
+    "timeline.png": "Scores of the test samples in the order of time, with the "
+    "anomalies shaded, and the threshold",
     "training.png": "Training and validation loss after each epoch",
 }
 _PLANE = "The latent plane, decoded on a grid of equal steps in prior probability"

@@ -13,6 +13,7 @@ from ae_zoo.data.catalog import (
     frey_faces,
     mnist,
     olivetti_faces,
+    skab,
 )
 from ae_zoo.data.catalog.record import CatalogSource
 
@@ -30,6 +31,7 @@ SOURCES: dict[str, CatalogSource] = {
         bsds500.GRAY_SOURCE,
         dirty_documents.SOURCE,
         dirty_documents.PUBLIC_SPLIT,
+        skab.SOURCE,
     )
 }
 
