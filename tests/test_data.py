@@ -12,10 +12,12 @@ import zipfile
 import numpy as np
 import PIL.Image
 import pytest
+from sklearn.model_selection import train_test_split
 
 from ae_zoo import data, evaluation
 from ae_zoo.data import archives, catalog, preparing
 from ae_zoo.data import batches as dealing
+from ae_zoo.data.catalog import skab
 
 SPLITS = ("train", "validation", "test")
 SEED = (1, 2)
@@ -479,6 +481,93 @@ def test_bsds500_keeps_bsd68_for_the_test(monkeypatch, tmp_path):
     assert gray["validation"][0].shape == (3, 321, 481, 1)
 
 
+def png(gray, size):
+    file = io.BytesIO()
+    PIL.Image.new("L", size, gray).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_documents_are_split_by_font_or_as_in_public(tmp_path):
+    """Dirty page n is n everywhere, and its clean page is the first of its four."""
+    clean = [12 * font + page for font in range(18) for page in (2, 3)]
+    small, large = (540, 258), (540, 420)
+    size = {number: small if number < 74 else large for number in clean}
+    files = {f"clean/{n}.png": png(n, size[n]) for n in clean}
+    files |= {
+        f"dirty/{n + step}.png": png(n + step, size[n])
+        for n in clean
+        for step in (0, 3, 6, 9)
+    }
+    path = _written(tmp_path / "pages.tar", tar_file(files))
+    numbers = {}
+    for name in ("dirty_documents", "dirty_documents_public"):
+        source = catalog.SOURCES[name]
+        splits = source.read([path])
+        for split in SPLITS:
+            (pages,) = splits[split]
+            assert pages.shape == (source.counts[split], 420, 540, 2)
+            dirty, behind = pages[:, 0, 0].T
+            assert set(dirty - behind) <= {0, 3, 6, 9}
+            # White rows complete short pages, dirty and clean.
+            is_short = behind < 74
+            assert (pages[is_short, 258:] == 255).all()
+            assert (pages[~is_short, 419, 0, 0] == dirty[~is_short]).all()
+            numbers[name, split] = dirty.tolist()
+    # The numbers of a font are 2 to 12, 14 to 24 and so on.
+    fonts = [
+        {(number - 2) // 12 for number in numbers["dirty_documents", split]}
+        for split in SPLITS
+    ]
+    assert fonts[1:] == [{5, 14}, {3, 7, 11, 15}]
+    assert fonts[0] == set(range(18)) - fonts[1] - fonts[2]
+    everything = sorted(n for split in SPLITS for n in numbers[source.name, split])
+    texts = sorted(f"dirty/{number}.png" for number in everything)
+    _, test = train_test_split(texts, test_size=0.2, random_state=0)
+    expected = [int(text[6:-4]) for text in test]
+    assert numbers["dirty_documents_public", "test"] == expected
+
+
+def test_skab_labels_windows_by_their_last_row(tmp_path):
+    """Sensors are the row and the run; a fault begins in row 500."""
+
+    def text(run, rows, has_labels=True):
+        header = ["datetime", *skab.SENSORS, *["anomaly", "changepoint"] * has_labels]
+        lines = [
+            f"t;{row};{run};0;0;0;0;0;0" + f";{float(row >= 500)};0.0" * has_labels
+            for row in rows
+        ]
+        return "\n".join([";".join(header), *lines]).encode()
+
+    files = {"anomaly-free/anomaly-free.csv": text(0, range(8100), has_labels=False)}
+    files |= {f"other/{run}.csv": text(run, range(600)) for run in (1, 2, 10)}
+    # The last run begins with tested rows of the one before.
+    overlap = text(2, range(550, 600)).splitlines()
+    files["other/11.csv"] = b"\n".join(
+        [*overlap, *text(11, range(550)).splitlines()[1:]]
+    )
+    path = _written(tmp_path / "skab.tar", tar_file(files))
+    names = ["other/1", "other/2", "other/10", "other/11"]
+    assert list(skab.runs(path))[1:] == names
+    splits = catalog.SOURCES["skab"].read([path])
+    ends = {split: x[:, -1, 0].astype(int) for split, (x, _) in splits.items()}
+    x, label = splits["test"]
+    np.testing.assert_array_equal(ends["test"][:600], np.tile(np.arange(400, 600), 3))
+    np.testing.assert_array_equal(label[:600], ends["test"][:600] >= 500)
+    np.testing.assert_array_equal(x[0, :, 0], np.arange(341, 401))
+    free, run = np.arange(59, 8000), np.arange(59, 320)
+    expected = [*free, *run, *run, *run, *run[:-50]]
+    np.testing.assert_array_equal(ends["train"], expected)
+    # No row is in two splits, but for the history of the tested rows.
+    rows = {
+        split: {
+            row.tobytes() for row in (x[:, -1] if split == "test" else x.reshape(-1, 8))
+        }
+        for split, (x, _) in splits.items()
+    }
+    assert len(set.union(*rows.values())) == sum(map(len, rows.values()))
+    assert not splits["train"][1].any() and not splits["validation"][1].any()
+
+
 def _written(path, content):
     path.write_bytes(content)
     return path
@@ -533,7 +622,9 @@ def test_an_unpacked_folder_stands_for_its_archive(tmp_path):
         "frey_faces",
         "olivetti_faces",
         "ecg5000",
-        pytest.param("bsds500_gray", marks=pytest.mark.slow),
+        "bsds500_gray",
+        "dirty_documents",
+        "skab",
     ],
 )
 def test_published_files_can_be_prepared(manual, tmp_path, name):
@@ -545,6 +636,8 @@ def test_published_files_can_be_prepared(manual, tmp_path, name):
     # Prepared is prepared: a second call needs no raw files.
     assert data.prepare(name, data_dir=tmp_path, download=False) == folder
     parts = [data.arrays(name, split, data_dir=tmp_path) for split in SPLITS]
+    if facts.target_shape is not None:
+        parts = [x for x, _ in parts]
     assert [len(part) for part in parts] == list(facts.counts.values())
     assert len({row.tobytes() for row in np.concatenate(parts)}) == sum(map(len, parts))
     if name == "ecg5000":

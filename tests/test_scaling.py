@@ -424,3 +424,39 @@ def test_a_file_is_measured_in_scaled_values(trained, table):
     for quantization in (None, "int8"):
         cost = file_cost.measure(trained, protocols, splits, quantization, table)
         assert cost.headline.value == pytest.approx(expected, rel=0.1)
+
+
+def test_factors_make_features_count_more(table):
+    plain, weighted = (
+        Scaling("standard"),
+        Scaling("standard", factors=(0.5, 1, 2, 1, 1)),
+    )
+    for scaling in (plain, weighted):
+        scaling.adapt(table)
+    np.testing.assert_allclose(
+        weighted.width, plain.width * [0.5, 1, 2, 1, 1], rtol=1e-6
+    )
+    np.testing.assert_array_equal(weighted.shift, plain.shift)
+    copy = Scaling.from_config(weighted.get_config())
+    copy.adapt(table)
+    np.testing.assert_array_equal(copy.width, weighted.width)
+    assert "factors" not in plain.get_config()
+
+
+@pytest.mark.parametrize(
+    "arguments, error",
+    [
+        ({"factors": "2"}, TypeError),
+        ({"factors": (1, 0)}, ValueError),
+        ({"factors": (1, 2), "axis": None}, ValueError),
+        ({"factors": (1, 2), "mode": "min_max"}, ValueError),
+    ],
+)
+def test_wrong_factors_are_refused(arguments, error):
+    with pytest.raises(error, match="factors"):
+        Scaling(**arguments)
+
+
+def test_factors_must_fit_the_features(table):
+    with pytest.raises(ValueError, match="one value for each feature"):
+        Scaling(factors=(1, 2)).adapt(table)

@@ -1,7 +1,7 @@
 """Data for the zoo: sets of the catalog, and your own, as `tf.data` pipelines.
 
 `Images`, `Table` and `Arrays` are sources of your own data; see docs/your_data.md. The
-catalog has nine small sets:
+catalog has small sets:
 
 | name | shape | train / validation / test | labels |
 |---|---|---|---|
@@ -13,6 +13,9 @@ catalog has nine small sets:
 | `olivetti_faces` | (64, 64, 1) | 300 / 50 / 50 | person 0-39 |
 | `ecg5000` | (140,) | 450 / 50 / 4,500 | 1 normal, 2-5 anomalous |
 | `bsds500`, `bsds500_gray` | (321, 481, 3 or 1) | 400 / 32 / 68 | none |
+| `dirty_documents` | (420, 540, 1), pairs | 96 / 16 / 32 | none |
+| `dirty_documents_public` | (420, 540, 1), pairs | 103 / 12 / 29 | none |
+| `skab` | (60, 8) | 16,185 / 1,488 / 23,801 | 0 normal, 1 fault |
 
 `digits` comes with scikit-learn and needs no download. The other sets are prepared
 once by `prepare`, the only function here that may use the network; `load` and

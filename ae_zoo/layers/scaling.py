@@ -85,13 +85,10 @@ class Scaling(keras.layers.Layer):
             return
         if self.mode != "pixels":
             shape = () if self.axis is None else (input_shape[-1],)
-            if self.factors is not None and shape not in (
-                (None,),
-                (len(self.factors),),
-            ):
+            if self.factors is not None and input_shape[-1] != len(self.factors):
                 raise ValueError(
-                    f"`factors` must have one value for each feature. Received "
-                    f"{len(self.factors)} for {shape[0]} features."
+                    "`factors` must have one value for each feature. Received "
+                    f"{len(self.factors)} for {input_shape[-1]} features."
                 )
             if shape == (None,):
                 raise ValueError(
