@@ -328,3 +328,26 @@ def test_what_is_not_translated_says_so(in_torch):
     ]:
         with pytest.raises(in_torch.Unsupported, match=message):
             in_torch.translate(ae_zoo.UndercompleteAutoencoder(encoder, decoder))
+
+
+def test_the_rule_of_skab_and_its_trivial_rows(monkeypatch):
+    """Rows near the edges never count; a run's own units do not matter."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.delitem(sys.modules, "skab", raising=False)
+    skab = importlib.import_module("skab")
+    random = np.random.default_rng(0)
+    values = random.normal(size=(1000, 8)).astype("float32")
+    label = np.zeros(1000, int)
+    label[600:800] = 1
+    values[600:800] += 5
+    runs = {"valve1/0": (values, label), "valve1/1": (1000 * values, label)}
+    found, score = skab.detect(skab.distance, values)
+    assert not found[:59].any() and not found[-118:].any()
+    everywhere, _ = skab.detect(skab.distance, values, edges=True)
+    np.testing.assert_array_equal(everywhere, score > 1)
+    hits, alarms = (found & (label[400:] == 1)).sum(), found.sum()
+    f1 = 2 * hits / (alarms + 200)
+    assert f1 > 0.7
+    cells = skab.report("distance", skab.distance, runs).split("|")[2:6]
+    assert [float(cell) for cell in cells[:2]] == pytest.approx([f1, f1], abs=1e-4)
+    monkeypatch.delitem(sys.modules, "skab")

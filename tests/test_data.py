@@ -639,7 +639,10 @@ def test_published_files_can_be_prepared(manual, tmp_path, name):
     if facts.target_shape is not None:
         parts = [x for x, _ in parts]
     assert [len(part) for part in parts] == list(facts.counts.values())
-    assert len({row.tobytes() for row in np.concatenate(parts)}) == sum(map(len, parts))
+    # Two runs of SKAB share 80 rows, and the 21 windows in them, that validate.
+    repeated = 21 if name == "skab" else 0
+    different = {row.tobytes() for row in np.concatenate(parts)}
+    assert len(different) + repeated == sum(map(len, parts))
     if name == "ecg5000":
         # z-normalized with the sample standard deviation, hence 139 in 140.
         np.testing.assert_allclose(parts[2].std(axis=1), np.sqrt(139 / 140), rtol=1e-5)

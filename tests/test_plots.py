@@ -435,3 +435,18 @@ def test_mnist_style_scales_and_centers():
         center = (mass.sum(axis=1 - axis) * np.arange(28)).sum()
         # The shift is a whole number of pixels: the center is exact to half a pixel.
         assert abs(center - 13.5) <= 0.5 + 1e-3
+
+
+def test_a_timeline_continues_in_panels_and_shades_anomalies(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(_canvas, "save", lambda figure, path: saved.append(figure))
+    scores = np.linspace(1, 2, 7000)
+    is_anomalous = (np.arange(7000) % 3500) >= 3000
+    plots.timeline(scores, is_anomalous, tmp_path / "timeline.png", threshold=1.5)
+    (figure,) = saved
+    assert len(figure.axes) == 2
+    shaded = [patch for axis in figure.axes for patch in axis.patches]
+    spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in shaded]
+    assert spans == [(3000, 3500), (6500, 7000)]
+    with pytest.raises(ValueError, match="same length"):
+        plots.timeline(scores, is_anomalous[1:], tmp_path / "timeline.png")

@@ -7,6 +7,7 @@ from ae_zoo.plots.crops import image_crops
 from ae_zoo.plots.curves import scores, series, training_curve
 from ae_zoo.plots.images import image_rows, reconstructions
 from ae_zoo.plots.latent import interpolations, latent_scatter, manifold
+from ae_zoo.plots.timeline import timeline
 from ae_zoo.plots.weights import filters
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "reconstructions",
     "scores",
     "series",
+    "timeline",
     "training_curve",
 ]

@@ -97,16 +97,15 @@ def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
             keys = [row.tobytes() for row in values[begin:end]]
             # The history before the tested rows is theirs alone, not of the split.
             used.update(keys[WINDOW - 1 :] if split == "test" else keys)
+            if len(keys) < WINDOW:
+                continue
             is_free = np.array([key not in taken for key in keys], bool)
-            whole = (
-                np.lib.stride_tricks.sliding_window_view(is_free, WINDOW).all(1)
-                if len(keys) >= WINDOW
-                else np.zeros(0, bool)
+            whole: np.ndarray = np.all(
+                np.lib.stride_tricks.sliding_window_view(is_free, WINDOW), axis=1
             )
             # The label of a window is that of its last row.
             last = label[begin + WINDOW - 1 : end]
-            if len(whole):
-                pairs.append((windows(values[begin:end])[whole], last[whole]))
+            pairs.append((windows(values[begin:end])[whole], last[whole]))
         taken |= used
     return {
         split: tuple(np.concatenate(columns) for columns in zip(*pairs, strict=True))
