@@ -33,7 +33,7 @@ _FILE = RawFile(
     "dirty_documents.tar",
     "https://www.kaggle.com/c/denoising-dirty-documents/data",
     ("8155b9eb626b98ca5642a340e2fc09b14a88b0b6169899ee0a04f7ab2d8c3c9b",),
-    members=".png",
+    members=("clean/*.png", "dirty/*.png"),
 )
 
 

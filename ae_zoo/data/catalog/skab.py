@@ -22,7 +22,7 @@ FILE = RawFile(
     "SKAB_data.tar.xz",
     "https://github.com/waico/SKAB/archive/refs/heads/master.zip",
     ("74a26552c1d3329d59f70679327a673c3b57dc17ec33cec9faad53248300f52d",),
-    members=".csv",
+    members=("anomaly-free/*.csv", "valve1/*.csv", "valve2/*.csv", "other/*.csv"),
 )
 SENSORS = (
     "Accelerometer1RMS",
