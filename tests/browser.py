@@ -148,8 +148,7 @@ class Visit:
             self.page.mouse.wheel(0, -10_000)
             self.page.wait_for_timeout(200)
             picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
-            # Few colors make small files.
-            picture.quantize(200).save(Path(folder) / f"{name}.png", optimize=True)
+            picture.save(Path(folder) / f"{name}.webp", quality=88, method=6)
 
     def check(self):
         """Assert that the page reported no error and asked no other host."""

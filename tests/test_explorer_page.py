@@ -308,6 +308,17 @@ def test_a_large_image_is_restored_in_tiles(chromium, tmp_path, digits):
         low, high = map(float, re.findall(r"([\d.]+) dB", status.inner_text()))
         assert high > low + 4
         assert visit.pixels(".divider canvas >> nth=1").shape == (90, 120)
+        # A larger one takes a while: the page says how far it is, and can be stopped.
+        Image.new("L", (1200, 900), 90).save(tmp_path / "large.png")
+        page.get_by_label("Image file").set_input_files(tmp_path / "large.png")
+        bar = page.get_by_role("progressbar")
+        bar.wait_for()
+        page.wait_for_timeout(300)
+        assert 0 < bar.evaluate("(b) => b.value") < bar.evaluate("(b) => b.max")
+        width = page.locator(".divider canvas >> nth=0").bounding_box()["width"]
+        assert width == 1200  # at 1:1
+        page.get_by_role("button", name="Stop").click()
+        bar.wait_for(state="hidden")
         visit.leave()
 
 
@@ -400,6 +411,45 @@ def test_the_threshold_can_be_moved(visit):
     page.get_by_text("100.0 % of the anomalies").wait_for()
     page.get_by_role("button", name="The card's threshold").click()
     assert scores_of(page)[0] == "Normal"
+
+
+@pytest.fixture(scope="module")
+def own_sensors(tmp_path_factory):
+    """The folder of a model of windows of three sensors, with units of their own."""
+    import keras
+
+    encoder = keras.Sequential(
+        [keras.Input((20, 3)), keras.layers.Flatten(), keras.layers.Dense(4)]
+    )
+    decoder = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(60), keras.layers.Reshape((20, 3))]
+    )
+    model = ae_zoo.UndercompleteAutoencoder(
+        encoder, decoder, reconstruction_loss="gaussian", scaling="standard"
+    )
+    x = np.random.default_rng(0).normal((1, 50, 900), (0.1, 5, 90), (64, 20, 3))
+    model.scaling.adapt(x.astype("float32"))
+    model.compile("adam")
+    folder = tmp_path_factory.mktemp("own") / "my_sensors"
+    model.save_pretrained(folder, task="Detects odd windows.", license="Apache-2.0")
+    model.export(folder / "model.tflite", format="litert")
+    return folder
+
+
+def test_an_own_model_of_several_sensors(chromium, own_sensors):
+    values = np.random.default_rng(1).normal((1, 50, 900), (0.1, 5, 90), (20, 3))
+    with browser.serving(str(own_sensors)) as address:
+        visit = browser.Visit(chromium, address)
+        page = visit.show("anomaly", "my_sensors")
+        lines = "\n".join(",".join(f"{v:.5f}" for v in row) for row in values)
+        page.get_by_label("Values").fill(lines)
+        page.wait_for_timeout(250)
+        expected = lite.load(own_sensors).score(values[None].astype("float32"))[0]
+        assert scores_of(page)[1] == pytest.approx(expected, rel=0.01)
+        page.get_by_label("Values").fill("1 2 3")
+        page.get_by_text("Expected 60 numbers (20 rows of 3). Received 3.").wait_for()
+        visit.screenshot("own_sensors")
+        visit.leave()
 
 
 # Personalize.

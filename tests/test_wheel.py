@@ -72,6 +72,8 @@ def test_what_the_wheel_holds(wheel):
         )
     others = {f"ae_zoo/recipes/{SMALL}.py", "ae_zoo/py.typed"}
     assert others | {"ae_zoo/zoo/card.md.jinja"} <= names
+    page = {n.removeprefix("ae_zoo/explorer/page/") for n in names}
+    assert {"index.html", "litert/worker.js", "pictures/cat.jpg"} <= page
 
 
 SCRIPT = """

@@ -2,14 +2,15 @@
 
 import { button, color, element, labeled, short, slider } from "../../dom";
 import { latestOnly } from "../../engine/engine";
-import { normal } from "../../images/noise";
 import { detailsOf, sizeOf, takesSeries } from "../../models";
 import type { Details, Model } from "../../models";
 import { modelChoice, modelFacts } from "../../ui/model_choice";
 import type { Context, View } from "../view";
 import { Chart, sparkline } from "./chart";
 import { Scores } from "./scores";
-import { parse, score } from "./series";
+import { parse, score, SPOILS } from "./series";
+
+const NO_SCORES = "The folder of this model has no scores of test samples to choose a threshold by.";
 
 export const anomaly: View = {
   name: "anomaly",
@@ -80,22 +81,12 @@ class Monitor {
       element("span", { class: "key-output" }, "reconstruction"),
       element("span", { class: "key-error" }, "error"),
     );
-    const change = (make: (value: number, i: number) => number) => () =>
-      this.use(this.values.map(make), false);
-    const draw = () => {
-      const next = normal(this.seed++);
-      return this.use(this.values.map((value) => value + 0.3 * next()), false);
-    };
-    const length = this.values.length;
-    const tools = element(
-      "div", { class: "row" },
-      button("Add noise", draw, "quiet"),
-      button("Turn over", change((value) => -value), "quiet"),
-      button("Shift", change((_, i) => this.values[(i + length - Math.floor(length / 8)) % length]!), "quiet"),
+    const tools = Object.entries(SPOILS).map(([name, spoil]) =>
+      button(name, () => this.use(spoil(this.values, this.chart.features, this.seed++), false), "quiet"),
     );
     const chart = element(
       "section", { class: "card", "aria-label": "Series" }, this.verdict, this.chart.root, keys,
-      element("p", { class: "hint" }, "Drag in the chart to bend the series, or:"), tools,
+      element("p", { class: "hint" }, "Drag in the chart to bend the series, or:"), element("div", { class: "row" }, ...tools),
     );
     return element(
       "div", { class: "columns" },
@@ -124,8 +115,9 @@ class Monitor {
       this.judge();
     }, "quiet");
     return element(
-      "section", { class: "card" }, element("h3", {}, "Scores of test samples"), scores.root,
-      element(
+      "section", { class: "card" },
+      element("h3", {}, this.details.scores ? "Scores of test samples" : "Threshold"), scores.root,
+      this.details.scores === undefined ? null : element(
         "div", { class: "keys" },
         element("span", { class: "key-normal" }, "normal"), element("span", { class: "key-error" }, "anomalous"),
       ),
@@ -207,7 +199,7 @@ class Monitor {
     scores.show(score);
     const shares = scores.shares();
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-    this.shares.textContent = shares === null ? "" :
+    this.shares.textContent = shares === null ? NO_SCORES :
       `At this threshold, ${percent(shares.found)} of the anomalies are found, and ` +
       `${percent(shares.flagged)} of the normal samples are flagged.`;
     if (score === null) {

@@ -6,6 +6,8 @@ import { normal } from "../../images/noise";
 import { sizeOf } from "../../models";
 import type { Model, Scaling } from "../../models";
 
+const NOISE = 0.3; // standard deviations of a feature
+const SHIFT = 0.12; // of the length
 const FEWEST = 8; // values that can be stretched to a series
 
 export interface Parsed {
@@ -50,6 +52,32 @@ export function standardized(values: Float32Array): Float32Array {
   const deviation = Math.sqrt(variance) || 1;
   return values.map((value) => (value - mean) / deviation);
 }
+
+/** Mean and standard deviation of each feature. */
+function moments(values: Float32Array, features: number): { mean: number; deviation: number }[] {
+  return Array.from({ length: features }, (_, f) => {
+    const lane = values.filter((_, i) => i % features === f);
+    const mean = lane.reduce((sum, value) => sum + value, 0) / lane.length;
+    const variance = lane.reduce((sum, value) => sum + (value - mean) ** 2, 0) / lane.length;
+    return { mean, deviation: Math.sqrt(variance) || 1 };
+  });
+}
+
+/** Ways to spoil a series, whatever the units of its features are. */
+export const SPOILS: Record<string, (values: Float32Array, features: number, seed: number) => Float32Array> = {
+  "Add noise": (values, features, seed) => {
+    const [draw, each] = [normal(seed), moments(values, features)];
+    return values.map((value, i) => value + NOISE * each[i % features]!.deviation * draw());
+  },
+  "Turn over": (values, features) => {
+    const each = moments(values, features);
+    return values.map((value, i) => 2 * each[i % features]!.mean - value);
+  },
+  Shift: (values, features) => {
+    const step = features * Math.max(1, Math.round((SHIFT * values.length) / features));
+    return values.map((_, i) => values[(i + values.length - step) % values.length]!);
+  },
+};
 
 export interface Scored {
   reconstruction: Float32Array;
