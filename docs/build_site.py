@@ -7,7 +7,8 @@ Needs the extra `docs`. The pages of `docs/` are copied to `build/docs`, with
 - the cards of the models and their pictures, and tables made from the cards in place
   of `<!-- gallery -->` and `<!-- entries: CLASS -->`;
 - the table of microcontrollers in place of `<!-- microcontrollers -->`;
-- the tutorials as pages, and as notebooks to download;
+- the tutorials as pages, and as notebooks to download, with what they printed when
+  `docs/draw_figures.py` ran them;
 - the changelog, and other pages of the top folder;
 - the explorer's page, if this version of the package has one.
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import pathlib
 import posixpath
 import re
@@ -28,6 +30,7 @@ import subprocess
 import sys
 
 import jupytext
+import nbformat
 
 import ae_zoo
 from ae_zoo.zoo import overview, tables
@@ -61,7 +64,9 @@ def main() -> int:
     if options.no_build:
         return 0
     command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    # Known: Zensical, the successor of MkDocs Material, builds the same site.
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def write_sources() -> None:
@@ -265,11 +270,25 @@ def microcontrollers() -> str:
 def write_tutorial(script: pathlib.Path) -> None:
     """Write a tutorial as a page, and as a notebook next to it."""
     notebook = jupytext.read(script, fmt="py:percent")
-    parts = []
-    for cell in notebook.cells:
-        code = f"```python\n{cell.source}\n```"
-        parts.append(cell.source if cell.cell_type == "markdown" else code)
     name = script.stem
+    recorded = DOCS / "assets" / "outputs" / f"{name}.json"
+    outputs = [""] * len(notebook.cells)
+    if recorded.is_file():
+        outputs = json.loads(recorded.read_text("utf-8"))
+    if len(outputs) != len(notebook.cells):
+        raise SystemExit(
+            f"{script.name} has other cells than when its outputs were recorded. Run "
+            "python docs/draw_figures.py tutorials"
+        )
+    parts = []
+    for cell, output in zip(notebook.cells, outputs, strict=True):
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        parts.append(f"```python\n{cell.source}\n```")
+        if output:
+            parts.append(f"```{{.text .output}}\n{output.rstrip()}\n```")
+            cell.outputs = [nbformat.v4.new_output("stream", text=output)]
     parts.insert(
         1,
         f"[Download this page as a notebook]({name}.ipynb), or run "

@@ -2,18 +2,23 @@
 
     python docs/draw_figures.py [NAME ...]
 
-Needs the extra `plots`. They are drawn from the models of the zoo, from scikit-learn's
-digits, and from small networks that the script trains in a minute, with fixed seeds.
+Needs the extras `plots` and `docs`, and Python 3.11. The pictures are drawn from the
+models of the zoo, from scikit-learn's digits, and from small networks that the script
+trains in a minute, with fixed seeds. What the tutorials print goes to
+`docs/assets/outputs`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 from typing import Any
 
+import jupytext
 import keras
 import matplotlib
 import numpy as np
@@ -249,14 +254,32 @@ def tutorials(*names: str) -> None:
         "to_a_phone": {"phone.png": "phone.png"},
     }
     for name in names or pictures:
-        copies = pictures[name]
-        script = pathlib.Path(__file__).parent / "tutorials" / f"{name}.py"
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([sys.executable, script], cwd=folder, check=True)
-            for source, target in copies.items():
+            outputs = run_tutorial(name, pathlib.Path(folder))
+            for source, target in pictures[name].items():
                 image = Image.open(pathlib.Path(folder) / source).convert("RGB")
                 image.thumbnail((1000, 1000))
                 image.quantize(128).save(FIGURES / target, optimize=True)
+        path = FIGURES.parent / "outputs" / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
+            json.dumps(outputs, indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
+
+
+def run_tutorial(name: str, folder: pathlib.Path) -> list[str]:
+    """Run a tutorial in a folder, and return what each of its cells prints."""
+    script = pathlib.Path(__file__).resolve().parent / "tutorials" / f"{name}.py"
+    names: dict[str, Any] = {"__name__": name}
+    outputs = []
+    with contextlib.chdir(folder):
+        for cell in jupytext.read(script, fmt="py:percent").cells:
+            printed = io.StringIO()
+            if cell.cell_type == "code":
+                with contextlib.redirect_stdout(printed):
+                    exec(cell.source, names)
+            outputs.append(printed.getvalue())
+    return outputs
 
 
 def _gray(images: np.ndarray) -> np.ndarray:
