@@ -6,6 +6,7 @@ Needs the extra `docs`. The pages of `docs/` are copied to `build/docs`, with
 
 - the cards of the models and their pictures, and tables made from the cards in place
   of `<!-- gallery -->` and `<!-- entries: CLASS -->`;
+- the public names of a package in place of `<!-- api: PACKAGE -->`;
 - the table of microcontrollers in place of `<!-- microcontrollers -->`;
 - the tutorials as pages, and as notebooks to download, with what they printed when
   `docs/draw_figures.py` ran them;
@@ -19,6 +20,7 @@ Links to files that have no page on the site become plain text. MkDocs then buil
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
 import json
 import os
@@ -48,8 +50,12 @@ PAGES = {
     "README.md": "index.md",
     "saved_models": "gallery.md",
 }
+# Public names that are of no use to users, or explained elsewhere.
+HIDDEN = {"AnyProtocol", "RawFile", "card_figures", "amend", "save"}
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
-_MARK = re.compile(r"<!-- (gallery|entries|microcontrollers|explorer)(?:: (\w+))? -->")
+_MARK = re.compile(
+    r"<!-- (gallery|entries|microcontrollers|explorer|api)(?:: (\w+))? -->"
+)
 _FENCE = re.compile(r"(^ *```.*?^ *```)", re.DOTALL | re.MULTILINE)
 
 
@@ -103,6 +109,7 @@ def write_page(page: str, text: str, source: str) -> None:
         "entries": lambda variant: entries(variant, folder),
         "microcontrollers": lambda _: microcontrollers(),
         "explorer": lambda _: explorer(),
+        "api": lambda package: api(package, text),
     }
     text = _MARK.sub(lambda match: made[match[1]](match[2]), text)
     parts = _FENCE.split(text)
@@ -265,6 +272,26 @@ def microcontrollers() -> str:
     versions = ", ".join(f"{name} {it}" for name, it in facts["versions"].items())
     found = tables.markdown_table(header, rows)
     return f"{boxed(found, 'sortable numbers')}\n\nVersions: {versions}."
+
+
+def api(package: str, text: str) -> str:
+    """Return directives for the public names of a package that a page does not have."""
+    folder = ROOT / "ae_zoo" / package
+    tree = ast.parse((folder / "__init__.py").read_text("utf-8"))
+    (names,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    lines = []
+    for name in names:
+        # A function has precedence over the module of the same name.
+        is_file = (folder / f"{name}.py").is_file()
+        path = f"ae_zoo.{package}.{name}" + f".{name}" * is_file
+        is_shown = not name.isupper() and name not in HIDDEN
+        if is_shown and f"::: {path}\n" not in text:
+            lines.append(f"::: {path}")
+    return "\n\n".join(lines)
 
 
 def write_tutorial(script: pathlib.Path) -> None:

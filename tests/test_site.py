@@ -226,20 +226,13 @@ def test_equations_and_tables_work_without_a_server(site, page, made, tmp_path):
     assert made in done.stdout
 
 
-# The API pages, and names that they leave out on purpose.
-API = "callbacks data distribution estimators evaluation layers lite models networks"
-HIDDEN = {"AnyProtocol", "RawFile", "card_figures", "amend", "save"}
-
-
-@pytest.mark.parametrize(
-    "package", [*API.split(), "export", "plots", "training", "zoo"]
-)
-def test_every_public_name_is_on_an_api_page(package):
-    pages = "".join(path.read_text("utf-8") for path in (DOCS / "api").glob("*.md"))
-    shown = set(re.findall(rf"^::: ae_zoo\.{package}(?:\.\w+)*\.(\w+)$", pages, re.M))
-    names = importlib.import_module(f"ae_zoo.{package}").__all__
-    public = {name for name in names if not name.isupper()} - HIDDEN
-    assert shown == public
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["callbacks", "evaluation", "models", "plots"])
+def test_every_public_name_is_on_an_api_page(site, package):
+    page = (site / "api" / f"{package}.html").read_text("utf-8")
+    for name in importlib.import_module(f"ae_zoo.{package}").__all__:
+        if name not in ("AnyProtocol", "card_figures"):  # of no use to users
+            assert re.search(rf'id="ae_zoo\.{package}\.[\w.]*\b{name}"', page), name
 
 
 def test_links_between_files_hold():
