@@ -283,7 +283,7 @@ def test_an_impossible_port_is_refused(port, capsys):
 def test_the_browser_is_opened_unless_told_otherwise(monkeypatch, capsys):
     addresses = []
     monkeypatch.setattr(webbrowser, "open", lambda url: addresses.append(url) or True)
-    monkeypatch.setattr(server._Server, "serve_forever", lambda self: None)
+    monkeypatch.setattr(server._Server, "serve_forever", lambda self: time.sleep(0.2))
     assert cli.main(["explore", "--port", "0"]) == 0
     assert cli.main(["explore", "--port", "0", "--no-browser"]) == 0
     (address,) = addresses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,19 +80,25 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _serve(site: Site, port: int | None, opens_browser: bool) -> None:
-    import webbrowser
-
     from ae_zoo.explorer import server
 
     with server.open_server(site, port) as opened:
         address = server.address(opened)
         print(f"The explorer is at {address} (Ctrl-C ends it)", flush=True)
-        if opens_browser and not webbrowser.open(address):
-            print("No browser was found. Open the address in one.", flush=True)
+        if opens_browser:
+            # A browser in the terminal returns only when it ends.
+            threading.Thread(target=_open, args=(address,), daemon=True).start()
         try:
             opened.serve_forever()
         except KeyboardInterrupt:
             print()  # This is how it is meant to end.
+
+
+def _open(address: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(address):
+        print("No browser was found. Open the address in one.", flush=True)
 
 
 def _prepare(options: argparse.Namespace) -> None:

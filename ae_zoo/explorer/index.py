@@ -141,9 +141,11 @@ def _outer_scaling(sidecar: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _threshold(card: Mapping[str, Any]) -> float | None:
-    rows = card.get("metrics") or []
-    values = [row["value"] for row in rows if row["metric"] == "threshold of the score"]
-    return values[0] if values else None
+    for row in card.get("metrics") or []:
+        # As in `evaluation.threshold_of`, which needs TensorFlow.
+        if str(row["metric"]).startswith("threshold"):
+            return float(row["value"])
+    return None
 
 
 def _shape(sidecar: Mapping[str, Any], name: str) -> list[int] | None:

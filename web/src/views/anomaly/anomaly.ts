@@ -32,6 +32,12 @@ export const anomaly: View = {
   },
 };
 
+/** Where the card has no threshold: what 99 % of the normal test samples stay below. */
+function usualThreshold({ scores }: Details): number | undefined {
+  const normal = scores?.values.filter((_, i) => !scores.anomalous[i]).sort((a, b) => a - b);
+  return normal?.[Math.floor(0.99 * (normal.length - 1))];
+}
+
 class Monitor {
   readonly root: HTMLElement;
   private readonly model: Model;
@@ -49,7 +55,8 @@ class Monitor {
     const shape = this.model.input_shape!;
     this.values = new Float32Array(sizeOf(shape));
     this.chart = new Chart(shape, (values) => this.use(values, true), this.model.data.columns ?? []);
-    this.scores = new Scores(details.scores ?? null, this.model.threshold ?? sizeOf(shape) / 2);
+    const threshold = this.model.threshold ?? usualThreshold(details) ?? sizeOf(shape) / 2;
+    this.scores = new Scores(details.scores ?? null, threshold);
     this.root = this.layout();
   }
 

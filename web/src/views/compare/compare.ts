@@ -35,7 +35,9 @@ export const compare: View = {
     const shape = context.model.input_shape as Shape;
     const cards = models.map((model) => new Card(model, shape));
     const given = element("canvas", { role: "img", "aria-label": "Input" });
+    let last: Float32Array = new Float32Array(0);
     const show = latestOnly<Float32Array>(async (x) => {
+      last = x;
       draw(given, x, shape);
       await Promise.all(cards.map((card) => card.show(context, x)));
     });
@@ -69,7 +71,9 @@ export const compare: View = {
       ),
     );
     show(inputs[6]!);
-    return () => {};
+    const redraw = () => show(last);
+    window.addEventListener("theme", redraw);
+    return () => window.removeEventListener("theme", redraw);
   },
 };
 

@@ -42,7 +42,12 @@ export const manifold: View = {
     const room = new Room(context, details.codes ?? null);
     root.append(room.root);
     await room.begin();
-    return () => room.stop();
+    const redraw = () => room.redraw();
+    window.addEventListener("theme", redraw);
+    return () => {
+      window.removeEventListener("theme", redraw);
+      room.stop();
+    };
   },
 };
 
@@ -93,6 +98,10 @@ class Room {
 
   stop(): void {
     this.stopTour();
+  }
+
+  redraw(): void {
+    this.plane.draw();
   }
 
   private layout(): HTMLElement {

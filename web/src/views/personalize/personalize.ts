@@ -32,7 +32,10 @@ export const personalize: View = {
     const { weights } = await engine.ask("run", [url, "save", {}]);
     const studio = new Studio(context, samples, weights!, inputs["train"]!);
     root.append(modelChoice(context.models, model, context.choose), studio.root);
+    const redraw = () => studio.redraw();
+    window.addEventListener("theme", redraw);
     return () => {
+      window.removeEventListener("theme", redraw);
       void engine.ask("cancel", []);
       void studio.reset();
     };
@@ -70,6 +73,10 @@ class Studio {
     this.save = button("Download the weights", () => void this.download(), "quiet");
     this.root = this.layout();
     this.update();
+  }
+
+  redraw(): void {
+    this.curve.draw();
   }
 
   /** Give the model its weights back: the worker keeps it open. */
