@@ -1,7 +1,15 @@
 // Builds the page into the Python package: `node build.mjs`, or `npm run build`, which
 // also checks the types.
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -76,8 +84,10 @@ await bundle();
 copyRuntime();
 writeFileSync(join(PAGE, "sources.txt"), `${hashOfSources()}\n`);
 const names = readdirSync(PAGE, { recursive: true }).map((name) => join(PAGE, name));
-const bytes = names.filter((name) => statSync(name).isFile()).reduce((sum, name) => {
-  const content = readFileSync(name);
-  return sum + (name.endsWith(".gz") ? content.length : gzipSync(content).length);
-}, 0);
+const bytes = names
+  .filter((name) => statSync(name).isFile())
+  .reduce((sum, name) => {
+    const content = readFileSync(name);
+    return sum + (name.endsWith(".gz") ? content.length : gzipSync(content).length);
+  }, 0);
 console.log(`${relative(process.cwd(), PAGE)}: ${(bytes / 1e6).toFixed(2)} MB compressed`);

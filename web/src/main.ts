@@ -13,7 +13,10 @@ const status = document.querySelector("#engine")!;
 
 function problem(title: string, text: string): void {
   const message = element(
-    "section", { class: "card problem", role: "alert" }, element("h2", {}, title), element("p", {}, text),
+    "section",
+    { class: "card problem", role: "alert" },
+    element("h2", {}, title),
+    element("p", {}, text),
   );
   main.replaceChildren(message);
 }
@@ -35,7 +38,10 @@ class Page {
   private leave: () => void = () => {};
   private turn = 0;
 
-  constructor(private readonly index: Index, private readonly engine: Engine) {
+  constructor(
+    private readonly index: Index,
+    private readonly engine: Engine,
+  ) {
     window.addEventListener("hashchange", () => void this.show());
   }
 
@@ -79,8 +85,14 @@ class Page {
     }
     document.title = `${view.title} · ae_zoo explorer`;
     const root = element(
-      "div", { class: `view ${view.name}` },
-      element("div", { class: "heading" }, element("h2", {}, view.title), element("p", {}, view.lead)),
+      "div",
+      { class: `view ${view.name}` },
+      element(
+        "div",
+        { class: "heading" },
+        element("h2", {}, view.title),
+        element("p", {}, view.lead),
+      ),
     );
     main.replaceChildren(root);
     main.setAttribute("aria-busy", "true");
@@ -143,7 +155,10 @@ async function begin(): Promise<void> {
     status.textContent = `LiteRT.js on WebAssembly${(await findsWebGpu()) ? " and WebGPU" : ""}`;
   } catch (error) {
     status.textContent = "The models cannot run here.";
-    problem("The explorer could not start", `${(error as Error).message} Reload the page to try again.`);
+    problem(
+      "The explorer could not start",
+      `${(error as Error).message} Reload the page to try again.`,
+    );
   }
 }
 

@@ -16,7 +16,12 @@ export interface Model {
   kind: Kind;
   is_own: boolean;
   license: string | null;
-  data: { name: string | null; license: string | null; homepage: string | null; columns: string[] | null };
+  data: {
+    name: string | null;
+    license: string | null;
+    homepage: string | null;
+    columns: string[] | null;
+  };
   /** Shapes of one sample in the file. */
   input_shape: number[] | null;
   latent_shape: number[] | null;

@@ -7,7 +7,10 @@ const BUDGET = 6; // milliseconds of work before others have their turn
 
 /** Run a signature of one input and one output on each row. */
 export async function runRows(
-  url: string, signature: "decode" | "encode", rows: Float32Array, size: number,
+  url: string,
+  signature: "decode" | "encode",
+  rows: Float32Array,
+  size: number,
 ): Promise<Float32Array> {
   const name = signature === "decode" ? "z" : "x";
   const count = rows.length / size;

@@ -45,8 +45,15 @@ function blend(left: Span, right: Span, ramp: number): void {
 
 /** Copy a tile out of an image; beyond its border it is mirrored. */
 export function cut(
-  pixels: Float32Array, height: number, width: number, channels: number, channel: number | null,
-  top: number, left: number, tileHeight: number, tileWidth: number,
+  pixels: Float32Array,
+  height: number,
+  width: number,
+  channels: number,
+  channel: number | null,
+  top: number,
+  left: number,
+  tileHeight: number,
+  tileWidth: number,
 ): Float32Array {
   const taken = channel === null ? channels : 1;
   const tile = new Float32Array(tileHeight * tileWidth * taken);

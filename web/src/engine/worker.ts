@@ -24,8 +24,15 @@ async function restoreTiles(url: string, job: TileJob, report: Report): Promise<
     for (const column of columns) {
       for (const channel of groups) {
         const x = cut(
-          pixels, height, width, channels, channel,
-          row.start, column.start, tileHeight, tileWidth,
+          pixels,
+          height,
+          width,
+          channels,
+          channel,
+          row.start,
+          column.start,
+          tileHeight,
+          tileWidth,
         );
         const { reconstruction } = await run(url, "reconstruct", { x });
         add(result, reconstruction!, job, row, column, channel);
@@ -39,7 +46,9 @@ async function restoreTiles(url: string, job: TileJob, report: Report): Promise<
 }
 
 function add(
-  result: Float32Array, tile: Float32Array, job: TileJob,
+  result: Float32Array,
+  tile: Float32Array,
+  job: TileJob,
   row: { start: number; weights: Float32Array },
   column: { start: number; weights: Float32Array },
   channel: number | null,
@@ -89,7 +98,8 @@ const METHODS: Methods = {
 
 self.onmessage = async (event: MessageEvent<Request>) => {
   const { id, method, arguments: values } = event.data;
-  const post = (message: Answer, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
+  const post = (message: Answer, transfer: Transferable[] = []) =>
+    self.postMessage(message, { transfer });
   // The method determines the types of its arguments, which a union cannot say.
   const call = METHODS[method] as (report: Report, ...values: unknown[]) => unknown;
   try {

@@ -95,7 +95,11 @@ function halved(source: HTMLCanvasElement, width: number): HTMLCanvasElement {
 }
 
 /** Which samples suit a model: digits, if it takes them; otherwise none. */
-export function samplesFor(samples: Samples, shape: readonly number[], data: string | null): Float32Array[] {
+export function samplesFor(
+  samples: Samples,
+  shape: readonly number[],
+  data: string | null,
+): Float32Array[] {
   const [height, width, channels] = shape;
   if (channels !== 1 || height !== width) return [];
   if (width === 8) {

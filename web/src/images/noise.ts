@@ -22,13 +22,15 @@ export function random(seed: number): () => number {
 /** A generator of draws of N(0, 1): Box and Muller. */
 export function normal(seed: number): () => number {
   const uniform = random(seed);
-  return () =>
-    Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
 /** Add noise to pixels in [0, 1]; `amount` is σ, or the share of pixels that change. */
 export function addNoise(
-  pixels: Float32Array, kind: NoiseKind, amount: number, seed: number,
+  pixels: Float32Array,
+  kind: NoiseKind,
+  amount: number,
+  seed: number,
 ): Float32Array {
   if (amount === 0) return pixels.slice();
   if (kind === "gaussian") {

@@ -41,13 +41,19 @@ export function canvasOf(pixels: Float32Array, shape: Shape): HTMLCanvasElement 
 
 /** A picture that does not change often: each canvas costs time in every frame. */
 export function imageOf(pixels: Float32Array, shape: Shape): HTMLImageElement {
-  return element("img", { src: canvasOf(pixels, shape).toDataURL(), alt: "", width: shape[1], height: shape[0] });
+  return element("img", {
+    src: canvasOf(pixels, shape).toDataURL(),
+    alt: "",
+    width: shape[1],
+    height: shape[0],
+  });
 }
 
 /** Pixels of a canvas in the given number of channels, transparent ones on white. */
 export function pixelsOf(canvas: HTMLCanvasElement, channels: number): Float32Array {
   const { width, height } = canvas;
-  const { data } = canvas.getContext("2d", { willReadFrequently: true })!
+  const { data } = canvas
+    .getContext("2d", { willReadFrequently: true })!
     .getImageData(0, 0, width, height);
   const pixels = new Float32Array(width * height * channels);
   for (let i = 0; i < width * height; i++) {
@@ -61,7 +67,8 @@ export function pixelsOf(canvas: HTMLCanvasElement, channels: number): Float32Ar
 
 /** Whether a picture is gray, so that one channel holds all of it. */
 export function isGray(canvas: HTMLCanvasElement): boolean {
-  const { data } = canvas.getContext("2d", { willReadFrequently: true })!
+  const { data } = canvas
+    .getContext("2d", { willReadFrequently: true })!
     .getImageData(0, 0, canvas.width, canvas.height);
   for (let i = 0; i < data.length; i += 4) {
     if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) return false;
@@ -74,7 +81,10 @@ export function isGray(canvas: HTMLCanvasElement): boolean {
  * color of its corner.
  */
 export function fitted(
-  source: HTMLCanvasElement, width: number, height: number, shows: "middle" | "all",
+  source: HTMLCanvasElement,
+  width: number,
+  height: number,
+  shows: "middle" | "all",
 ): HTMLCanvasElement {
   const shares = [width / source.width, height / source.height];
   const scale = shows === "all" ? Math.min(...shares) : Math.max(...shares);
@@ -95,7 +105,11 @@ export function fitted(
   return canvas;
 }
 
-export function scaled(source: CanvasImageSource, width: number, height: number): HTMLCanvasElement {
+export function scaled(
+  source: CanvasImageSource,
+  width: number,
+  height: number,
+): HTMLCanvasElement {
   const canvas = element("canvas", { width, height });
   const context = canvas.getContext("2d")!;
   context.imageSmoothingQuality = "high";
@@ -116,12 +130,14 @@ export async function decode(file: Blob): Promise<HTMLCanvasElement> {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Error("This file is no image that the browser can read. Try a PNG, JPEG or WebP file.");
+    throw new Error(
+      "This file is no image that the browser can read. Try a PNG, JPEG or WebP file.",
+    );
   }
   if (bitmap.width * bitmap.height > MOST_PIXELS) {
     throw new Error(
       `This image has ${Math.round((bitmap.width * bitmap.height) / 1e6)} megapixels; ` +
-      `at most ${MOST_PIXELS / 1e6} are opened. Make it smaller first.`,
+        `at most ${MOST_PIXELS / 1e6} are opened. Make it smaller first.`,
     );
   }
   return scaled(bitmap, bitmap.width, bitmap.height);

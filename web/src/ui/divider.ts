@@ -18,7 +18,13 @@ export function divider(): Divider {
   const line = element("div", { class: "divider-line" });
   const id = freshId();
   const handle = element("input", {
-    type: "range", min: 0, max: 100, step: 0.5, value: 50, id, class: "divider-handle",
+    type: "range",
+    min: 0,
+    max: 100,
+    step: 0.5,
+    value: 50,
+    id,
+    class: "divider-handle",
   });
   const move = () => {
     const share = handle.valueAsNumber;
@@ -31,7 +37,11 @@ export function divider(): Divider {
   const root = element(
     "div",
     { class: "divider" },
-    element("div", { class: "divider-scroll", tabindex: 0, role: "region", "aria-label": "Picture" }, stack),
+    element(
+      "div",
+      { class: "divider-scroll", tabindex: 0, role: "region", "aria-label": "Picture" },
+      stack,
+    ),
     element(
       "div",
       { class: "divider-names" },

@@ -9,7 +9,12 @@ export function imageInput(
   onImage: (canvas: HTMLCanvasElement, name: string) => void,
   onError: (message: string) => void,
 ): HTMLElement {
-  const file = element("input", { type: "file", accept: "image/*", class: "hidden-file", tabindex: -1 });
+  const file = element("input", {
+    type: "file",
+    accept: "image/*",
+    class: "hidden-file",
+    tabindex: -1,
+  });
   file.setAttribute("aria-label", "Image file");
   const take = async (blob: File | null | undefined) => {
     if (!blob) return;

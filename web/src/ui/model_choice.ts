@@ -5,7 +5,9 @@ import type { Model } from "../models";
 import { titleOf } from "../models";
 
 export function modelChoice(
-  models: Model[], chosen: Model, onChoose: (model: Model) => void,
+  models: Model[],
+  chosen: Model,
+  onChoose: (model: Model) => void,
 ): HTMLElement {
   const select = element("select");
   for (const model of models) {

@@ -14,7 +14,11 @@ export interface Pad {
 /** Make a pad; `onDraw` is called while a stroke grows, and when the pad is cleared. */
 export function drawingPad(label: string, onDraw: () => void): Pad {
   const canvas = element("canvas", {
-    width: SIDE, height: SIDE, class: "pad", role: "img", "aria-label": label,
+    width: SIDE,
+    height: SIDE,
+    class: "pad",
+    role: "img",
+    "aria-label": label,
   });
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
   const clear = () => {
@@ -58,7 +62,10 @@ export function drawingPad(label: string, onDraw: () => void): Pad {
     onDraw();
   };
   const root = element(
-    "div", { class: "pad-box" }, canvas, button("Clear the drawing", clearAll, "quiet"),
+    "div",
+    { class: "pad-box" },
+    canvas,
+    button("Clear the drawing", clearAll, "quiet"),
   );
   return { root, canvas, clear };
 }

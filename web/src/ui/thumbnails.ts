@@ -15,7 +15,12 @@ export function thumbnails(
   const buttons = pictures.map((pixels, place) => {
     const made = element(
       "button",
-      { type: "button", class: "thumbnail", "aria-label": names[place] ?? "", "aria-pressed": "false" },
+      {
+        type: "button",
+        class: "thumbnail",
+        "aria-label": names[place] ?? "",
+        "aria-pressed": "false",
+      },
       imageOf(pixels, shape),
     );
     made.addEventListener("click", () => {

@@ -10,7 +10,8 @@ import { Chart, sparkline } from "./chart";
 import { Scores } from "./scores";
 import { parse, score, SPOILS } from "./series";
 
-const NO_SCORES = "The folder of this model has no scores of test samples to choose a threshold by.";
+const NO_SCORES =
+  "The folder of this model has no scores of test samples to choose a threshold by.";
 
 export const anomaly: View = {
   name: "anomaly",
@@ -21,7 +22,8 @@ export const anomaly: View = {
   async show(root, context) {
     const { engine, model } = context;
     const [details] = await Promise.all([
-      detailsOf(model), engine.ask("open", [model.file.url, "wasm"]),
+      detailsOf(model),
+      engine.ask("open", [model.file.url, "wasm"]),
     ]);
     const monitor = new Monitor(context, details);
     root.append(modelChoice(context.models, model, context.choose), monitor.root);
@@ -50,11 +52,18 @@ class Monitor {
   private score: number | null = null;
   private seed = 1;
 
-  constructor(private readonly context: Context, private readonly details: Details) {
+  constructor(
+    private readonly context: Context,
+    private readonly details: Details,
+  ) {
     this.model = context.model;
     const shape = this.model.input_shape!;
     this.values = new Float32Array(sizeOf(shape));
-    this.chart = new Chart(shape, (values) => this.use(values, true), this.model.data.columns ?? []);
+    this.chart = new Chart(
+      shape,
+      (values) => this.use(values, true),
+      this.model.data.columns ?? [],
+    );
     const threshold = this.model.threshold ?? usualThreshold(details) ?? sizeOf(shape) / 2;
     this.scores = new Scores(details.scores ?? null, threshold);
     this.root = this.layout();
@@ -83,24 +92,38 @@ class Monitor {
 
   private layout(): HTMLElement {
     const keys = element(
-      "div", { class: "keys" },
+      "div",
+      { class: "keys" },
       element("span", { class: "key-input" }, "series"),
       element("span", { class: "key-output" }, "reconstruction"),
       element("span", { class: "key-error" }, "error"),
     );
     const tools = Object.entries(SPOILS).map(([name, spoil]) =>
-      button(name, () => this.use(spoil(this.values, this.chart.features, this.seed++), false), "quiet"),
+      button(
+        name,
+        () => this.use(spoil(this.values, this.chart.features, this.seed++), false),
+        "quiet",
+      ),
     );
     const chart = element(
-      "section", { class: "card", "aria-label": "Series" }, this.verdict, this.chart.root, keys,
-      element("p", { class: "hint" }, "Drag in the chart to bend the series, or:"), element("div", { class: "row" }, ...tools),
+      "section",
+      { class: "card", "aria-label": "Series" },
+      this.verdict,
+      this.chart.root,
+      keys,
+      element("p", { class: "hint" }, "Drag in the chart to bend the series, or:"),
+      element("div", { class: "row" }, ...tools),
     );
     return element(
-      "div", { class: "columns" },
+      "div",
+      { class: "columns" },
       element("div", { class: "main" }, chart, this.scoreCard()),
       element(
-        "aside", { class: "panel", "aria-label": "Input" },
-        modelFacts(this.model), this.examplesCard(), this.pasteCard(),
+        "aside",
+        { class: "panel", "aria-label": "Input" },
+        modelFacts(this.model),
+        this.examplesCard(),
+        this.pasteCard(),
       ),
     );
   }
@@ -109,26 +132,43 @@ class Monitor {
     const { scores } = this;
     const threshold = slider(
       "Threshold",
-      { min: Math.log(scores.low), max: Math.log(scores.high), step: 0.001, value: Math.log(scores.threshold) },
+      {
+        min: Math.log(scores.low),
+        max: Math.log(scores.high),
+        step: 0.001,
+        value: Math.log(scores.threshold),
+      },
       (value) => short(Math.exp(value)),
       (value) => {
         scores.threshold = Math.exp(value);
         this.judge();
       },
     );
-    const reset = button("The card's threshold", () => {
-      scores.threshold = this.model.threshold ?? scores.threshold;
-      threshold.set(Math.log(scores.threshold));
-      this.judge();
-    }, "quiet");
+    const reset = button(
+      "The card's threshold",
+      () => {
+        scores.threshold = this.model.threshold ?? scores.threshold;
+        threshold.set(Math.log(scores.threshold));
+        this.judge();
+      },
+      "quiet",
+    );
     return element(
-      "section", { class: "card" },
-      element("h3", {}, this.details.scores ? "Scores of test samples" : "Threshold"), scores.root,
-      this.details.scores === undefined ? null : element(
-        "div", { class: "keys" },
-        element("span", { class: "key-normal" }, "normal"), element("span", { class: "key-error" }, "anomalous"),
-      ),
-      threshold.root, this.shares, this.model.threshold === null ? null : reset,
+      "section",
+      { class: "card" },
+      element("h3", {}, this.details.scores ? "Scores of test samples" : "Threshold"),
+      scores.root,
+      this.details.scores === undefined
+        ? null
+        : element(
+            "div",
+            { class: "keys" },
+            element("span", { class: "key-normal" }, "normal"),
+            element("span", { class: "key-error" }, "anomalous"),
+          ),
+      threshold.root,
+      this.shares,
+      this.model.threshold === null ? null : reset,
     );
   }
 
@@ -139,30 +179,47 @@ class Monitor {
     const groups = [...new Set(examples.map(({ label }) => label))].flatMap((label) => [
       element("p", { class: "hint" }, label),
       element(
-        "div", { class: "thumbnails wide", role: "group", "aria-label": label },
-        ...examples.filter((example) => example.label === label).map(({ values }, i) =>
-          element(
-            "button",
-            {
-              type: "button", class: "thumbnail", "aria-label": `${label} example ${i + 1}`,
-              click: () => this.use(Float32Array.from(values), false),
-            },
-            sparkline(values, features, color(label === "normal" ? "calm" : "alarm")),
+        "div",
+        { class: "thumbnails wide", role: "group", "aria-label": label },
+        ...examples
+          .filter((example) => example.label === label)
+          .map(({ values }, i) =>
+            element(
+              "button",
+              {
+                type: "button",
+                class: "thumbnail",
+                "aria-label": `${label} example ${i + 1}`,
+                click: () => this.use(Float32Array.from(values), false),
+              },
+              sparkline(values, features, color(label === "normal" ? "calm" : "alarm")),
+            ),
           ),
-        ),
       ),
     ]);
-    const source = this.model.data.license ? `${this.model.data.name}: ${this.model.data.license}.` : "";
+    const source = this.model.data.license
+      ? `${this.model.data.name}: ${this.model.data.license}.`
+      : "";
     return element(
-      "section", { class: "card" }, element("h3", {}, "Test samples"), ...groups,
+      "section",
+      { class: "card" },
+      element("h3", {}, "Test samples"),
+      ...groups,
       element("p", { class: "hint" }, source),
     );
   }
 
   private pasteCard(): HTMLElement {
     const shape = this.model.input_shape!;
-    const text = element("textarea", { spellcheck: "false", rows: 5, placeholder: "0.12, 0.34, …" });
-    const standardizes = element("input", { type: "checkbox", checked: this.model.input_range === null && shape.length === 1 });
+    const text = element("textarea", {
+      spellcheck: "false",
+      rows: 5,
+      placeholder: "0.12, 0.34, …",
+    });
+    const standardizes = element("input", {
+      type: "checkbox",
+      checked: this.model.input_range === null && shape.length === 1,
+    });
     const read = () => {
       if (text.value.trim() === "") return;
       try {
@@ -179,7 +236,9 @@ class Monitor {
     standardizes.addEventListener("change", read);
     const hint = `${shape.join(" × ")} numbers, separated by spaces, commas or lines.`;
     return element(
-      "section", { class: "card" }, element("h3", {}, "A series of your own"),
+      "section",
+      { class: "card" },
+      element("h3", {}, "A series of your own"),
       labeled("Values", text, hint),
       element("label", { class: "check" }, standardizes, "Scale to mean 0 and deviation 1"),
       this.message,
@@ -206,9 +265,11 @@ class Monitor {
     scores.show(score);
     const shares = scores.shares();
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-    this.shares.textContent = shares === null ? NO_SCORES :
-      `At this threshold, ${percent(shares.found)} of the anomalies are found, and ` +
-      `${percent(shares.flagged)} of the normal samples are flagged.`;
+    this.shares.textContent =
+      shares === null
+        ? NO_SCORES
+        : `At this threshold, ${percent(shares.found)} of the anomalies are found, and ` +
+          `${percent(shares.flagged)} of the normal samples are flagged.`;
     if (score === null) {
       this.verdict.textContent = "The file of this model has no score.";
       return;

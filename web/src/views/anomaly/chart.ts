@@ -15,7 +15,8 @@ export class Chart {
 
   /** `shape` is (length,) or (length, features); each feature has a lane. */
   constructor(
-    private readonly shape: number[], onBend: (values: Float32Array) => void,
+    private readonly shape: number[],
+    onBend: (values: Float32Array) => void,
     private readonly names: string[],
   ) {
     const label = "Series and reconstruction";
@@ -87,10 +88,16 @@ export class Chart {
     this.root.height = Math.round(height * ratio);
     const context = this.root.getContext("2d")!;
     context.scale(ratio, ratio);
-    for (let f = 0; f < this.features; f++) this.drawLane(context, f, width, height / this.features);
+    for (let f = 0; f < this.features; f++)
+      this.drawLane(context, f, width, height / this.features);
   }
 
-  private drawLane(context: CanvasRenderingContext2D, f: number, width: number, height: number): void {
+  private drawLane(
+    context: CanvasRenderingContext2D,
+    f: number,
+    width: number,
+    height: number,
+  ): void {
     const top = f * height;
     const [low, high] = this.ranges[f]!;
     const length = this.shape[0]!;
@@ -110,7 +117,10 @@ export class Chart {
       context.font = "12px system-ui, sans-serif";
       context.fillText(this.names[f] ?? `feature ${f + 1}`, PAD, top + 12);
     }
-    for (const [series, name, thickness] of [[output, "accent", 2], [input, "ink", 2.2]] as const) {
+    for (const [series, name, thickness] of [
+      [output, "accent", 2],
+      [input, "ink", 2.2],
+    ] as const) {
       context.strokeStyle = color(name);
       context.lineWidth = thickness;
       context.lineJoin = "round";

@@ -11,8 +11,15 @@ export class Scores {
   readonly high: number;
   private score: number | null = null;
 
-  constructor(private readonly known: NonNullable<Details["scores"]> | null, public threshold: number) {
-    this.root = element("canvas", { class: "scores", role: "img", "aria-label": "Scores of test samples" });
+  constructor(
+    private readonly known: NonNullable<Details["scores"]> | null,
+    public threshold: number,
+  ) {
+    this.root = element("canvas", {
+      class: "scores",
+      role: "img",
+      "aria-label": "Scores of test samples",
+    });
     const values = known?.values ?? [threshold / 10, threshold * 10];
     this.low = Math.min(...values, threshold) * 0.8;
     this.high = Math.max(...values, threshold) * 1.25;
@@ -70,7 +77,10 @@ export class Scores {
     const step = width / BINS;
     for (let i = 0; i < BINS; i++) {
       let y = bottom;
-      for (const [kind, name] of [[0, "calm"], [1, "alarm"]] as const) {
+      for (const [kind, name] of [
+        [0, "calm"],
+        [1, "alarm"],
+      ] as const) {
         const size = (counts[kind]![i]! / most) * (bottom - 16);
         context.fillStyle = color(name);
         context.globalAlpha = 0.55;
@@ -82,8 +92,13 @@ export class Scores {
   }
 
   private mark(
-    context: CanvasRenderingContext2D, value: number, text: string, name: string,
-    width: number, bottom: number, isBelow: boolean,
+    context: CanvasRenderingContext2D,
+    value: number,
+    text: string,
+    name: string,
+    width: number,
+    bottom: number,
+    isBelow: boolean,
   ): void {
     const x = this.share(value) * width;
     context.fillStyle = color(name);

@@ -64,7 +64,10 @@ function moments(values: Float32Array, features: number): { mean: number; deviat
 }
 
 /** Ways to spoil a series, whatever the units of its features are. */
-export const SPOILS: Record<string, (values: Float32Array, features: number, seed: number) => Float32Array> = {
+export const SPOILS: Record<
+  string,
+  (values: Float32Array, features: number, seed: number) => Float32Array
+> = {
   "Add noise": (values, features, seed) => {
     const [draw, each] = [normal(seed), moments(values, features)];
     return values.map((value, i) => value + NOISE * each[i % features]!.deviation * draw());

@@ -17,7 +17,13 @@ const NEEDED = 4; // variants that make a comparison
 const NAMES: Record<string, string> = { digits: "Digits, 8×8", mnist: "MNIST, 28×28" };
 /** The order of the variants, as in the table of the README. */
 const ORDER = [
-  "Undercomplete", "Deep", "Denoising", "Sparse", "Contractive", "Convolutional", "Variational",
+  "Undercomplete",
+  "Deep",
+  "Denoising",
+  "Sparse",
+  "Contractive",
+  "Convolutional",
+  "Variational",
 ];
 
 export const compare: View = {
@@ -25,12 +31,14 @@ export const compare: View = {
   title: "Compare",
   first: "undercomplete_mnist",
   lead: "The same input through every variant: what it keeps, what it loses, and its code.",
-  canShow: (model, models) => takesPart(model) && variantsOf(models, model.data.name).length >= NEEDED,
+  canShow: (model, models) =>
+    takesPart(model) && variantsOf(models, model.data.name).length >= NEEDED,
   async show(root, context) {
     const models = variantsOf(context.models, context.model.data.name);
     const { engine } = context;
     const [samples] = await Promise.all([
-      loadSamples(), ...models.map(({ file }) => engine.ask("open", [file.url, "wasm"])),
+      loadSamples(),
+      ...models.map(({ file }) => engine.ask("open", [file.url, "wasm"])),
     ]);
     const shape = context.model.input_shape as Shape;
     const cards = models.map((model) => new Card(model, shape));
@@ -47,24 +55,40 @@ export const compare: View = {
       if (x !== null) show(x);
     });
     const names = samples.labels.map((label) => `A handwritten ${label}`);
-    const chosen = thumbnails("Sample digits", inputs, shape, names, (place) => show(inputs[place]!));
+    const chosen = thumbnails("Sample digits", inputs, shape, names, (place) =>
+      show(inputs[place]!),
+    );
     root.append(
       dataChoice(context),
       element(
-        "div", { class: "columns" },
+        "div",
+        { class: "columns" },
         element(
-          "div", { class: "variants" },
+          "div",
+          { class: "variants" },
           element(
-            "section", { class: "card variant given", "aria-label": "Input" }, element("h3", {}, "Input"), given,
-            element("p", { class: "hint" }, "In the error maps, red is too bright and blue too dark."),
+            "section",
+            { class: "card variant given", "aria-label": "Input" },
+            element("h3", {}, "Input"),
+            given,
+            element(
+              "p",
+              { class: "hint" },
+              "In the error maps, red is too bright and blue too dark.",
+            ),
           ),
           ...cards.map((card) => card.root),
         ),
         element(
-          "aside", { class: "panel", "aria-label": "Input" },
+          "aside",
+          { class: "panel", "aria-label": "Input" },
           element(
-            "section", { class: "card inputs" }, element("h3", {}, "Draw a digit"), pad.root,
-            element("p", { class: "hint" }, "or take one of these:"), chosen,
+            "section",
+            { class: "card inputs" },
+            element("h3", {}, "Draw a digit"),
+            pad.root,
+            element("p", { class: "hint" }, "or take one of these:"),
+            chosen,
             element("p", { class: "hint" }, `Digits: ${samples.source}.`),
           ),
         ),
@@ -79,8 +103,13 @@ export const compare: View = {
 
 function takesPart(model: Model): boolean {
   const name = model.data.name;
-  return takesImages(model) && name !== null && name in NAMES &&
-    model.signatures.includes("reconstruct") && model.signatures.includes("encode");
+  return (
+    takesImages(model) &&
+    name !== null &&
+    name in NAMES &&
+    model.signatures.includes("reconstruct") &&
+    model.signatures.includes("encode")
+  );
 }
 
 /** The first model of each variant for a dataset; of several, the plainest name. */
@@ -90,7 +119,10 @@ function variantsOf(models: Model[], data: string | null): Model[] {
   for (const model of models.filter((each) => takesPart(each) && each.data.name === data)) {
     const known = found.get(place(model));
     const isPlain = model.name.split("_").length === 2;
-    if (place(model) >= 0 && (known === undefined || (isPlain && !model.name.startsWith("linear")))) {
+    if (
+      place(model) >= 0 &&
+      (known === undefined || (isPlain && !model.name.startsWith("linear")))
+    ) {
       found.set(place(model), model);
     }
   }
@@ -101,7 +133,9 @@ function dataChoice({ models, model, choose }: Context): HTMLElement {
   const select = element("select");
   const names = [...new Set(models.map(({ data }) => data.name!))];
   for (const name of names) {
-    select.append(element("option", { value: name, selected: name === model.data.name }, NAMES[name]!));
+    select.append(
+      element("option", { value: name, selected: name === model.data.name }, NAMES[name]!),
+    );
   }
   select.addEventListener("change", () => {
     choose(variantsOf(models, select.value)[0]!);
@@ -118,25 +152,32 @@ class Card {
   private readonly bars = element("canvas", { class: "bars", role: "img", "aria-label": "Code" });
   private readonly facts = element("p", { class: "hint" });
 
-  constructor(private readonly model: Model, private readonly shape: Shape) {
+  constructor(
+    private readonly model: Model,
+    private readonly shape: Shape,
+  ) {
     const name = (model.variant ?? "").replace("Autoencoder", "");
     this.root = element(
-      "section", { class: "card variant", "aria-label": name },
+      "section",
+      { class: "card variant", "aria-label": name },
       element("h3", {}, name),
       element("p", { class: "hint" }, model.name),
       element(
-        "div", { class: "pictures" },
+        "div",
+        { class: "pictures" },
         element("figure", {}, this.picture, element("figcaption", {}, "Reconstruction")),
         element("figure", {}, this.errors, element("figcaption", {}, "Error")),
       ),
-      this.bars, this.facts,
+      this.bars,
+      this.facts,
     );
   }
 
   async show({ engine }: Context, x: Float32Array): Promise<void> {
     const { url } = this.model.file;
     const [{ reconstruction }, { z }] = await Promise.all([
-      engine.ask("run", [url, "reconstruct", { x }]), engine.ask("run", [url, "encode", { x }]),
+      engine.ask("run", [url, "reconstruct", { x }]),
+      engine.ask("run", [url, "encode", { x }]),
     ]);
     draw(this.picture, reconstruction!, this.shape);
     drawErrors(this.errors, x, reconstruction!, this.shape);

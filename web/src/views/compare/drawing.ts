@@ -13,7 +13,10 @@ export function unitsOf(z: Float32Array, shape: readonly number[]): Float32Array
 
 /** Too bright in red, too dark in blue, and gray where the output is right. */
 export function drawErrors(
-  canvas: HTMLCanvasElement, x: Float32Array, output: Float32Array, shape: Shape,
+  canvas: HTMLCanvasElement,
+  x: Float32Array,
+  output: Float32Array,
+  shape: Shape,
 ): void {
   const [height, width, channels] = shape;
   canvas.width = width;
@@ -33,7 +36,10 @@ export function drawErrors(
 }
 
 export function drawBars(
-  canvas: HTMLCanvasElement, values: Float32Array, ink: string, line: string,
+  canvas: HTMLCanvasElement,
+  values: Float32Array,
+  ink: string,
+  line: string,
 ): void {
   const width = Math.round((canvas.clientWidth || 240) * devicePixelRatio);
   const height = Math.round((canvas.clientHeight || 64) * devicePixelRatio);
@@ -51,6 +57,11 @@ export function drawBars(
   values.forEach((value, i) => {
     const size = (value / most) * reach;
     const gap = step > 3 * devicePixelRatio ? devicePixelRatio : 0;
-    context.fillRect(i * step, Math.min(zero, zero - size), Math.max(1, step - gap), Math.abs(size));
+    context.fillRect(
+      i * step,
+      Math.min(zero, zero - size),
+      Math.max(1, step - gap),
+      Math.abs(size),
+    );
   });
 }

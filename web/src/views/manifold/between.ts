@@ -20,24 +20,26 @@ export class Between {
   private readonly frames: HTMLElement[];
   private readonly share;
 
-  constructor(private ends: [Float32Array, Float32Array], private readonly options: Options) {
+  constructor(
+    private ends: [Float32Array, Float32Array],
+    private readonly options: Options,
+  ) {
     this.share = slider(
-      "From start to end", { min: 0, max: 1, step: 0.01, value: 0 },
+      "From start to end",
+      { min: 0, max: 1, step: 0.01, value: 0 },
       (value) => `${Math.round(100 * value)} %`,
       (value, event) => options.onMove(this.code(value), event),
     );
     this.frames = Array.from({ length: FRAMES }, (_, i) =>
-      element(
-        "button",
-        {
-          type: "button", class: "thumbnail",
-          "aria-label": `${Math.round((100 * i) / (FRAMES - 1))} % of the way`,
-          click: (event: Event) => {
-            this.share.set(i / (FRAMES - 1));
-            options.onMove(this.code(i / (FRAMES - 1)), event);
-          },
+      element("button", {
+        type: "button",
+        class: "thumbnail",
+        "aria-label": `${Math.round((100 * i) / (FRAMES - 1))} % of the way`,
+        click: (event: Event) => {
+          this.share.set(i / (FRAMES - 1));
+          options.onMove(this.code(i / (FRAMES - 1)), event);
         },
-      ),
+      }),
     );
     this.root = element(
       "section",
@@ -46,7 +48,8 @@ export class Between {
       element("div", { class: "strip" }, ...this.frames),
       this.share.root,
       element(
-        "div", { class: "row" },
+        "div",
+        { class: "row" },
         button("Start here", () => this.setEnd(0)),
         button("End here", () => this.setEnd(1)),
       ),
@@ -72,7 +75,9 @@ export class Between {
     const decoded = await this.options.decodeRows(rows);
     const each = decoded.length / FRAMES;
     this.frames.forEach((frame, i) => {
-      frame.replaceChildren(imageOf(decoded.subarray(i * each, (i + 1) * each), this.options.shape));
+      frame.replaceChildren(
+        imageOf(decoded.subarray(i * each, (i + 1) * each), this.options.shape),
+      );
     });
   }
 }

@@ -15,13 +15,14 @@ import type { Context, View } from "../view";
 import { Axes, REACH } from "./axes";
 import { Between } from "./between";
 import { cellPlaces, Plane, sheet } from "./plane";
+import { joined, someOfEach } from "./samples";
+import { Tour } from "./tour";
 
 const COARSE = 16; // pixels
 const CHOSEN = 20; // test samples to begin from
 const NUMBERS = 80; // milliseconds until numbers are shown
 const MEASURE = "pointer-to-picture";
 const MOST_MEASURES = 2000;
-const STRIDE = 0.35; // of a tour, in radians per second
 
 interface Move {
   z: Float32Array;
@@ -61,13 +62,16 @@ class Room {
   private readonly plane: Plane;
   private readonly sliders: Slider[];
   private readonly readout = element("p", { class: "readout" });
-  private tour = 0;
+  private readonly tour = new Tour((x, y) => this.moveTo([x, y], performance.now()));
   private measured = 0;
   private waiting = 0;
   private samples = element("div");
   private between = element("div");
 
-  constructor(private readonly context: Context, private readonly codes: Codes | null) {
+  constructor(
+    private readonly context: Context,
+    private readonly codes: Codes | null,
+  ) {
     this.model = context.model;
     this.shape = outputShape(this.model);
     this.axes = codes ? new Axes(codes) : Axes.ofPrior(this.model.latent_shape![0]!);
@@ -106,9 +110,10 @@ class Room {
 
   private layout(): HTMLElement {
     const { models, choose } = this.context;
-    const tour = button("Take a tour", () => this.toggleTour(), "tour");
     const layers = choice(
-      "Layers of the plane", { both: "Both", points: "Samples", pictures: "Pictures" }, "both",
+      "Layers of the plane",
+      { both: "Both", points: "Samples", pictures: "Pictures" },
+      "both",
       (value) => {
         this.plane.showsPoints = value !== "pictures";
         this.plane.showsPictures = value !== "points";
@@ -118,27 +123,49 @@ class Room {
     const named = element("div", { class: "legend" });
     const labels = [...new Set(this.codes?.labels ?? [])].sort((a, b) => a - b);
     for (const label of labels.length > 10 ? [] : labels) {
-      named.append(element("span", { class: `swatch class-${label % 10}` }, className(this.model, label)));
+      named.append(
+        element("span", { class: `swatch class-${label % 10}` }, className(this.model, label)),
+      );
     }
     const stage = element(
-      "div", { class: "stage" },
+      "div",
+      { class: "stage" },
       element(
-        "div", { class: "plane-box" }, this.plane.root,
-        element("div", { class: "row" }, layers, tour, button("Center", () => this.center(), "quiet")),
+        "div",
+        { class: "plane-box" },
+        this.plane.root,
+        element(
+          "div",
+          { class: "row" },
+          layers,
+          this.tour.root,
+          button("Center", () => this.center(), "quiet"),
+        ),
         named,
       ),
       element("div", { class: "decoded-box" }, this.picture, this.readout),
     );
     const directions = this.model.latent_shape![0] === 2 ? "Latent units" : "Principal directions";
     const panel = element(
-      "aside", { class: "panel", "aria-label": "Model" }, modelFacts(this.model),
-      element("section", { class: "card" }, element("h3", {}, directions), ...this.sliders.map(({ root }) => root)),
+      "aside",
+      { class: "panel", "aria-label": "Model" },
+      modelFacts(this.model),
+      element(
+        "section",
+        { class: "card" },
+        element("h3", {}, directions),
+        ...this.sliders.map(({ root }) => root),
+      ),
     );
     return element(
-      "div", {}, modelChoice(models, this.model, choose),
+      "div",
+      {},
+      modelChoice(models, this.model, choose),
       element(
-        "div", { class: "columns" },
-        element("div", { class: "main" }, stage, this.samples, this.between), panel,
+        "div",
+        { class: "columns" },
+        element("div", { class: "main" }, stage, this.samples, this.between),
+        panel,
       ),
     );
   }
@@ -146,7 +173,9 @@ class Room {
   private makeSlider(k: number): Slider {
     const name = this.model.latent_shape![0] === 2 ? `z${k + 1}` : `Direction ${k + 1}`;
     const made = slider(
-      name, { min: -REACH, max: REACH, step: 0.01, value: 0 }, (value) => value.toFixed(2),
+      name,
+      { min: -REACH, max: REACH, step: 0.01, value: 0 },
+      (value) => value.toFixed(2),
       (value, event) => {
         this.stopTour();
         this.places[k] = value;
@@ -203,7 +232,9 @@ class Room {
   }
 
   private async refreshSheet(): Promise<void> {
-    const codes = cellPlaces(this.shape).map(([x, y]) => this.axes.code([x, y, ...this.places.slice(2)].slice(0, this.axes.count)));
+    const codes = cellPlaces(this.shape).map(([x, y]) =>
+      this.axes.code([x, y, ...this.places.slice(2)].slice(0, this.axes.count)),
+    );
     this.plane.pictures = sheet(await this.decodeRows(joined(codes)), this.shape);
     this.plane.draw();
   }
@@ -216,12 +247,17 @@ class Room {
     const decoded = await this.decodeRows(joined(codes));
     const size = decoded.length / codes.length;
     const pictures = codes.map((_, i) => decoded.subarray(i * size, (i + 1) * size));
-    const names = chosen.map((i) => (labels ? `A sample of class ${className(this.model, labels[i]!)}` : `Sample ${i + 1}`));
+    const names = chosen.map((i) =>
+      labels ? `A sample of class ${className(this.model, labels[i]!)}` : `Sample ${i + 1}`,
+    );
     const row = thumbnails("Test samples", pictures, this.shape, names, (i) => {
       this.moveToCode(codes[i]!, performance.now());
     });
     const section = element(
-      "section", { class: "card" }, element("h3", {}, "Test samples, decoded from their codes"), row,
+      "section",
+      { class: "card" },
+      element("h3", {}, "Test samples, decoded from their codes"),
+      row,
     );
     this.samples.replaceWith(section);
     const between = new Between([codes[0]!, codes[Math.floor(codes.length / 2)]!], {
@@ -233,53 +269,12 @@ class Room {
     this.between.replaceWith(between.root);
   }
 
-  private toggleTour(): void {
-    if (this.tour !== 0) {
-      this.stopTour();
-      return;
-    }
-    const begin = performance.now();
-    const step = (now: number) => {
-      const angle = ((now - begin) / 1000) * STRIDE;
-      // A curve that does not close soon, within the part that codes fill.
-      this.moveTo([1.9 * Math.sin(3 * angle), 1.7 * Math.sin(2 * angle + 0.4)], performance.now());
-      this.tour = requestAnimationFrame(step);
-    };
-    this.tour = requestAnimationFrame(step);
-    this.label("Stop the tour");
-  }
-
   private stopTour(): void {
-    cancelAnimationFrame(this.tour);
-    this.tour = 0;
-    this.label("Take a tour");
-  }
-
-  private label(text: string): void {
-    this.root?.querySelector(".tour")?.replaceChildren(text);
+    this.tour.stop();
   }
 }
 
 function outputShape(model: Model): Shape {
   const [height, width, channels] = model.input_shape as Shape;
   return [height, width, channels];
-}
-
-function joined(rows: Float32Array[]): Float32Array {
-  const size = rows[0]!.length;
-  const result = new Float32Array(rows.length * size);
-  rows.forEach((row, i) => result.set(row, i * size));
-  return result;
-}
-
-/** Places of a few samples, as many of each class. */
-function someOfEach(labels: number[], count: number): number[] {
-  const classes = [...new Set(labels)].sort((a, b) => a - b);
-  const each = Math.max(1, Math.floor(count / classes.length));
-  return classes.slice(0, count).flatMap((label) => {
-    const places = labels.flatMap((other, i) => (other === label ? [i] : []));
-    // Spread over all samples: those next to each other may be frames of one film.
-    const step = Math.max(1, Math.floor(places.length / each));
-    return Array.from({ length: Math.min(each, places.length) }, (_, i) => places[i * step]!);
-  });
 }

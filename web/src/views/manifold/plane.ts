@@ -38,7 +38,10 @@ export class Plane {
 
   constructor(private readonly options: Options) {
     this.canvas = element("canvas", {
-      class: "plane", tabindex: 0, role: "application", "aria-label": options.label,
+      class: "plane",
+      tabindex: 0,
+      role: "application",
+      "aria-label": options.label,
       "aria-roledescription": "plane",
     });
     this.root = element("div", { class: "plane-frame" }, this.canvas, this.ring);
@@ -68,7 +71,10 @@ export class Plane {
 
   private key(event: KeyboardEvent): void {
     const moves: Record<string, [number, number]> = {
-      ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1],
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, 1],
+      ArrowDown: [0, -1],
     };
     const move = moves[event.key];
     if (move === undefined) return;
@@ -125,7 +131,8 @@ export function cellPlaces(shape: Shape): [number, number][] {
   const [rows, columns] = cells(shape);
   const along = (i: number, count: number) => (((i + 0.5) / count) * 2 - 1) * REACH;
   return Array.from({ length: rows * columns }, (_, i) => [
-    along(i % columns, columns), -along(Math.floor(i / columns), rows),
+    along(i % columns, columns),
+    -along(Math.floor(i / columns), rows),
   ]);
 }
 

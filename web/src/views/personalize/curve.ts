@@ -5,7 +5,11 @@ import { color, element } from "../../dom";
 const SMOOTHING = 0.9;
 
 export class Curve {
-  readonly root = element("canvas", { class: "curve", role: "img", "aria-label": "Loss of each step" });
+  readonly root = element("canvas", {
+    class: "curve",
+    role: "img",
+    "aria-label": "Loss of each step",
+  });
   private losses: number[] = [];
   private all = 1;
 

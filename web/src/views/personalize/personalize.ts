@@ -28,7 +28,10 @@ export const personalize: View = {
   async show(root, context) {
     const { engine, model } = context;
     const url = model.trainable!.url;
-    const [samples, { inputs }] = await Promise.all([loadSamples(), engine.ask("open", [url, "wasm"])]);
+    const [samples, { inputs }] = await Promise.all([
+      loadSamples(),
+      engine.ask("open", [url, "wasm"]),
+    ]);
     const { weights } = await engine.ask("run", [url, "save", {}]);
     const studio = new Studio(context, samples, weights!, inputs["train"]!);
     root.append(modelChoice(context.models, model, context.choose), studio.root);
@@ -61,7 +64,9 @@ class Studio {
   private seed = 1;
 
   constructor(
-    private readonly context: Context, samples: Samples, private readonly weights: Float32Array,
+    private readonly context: Context,
+    samples: Samples,
+    private readonly weights: Float32Array,
     private readonly inputs: Record<string, number[]>,
   ) {
     this.model = context.model;
@@ -95,30 +100,59 @@ class Studio {
       this.add(drawn);
       pad.clear();
     });
-    const ready = button("Use five symbols", () => {
-      for (const canvas of symbols()) this.add(drawingToInput(canvas, this.shape)!);
-    }, "quiet");
+    const ready = button(
+      "Use five symbols",
+      () => {
+        for (const canvas of symbols()) this.add(drawingToInput(canvas, this.shape)!);
+      },
+      "quiet",
+    );
     const steps = slider(
-      "Steps", { min: 20, max: 400, step: 20, value: STEPS }, String, (value) => (this.steps = value),
+      "Steps",
+      { min: 20, max: 400, step: 20, value: STEPS },
+      String,
+      (value) => (this.steps = value),
     );
     const again = button("Start again", () => void this.restart(), "quiet");
     return element(
-      "div", { class: "columns reversed" },
+      "div",
+      { class: "columns reversed" },
       element(
-        "section", { class: "card inputs" }, element("h3", {}, "1. Draw a few examples"), pad.root,
-        element("div", { class: "row" }, keep, ready), this.kept,
+        "section",
+        { class: "card inputs" },
+        element("h3", {}, "1. Draw a few examples"),
+        pad.root,
+        element("div", { class: "row" }, keep, ready),
+        this.kept,
       ),
       element(
-        "div", { class: "main" },
+        "div",
+        { class: "main" },
         element(
-          "section", { class: "card" }, element("h3", {}, "2. Train"), this.curve.root, steps.root,
-          element("div", { class: "row" }, this.train, this.stop, again), this.status,
+          "section",
+          { class: "card" },
+          element("h3", {}, "2. Train"),
+          this.curve.root,
+          steps.root,
+          element("div", { class: "row" }, this.train, this.stop, again),
+          this.status,
         ),
         element(
-          "section", { class: "card" }, element("h3", {}, "3. Before and after"),
-          element("p", { class: "hint" }, `Noise ${NOISE}; left to right: noisy, before, after training.`),
-          this.pairs, element("div", { class: "row" }, this.save),
-          element("p", { class: "hint" }, "In Python: ae_zoo.lite.load('trainable.tflite').restore_weights(file)"),
+          "section",
+          { class: "card" },
+          element("h3", {}, "3. Before and after"),
+          element(
+            "p",
+            { class: "hint" },
+            `Noise ${NOISE}; left to right: noisy, before, after training.`,
+          ),
+          this.pairs,
+          element("div", { class: "row" }, this.save),
+          element(
+            "p",
+            { class: "hint" },
+            "In Python: ae_zoo.lite.load('trainable.tflite').restore_weights(file)",
+          ),
         ),
       ),
     );
@@ -127,7 +161,8 @@ class Studio {
   private add(drawing: Float32Array): void {
     this.drawings.push(drawing);
     const remove = element(
-      "button", { type: "button", class: "thumbnail", "aria-label": "Remove this drawing" },
+      "button",
+      { type: "button", class: "thumbnail", "aria-label": "Remove this drawing" },
       canvasOf(drawing, this.shape),
     );
     remove.addEventListener("click", () => {
@@ -168,7 +203,11 @@ class Studio {
     if (!isTrained) this.before = outputs;
     const rows = inputs.map((x, i) => {
       const pictures = [x, this.before[i]!, ...(isTrained ? [outputs[i]!] : [])];
-      return element("div", { class: "triple" }, ...pictures.map((each) => canvasOf(each, this.shape)));
+      return element(
+        "div",
+        { class: "triple" },
+        ...pictures.map((each) => canvasOf(each, this.shape)),
+      );
     });
     this.pairs.replaceChildren(...rows);
     if (this.drawings.length > 0) {
@@ -188,8 +227,13 @@ class Studio {
     this.update(true);
     this.curve.begin(this.steps);
     const steps = batches({
-      drawings: this.drawings, digits: this.digits, shape: this.shape, steps: this.steps,
-      inputs: this.inputs, noise: 2 * NOISE, seed: this.seed++,
+      drawings: this.drawings,
+      digits: this.digits,
+      shape: this.shape,
+      steps: this.steps,
+      inputs: this.inputs,
+      noise: 2 * NOISE,
+      seed: this.seed++,
     });
     const begin = performance.now();
     let drawn = 0;

@@ -4,9 +4,11 @@ import { element } from "../../dom";
 
 type Path = (context: CanvasRenderingContext2D) => void;
 
-const line = (...points: [number, number][]): Path => (context) => {
-  points.forEach(([x, y]) => context.lineTo(x, y));
-};
+const line =
+  (...points: [number, number][]): Path =>
+  (context) => {
+    points.forEach(([x, y]) => context.lineTo(x, y));
+  };
 
 const PATHS: Path[] = [
   // a heart, a star, a triangle, a house, a wave

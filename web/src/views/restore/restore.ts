@@ -24,13 +24,15 @@ export const restore: View = {
   first: "denoising_mnist",
   lead: "Drop, paste or draw a picture, spoil it if you like, and let a model clean it.",
   canShow: (model) =>
-    takesImages(model) && model.signatures.includes("reconstruct") &&
+    takesImages(model) &&
+    model.signatures.includes("reconstruct") &&
     (model.kind === "restore" || model.is_own),
   async show(root, context) {
     const { engine, model } = context;
     // Networks of convolutions gain from a GPU; the small ones of other views do not.
     const [{ accelerator }, samples] = await Promise.all([
-      engine.ask("open", [model.file.url, "webgpu"]), loadSamples(),
+      engine.ask("open", [model.file.url, "webgpu"]),
+      loadSamples(),
     ]);
     const desk = new Desk(root, context, samples, accelerator);
     await desk.begin();
@@ -89,16 +91,26 @@ class Desk {
   private layout(samples: Samples): HTMLElement {
     const { models, choose } = this.context;
     const result = element(
-      "section", { class: "card", "aria-label": "Result" }, this.stage.root, this.progress,
-      element("div", { class: "row result-row" }, this.facts, this.save), this.error,
+      "section",
+      { class: "card", "aria-label": "Result" },
+      this.stage.root,
+      this.progress,
+      element("div", { class: "row result-row" }, this.facts, this.save),
+      this.error,
     );
     return element(
-      "div", {}, modelChoice(models, this.model, choose),
+      "div",
+      {},
+      modelChoice(models, this.model, choose),
       element(
-        "div", { class: "columns" },
+        "div",
+        { class: "columns" },
         element("div", { class: "main" }, result, this.noiseCard()),
         element(
-          "aside", { class: "panel", "aria-label": "Input" }, this.inputCard(samples), modelFacts(this.model),
+          "aside",
+          { class: "panel", "aria-label": "Input" },
+          this.inputCard(samples),
+          modelFacts(this.model),
         ),
       ),
     );
@@ -127,7 +139,9 @@ class Desk {
       element(
         "button",
         {
-          type: "button", class: "thumbnail", "aria-label": picture.label,
+          type: "button",
+          class: "thumbnail",
+          "aria-label": picture.label,
           click: () => void this.usePicture(picture),
         },
         element("img", { src: `pictures/${picture.name}`, alt: "" }),
@@ -157,20 +171,29 @@ class Desk {
       this.refresh();
     });
     const amount = slider(
-      "Strength", { min: 0, max: 1, step: 0.01, value: this.noise.amount },
+      "Strength",
+      { min: 0, max: 1, step: 0.01, value: this.noise.amount },
       (value) => value.toFixed(2),
       (value) => {
         this.noise.amount = value;
         this.refresh();
       },
     );
-    const again = button("Other noise", () => {
-      this.noise.seed++;
-      this.refresh();
-    }, "quiet");
+    const again = button(
+      "Other noise",
+      () => {
+        this.noise.seed++;
+        this.refresh();
+      },
+      "quiet",
+    );
     return element(
-      "section", { class: "card noise" }, element("h3", {}, "Noise to add"),
-      labeled("Kind", kind), amount.root, again,
+      "section",
+      { class: "card noise" },
+      element("h3", {}, "Noise to add"),
+      labeled("Kind", kind),
+      amount.root,
+      again,
     );
   }
 
@@ -211,18 +234,25 @@ class Desk {
     const [height, width, taken] = before.shape;
     if (!this.model.is_any_size) {
       const inputs = { x: before.pixels };
-      const { reconstruction } = await engine.ask("run", [this.model.file.url, "reconstruct", inputs]);
+      const { reconstruction } = await engine.ask("run", [
+        this.model.file.url,
+        "reconstruct",
+        inputs,
+      ]);
       const outputs = reconstruction!.length / (height * width);
       return { pixels: reconstruction!, shape: [height, width, outputs] };
     }
     this.showProgress(0, 1);
     this.stage.show(before.pixels, before.shape, null, before.shape);
     const job = {
-      pixels: before.pixels, height, width, channels: taken,
+      pixels: before.pixels,
+      height,
+      width,
+      channels: taken,
       tile: [tileHeight, tileWidth, channels] as [number, number, number],
     };
-    const pixels = await engine.ask(
-      "restoreTiles", [this.model.file.url, job], ({ done, all }) => this.showProgress(done, all),
+    const pixels = await engine.ask("restoreTiles", [this.model.file.url, job], ({ done, all }) =>
+      this.showProgress(done, all),
     );
     return { pixels, shape: before.shape };
   }
