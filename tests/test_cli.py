@@ -174,9 +174,9 @@ def test_ctrl_c_ends_training_with_one_line(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    lines = [line for line in errors.splitlines() if "ae-zoo" in line]
+    # Nothing of TensorFlow either.
+    lines = errors.splitlines()
     assert len(lines) == 1 and "--resume" in lines[0]
-    assert "Traceback" not in errors
 
 
 def start(arguments, unbuffered=False, **pipes):

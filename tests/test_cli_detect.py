@@ -73,7 +73,6 @@ def test_it_prints_the_flagged_rows_and_writes_all_it_was_asked_for(
     assert "--window is an option of training" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -118,3 +117,26 @@ def test_bad_tables_are_refused_in_one_sentence(
     *notes, last = error.strip().splitlines()
     assert message in last and all("--window" in note for note in notes)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_nothing_is_written_if_the_figure_fails(inside, monkeypatch, capsys, tmp_path):
+    from ae_zoo import plots
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plots, "anomalies", fail)
+    normal, new = str(inside / "normal.csv"), str(inside / "new.csv")
+    assert main(["detect", normal, new, "--plot", "a.png", "--save", "kept"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "ae-zoo: interrupted"
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_exists_is_kept(inside, capsys, tmp_path):
+    (tmp_path / "kept").mkdir()
+    normal, new = str(inside / "normal.csv"), str(inside / "new.csv")
+    assert main(["detect", normal, new, "--save", "kept"]) == 1
+    assert "replace it with --overwrite" in capsys.readouterr().err
+    assert main(["detect", normal, "none.csv"]) == 1
+    assert capsys.readouterr().err == "ae-zoo: There is no file 'none.csv'.\n"

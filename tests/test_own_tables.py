@@ -155,7 +155,7 @@ def gaps(tmp_path):
 
 def test_missing_values_are_an_error_by_default(gaps):
     with pytest.raises(
-        ValueError, match="Row 4 of .*gaps.csv.* no value .*'b'.*missing="
+        ValueError, match="Row 4 of .*gaps.csv.* no value .*'b'.*`missing`"
     ):
         data.Table(gaps).shape  # noqa: B018
 
@@ -312,7 +312,7 @@ def test_groups_and_time_divide_arrays():
             "a,d",
             [(t, f"2024-01-0{t + 1}") for t in range(9)],
             {},
-            "'d' .* holds time.*time=",
+            "'d' .* holds time.*`time`",
         ),
     ],
 )
@@ -403,3 +403,41 @@ def test_names_of_tensorflow_datasets(tmp_path):
     assert set(source.fingerprint) == set(SPLITS)
     with pytest.raises(FileNotFoundError, match="ae-zoo prepare kmnist"):
         data.source("kmnist", tmp_path)
+    bigger = data.source("own_tiny_images", tmp_path, image_size=(8, 6))
+    assert bigger.shape == bigger.arrays("test").shape[1:] == (8, 6, 1)
+
+
+def test_images_of_tensorflow_datasets_that_differ_in_size(tmp_path):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    def rows(count):
+        def images():
+            for number in range(count):
+                yield {"image": np.full((5 + number, 9, 3), 10 * number, np.uint8)}
+
+        spec = {"image": tf.TensorSpec((None, None, 3), tf.uint8)}
+        return tf.data.Dataset.from_generator(images, output_signature=spec)
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="own_photos",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {"image": tfds.features.Image(shape=(None, None, 3))}
+        ),
+        split_datasets={"train": rows(20), "test": rows(6)},
+        data_dir=tmp_path,
+    )
+    with pytest.raises(ValueError, match=r"differ in size.*image_size=\(64, 64\)"):
+        data.source("own_photos", tmp_path)
+    source = data.source("own_photos", tmp_path, image_size=(4, 6))
+    assert source.preprocessing == "resized to 4×6 (bilinear)"
+    # Resizing keeps uniform images as they are.
+    expected = np.broadcast_to(np.arange(6)[:, None, None, None] * 10, (6, 4, 6, 3))
+    found = np.sort(np.rint(source.arrays("test") * 255), axis=0)
+    np.testing.assert_array_equal(found, expected)
+    # In place of other images, they get the size of these.
+    own = data.Arrays(np.zeros((30, 4, 6, 3), np.float32))
+    assert data.like("own_photos", own, tmp_path).shape == (4, 6, 3)
+    with pytest.raises(ValueError, match="`image_size` is for folders of images"):
+        data.source("digits", image_size=(4, 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,56 +30,85 @@ class NewRows(NamedTuple):
     times: list[str] | None
 
 
-def detector(
-    options: argparse.Namespace, notes: Notes
-) -> tuple[AutoencoderDetector, list[str]]:
-    """Train a detector on the rows of TRAIN, or load the one in this folder.
+class Files(NamedTuple):
+    """What is read before the training.
 
-    Returns:
-        The detector, and the names of its columns.
+    Attributes:
+        train: The rows of TRAIN, with the columns that are used.
+        new: Those of NEW.
+        have_times: Whether TRAIN also has a column of times.
+    """
+
+    train: pa.Table
+    new: NewRows
+    have_times: bool
+
+
+def read_files(options: argparse.Namespace) -> Files | None:
+    """Read TRAIN and NEW, or return None if TRAIN is a folder.
+
+    This needs no TensorFlow, so errors of the tables are reported at once.
 
     Raises:
-        ValueError: NEW lacks a column, a column holds text or looks like a label, or
-            another error of the tables or the options.
+        ValueError: NEW lacks a column, a column holds text or looks like a label, a
+            table is shorter than the window, or another error of the tables.
     """
+    for path in (options.train, options.new):
+        if not path.exists():
+            raise FileNotFoundError(f"There is no file '{path}'.")
+    if options.train.is_dir():
+        for name in ("window", "columns", "label", "contamination", "save"):
+            if getattr(options, name) is not None:
+                raise ValueError(
+                    f"--{name} is an option of training, and '{options.train}' is a "
+                    "trained detector. Leave it out, or pass a table as TRAIN."
+                )
+        return None
+    columns = _columns(options)
+    _check_has(options.new, columns)
+    train = read(options.train, columns).values
+    new = read(options.new, columns, times=True)
+    for path, table in ((options.train, train), (options.new, new.values)):
+        if len(table) < (options.window or 1):
+            raise ValueError(
+                f"A series must be at least as long as the window of {options.window} "
+                f"rows. '{path}' has {len(table)} rows."
+            )
+    return Files(train, new, _time_column(options.train) is not None)
+
+
+def trained(
+    options: argparse.Namespace, files: Files, notes: Notes
+) -> AutoencoderDetector:
+    """Train a detector."""
     from ae_zoo.estimators import AutoencoderDetector
 
-    if options.train.is_dir():
-        return _loaded(options)
-    columns = _columns(options)
-    _check_has(options.new, columns)  # before the training
-    normal = read(options.train, columns).values
-    trained = AutoencoderDetector(
+    detector = AutoencoderDetector(
         window=options.window,
         contamination="auto" if not options.contamination else options.contamination,
         random_state=options.seed,
     )
-    trained._callbacks = _progress(options.json)
-    trained.fit(normal)
-    if options.window is None and _time_column(options.train):
+    detector._callbacks = _progress(options.json)
+    detector.fit(files.train)
+    if options.window is None and files.have_times:
         notes.say(
             "The rows have times. To judge them in their order, pass --window N, the "
             "number of rows that belong together."
         )
-    return trained, columns
+    return detector
 
 
-def _loaded(options: argparse.Namespace) -> tuple[AutoencoderDetector, list[str]]:
+def loaded(options: argparse.Namespace) -> tuple[AutoencoderDetector, NewRows]:
+    """Load the detector in the folder TRAIN, and the rows of NEW that it judges."""
     from ae_zoo.estimators import AutoencoderDetector
 
-    for name in ("window", "columns", "label", "contamination", "save"):
-        if getattr(options, name) is not None:
-            raise ValueError(
-                f"--{name} is an option of training, and '{options.train}' is a "
-                "trained detector. Leave it out, or pass a table as TRAIN."
-            )
-    loaded = AutoencoderDetector.load(options.train)
-    names = getattr(loaded, "feature_names_in_", None)
+    detector = AutoencoderDetector.load(options.train)
+    names = getattr(detector, "feature_names_in_", None)
     if names is None:
-        names = range(loaded.n_features_in_)
+        names = range(detector.n_features_in_)
     columns = [str(name) for name in names]
     _check_has(options.new, columns)
-    return loaded, columns
+    return detector, read(options.new, columns, times=True)
 
 
 def read(path: Path, columns: Sequence[str], times: bool = False) -> NewRows:
@@ -96,7 +126,10 @@ def read(path: Path, columns: Sequence[str], times: bool = False) -> NewRows:
     reader = TableReader(path)
     time = _time_column(path)
     roles = Roles(values=columns, label=None, groups=None, time=time, missing="error")
-    rows = read_rows(reader, roles, {}).rows
+    with warnings.catch_warnings():
+        # The detector warns of constant columns, and new rows may well be equal.
+        warnings.filterwarnings("ignore", "These columns of")
+        rows = read_rows(reader, roles, {}).rows
     values = rows.read(np.arange(len(rows))).astype("float64")
     found = None
     if times and time is not None:

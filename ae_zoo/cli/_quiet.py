@@ -38,3 +38,13 @@ def silent_libraries() -> Iterator[None]:
             if failed:
                 file.seek(0)
                 python.write(file.read().decode("utf-8", "replace"))
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and look for devices, without its messages about both."""
+    if "tensorflow" in sys.modules:
+        return
+    with silent_libraries():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()

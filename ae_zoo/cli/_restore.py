@@ -45,16 +45,30 @@ def pairs(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
     return [(file, target) for target, file in found.items()]
 
 
+def checked_pairs(
+    options: argparse.Namespace, inputs: list[Path]
+) -> list[tuple[Path, Path]]:
+    """Return `pairs`, after checking that the outputs can be written.
+
+    Raises:
+        FileExistsError: An output exists.
+        ValueError: As `pairs`.
+    """
+    jobs = pairs(inputs, options.output)
+    for _, target in jobs:
+        is_compared = getattr(options, "compare", False)
+        for path in [target, *([_compared(target)] if is_compared else [])]:
+            _outputs.check_free(path, options.overwrite)
+    return jobs
+
+
 def run(user: User, options: argparse.Namespace, inputs: list[Path]) -> int:
     """Process image files; return the exit status.
 
     A file that cannot be read is named, and the others are processed.
     """
-    jobs = pairs(inputs, options.output)
+    jobs = checked_pairs(options, inputs)
     compares = getattr(options, "compare", False)
-    for _, target in jobs:
-        for path in [target, *([_compared(target)] if compares else [])]:
-            _outputs.check_free(path, options.overwrite)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for file, target in progress(jobs, "Images"):

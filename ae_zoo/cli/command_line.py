@@ -60,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 for success, 1 for an error, 130 for Ctrl-C, 141 if the
         program that reads the output has ended, as in `ae-zoo list | head -1`.
     """
-    # TensorFlow's log of each conversion step would hide the output of the command.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow logs each conversion step, and as errors what it does without. Real
+    # errors are exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options = argparse.Namespace()
     try:
         return _run(arguments, options)

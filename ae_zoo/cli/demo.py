@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ae_zoo.cli import _quiet
+
 if TYPE_CHECKING:
     from ae_zoo.models import Autoencoder
 
@@ -40,6 +42,7 @@ def run(options: argparse.Namespace) -> None:
     The digits come with scikit-learn, so nothing is downloaded. They are scans of other
     writers than MNIST's, converted to MNIST's format; the model has not seen them.
     """
+    _quiet.load_tensorflow()
     from ae_zoo import data, lite, plots, zoo
     from ae_zoo.evaluation import add_noise
     from ae_zoo.zoo import tables

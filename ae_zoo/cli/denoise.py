@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from ae_zoo import zoo
 
     # Before TensorFlow is loaded.
-    _restore.pairs(options.inputs, options.output)
+    _restore.checked_pairs(options, options.inputs)
     model = options.model
     if model is None:
         if _DEFAULT not in zoo.list_models():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,22 +77,27 @@ def run(options: argparse.Namespace) -> None:
     notes = Notes()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        with _quiet.silent_libraries():
-            import ae_zoo.estimators  # noqa: F401  (which imports TensorFlow)
-        detector, columns = _detection.detector(options, notes)
-        new = _detection.read(options.new, columns, times=True)
+        files = _detection.read_files(options)
+        _quiet.load_tensorflow()
+        if files is None:
+            detector, new = _detection.loaded(options)
+        else:
+            detector, new = _detection.trained(options, files, notes), files.new
+        columns = new.values.column_names
         scores = -detector.score_samples(new.values)
         flagged = detector.predict(new.values) == -1
         shares = detector.explain(new.values)
     for warning in caught:
         if issubclass(warning.category, UserWarning):
             notes.say(str(warning.message))
-    content = _csv(scores, flagged, shares, columns)
-    _outputs.write(output, content, options.overwrite)
+    contents = {output: _csv(scores, flagged, shares, columns)}
     if options.plot is not None:
-        _plot(options, detector, new.values, columns)
+        contents[options.plot] = _figure(options.plot, detector, new.values, columns)
+    # Nothing is written before all of it is computed.
     if options.save is not None:
         detector.save(options.save, overwrite=options.overwrite)
+    for target, content in contents.items():
+        _outputs.write(target, content, options.overwrite)
     found = [
         {
             "row": int(row) + 1,
@@ -130,24 +136,27 @@ def _check_outputs(options: argparse.Namespace, output: Path) -> None:
         from ae_zoo.plots import _canvas
 
         _canvas.check_installed()
-    if options.save is not None:
+    if options.save is not None and os.path.lexists(options.save):
+        if not options.overwrite:
+            raise FileExistsError(
+                f"'{options.save}' exists. Choose another folder, or replace it with "
+                "--overwrite."
+            )
+        _quiet.load_tensorflow()
         from ae_zoo.estimators import folder
 
-        folder.check_free(options.save, options.overwrite)
+        folder.check_free(options.save, overwrite=True)
 
 
-def _plot(
-    options: argparse.Namespace,
-    detector: AutoencoderDetector,
-    values: pa.Table,
-    columns: list[str],
-) -> None:
+def _figure(
+    path: Path, detector: AutoencoderDetector, values: pa.Table, columns: list[str]
+) -> bytes:
+    """Draw the rows, their scores and the flagged ones in the format of `path`."""
     from ae_zoo import _staging, plots
 
-    path = options.plot
-    with _staging.explained(path), _staging.scratch(path.parent) as private:
+    with _staging.scratch() as private:
         plots.anomalies(detector, values, private / path.name, columns)
-        _outputs.write(path, (private / path.name).read_bytes(), options.overwrite)
+        return (private / path.name).read_bytes()
 
 
 def _csv(

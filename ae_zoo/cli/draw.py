@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import (
     OWN_DATA,
     add_data,
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo.studies.redraw import redraw
 
     drawn = redraw(options.model, options.recipe, options.data_dir, options.data)

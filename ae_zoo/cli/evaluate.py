@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import (
     add_data,
     add_data_dir,
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo import evaluation, zoo
     from ae_zoo.studies import verify
     from ae_zoo.training.loading import load_with_data

@@ -6,6 +6,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import (
     OWN_DATA,
     add_data,
@@ -80,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo import zoo
     from ae_zoo.studies import file_cost
     from ae_zoo.training.loading import load_with_data, load_with_recipe

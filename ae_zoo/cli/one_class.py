@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import add_recipe_to_run, add_training, natural_number
 
 HELP = "Train on each class alone and detect all other classes as anomalies."
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo.studies.one_class import one_class
 
     report = one_class(

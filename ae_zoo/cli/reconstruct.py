@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int | None:
     inputs = options.inputs
     tables = [p for p in files_of(inputs) if p.suffix.lower() in _tables.SUFFIXES]
     if not tables:
-        _restore.pairs(inputs, options.output)
+        _restore.checked_pairs(options, inputs)
         return _restore.run(User(options.model), options, inputs)
     if len(tables) > 1 or len(inputs) > 1:
         raise ValueError("Pass one .npy or .csv file, or images alone.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import add_model
 
 HELP = "Write the mean and standard deviation over several seeds to a card."
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo.studies.spread import add_spread
     from ae_zoo.zoo import tables
 

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from ae_zoo.cli import _output
+from ae_zoo.cli import _output, _quiet
 from ae_zoo.cli.options import add_recipe_to_run, add_training, positive_integer
 
 HELP = "Train a recipe."
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int | None:
     if options.local_workers is not None:
         return _train_locally(options)
+    _quiet.load_tensorflow()
     from ae_zoo.distribution.strategies import TRY_AGAIN, WorkerLostError
     from ae_zoo.training.run import train
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import (
     add_data_dir,
     add_model,
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo.studies.transfer import transfer
     from ae_zoo.zoo import tables
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ae_zoo.cli import _errors
+from ae_zoo.cli import _errors, _quiet
 from ae_zoo.cli.options import (
     OWN_DATA,
     add_data,
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo import zoo
     from ae_zoo.studies import verify
 

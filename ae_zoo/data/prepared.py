@@ -21,7 +21,11 @@ Decode = Callable[["tf.Tensor"], tuple["tf.Tensor", "tf.Tensor"]]
 
 
 def records(
-    folder: Path, instruction: str, feature: str, has_labels: bool
+    folder: Path,
+    instruction: str,
+    feature: str,
+    has_labels: bool,
+    image_size: tuple[int, int] | None = None,
 ) -> tuple[list[Slice], Decode]:
     """Find the records of a split, and how to decode one.
 
@@ -30,6 +34,8 @@ def records(
         instruction: Split of the prepared copy, such as "train[:55000]".
         feature: Key of the example.
         has_labels: Whether the set has labels.
+        image_size: (height, width) that images of uint8 are resized to; None keeps
+            their size.
 
     Returns:
         slices: Parts of TFRecord files, in a fixed order.
@@ -48,16 +54,29 @@ def records(
     def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = info.features.deserialize_example(record)
         label = example["label"] if has_labels else tf.constant(0, tf.int64)
-        return example[feature], label
+        stored = example[feature]
+        return (stored if image_size is None else _resized(stored, image_size)), label
 
     return slices, decode
+
+
+def _resized(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Resize an image of uint8, without aliasing."""
+    import tensorflow as tf
+
+    resized = tf.round(tf.image.resize(image, size, antialias=True))
+    return tf.cast(tf.clip_by_value(resized, 0, 255), tf.uint8)
 
 
 # Decoding 55,000 PNGs takes seconds, and a run reads the same split several times:
 # for training, for evaluation, for the figures.
 @functools.lru_cache(maxsize=4)
 def decoded(
-    folder: Path, instruction: str, feature: str, has_labels: bool
+    folder: Path,
+    instruction: str,
+    feature: str,
+    has_labels: bool,
+    image_size: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Decode a split, once per process.
 
@@ -69,7 +88,7 @@ def decoded(
     """
     import tensorflow as tf
 
-    slices, decode = records(folder, instruction, feature, has_labels)
+    slices, decode = records(folder, instruction, feature, has_labels, image_size)
     parts: list[Any] = []
     for path, skip, take in slices:
         found = tf.data.TFRecordDataset(path).skip(skip).take(take)

@@ -28,7 +28,12 @@ class TfdsSource(CatalogSource):
         return dict(_digests(folder, tuple(self.splits.items())))
 
 
-def find(name: str, data_dir: StrPath | None) -> TfdsSource | None:
+def find(
+    name: str,
+    data_dir: StrPath | None,
+    image_size: tuple[int, int] | None = None,
+    fallback_size: tuple[int, int] | None = None,
+) -> TfdsSource | None:
     """Return the source of a name of tensorflow-datasets, or None if none is prepared.
 
     Args:
@@ -36,6 +41,8 @@ def find(name: str, data_dir: StrPath | None) -> TfdsSource | None:
             configuration or version, the first configuration and the latest version
             that are prepared.
         data_dir: As in `ae_zoo.data.source`.
+        image_size: As in `ae_zoo.data.source`.
+        fallback_size: (height, width) for a set whose images differ in size.
     """
     if not _NAME.fullmatch(name):
         return None
@@ -48,7 +55,8 @@ def find(name: str, data_dir: StrPath | None) -> TfdsSource | None:
         ]
         if folders:
             latest = sorted(folders, key=_order)[-1]
-            return _describe(latest, root, data_dir)
+            sizes = image_size, fallback_size
+            return _describe(latest, root, data_dir, sizes)
     return None
 
 
@@ -80,12 +88,18 @@ def _order(folder: Path) -> tuple[bool, list[int]]:
     return folder.parent.parent.name == "", [int(n) for n in numbers if n.isdigit()]
 
 
-def _describe(folder: Path, root: Path, data_dir: StrPath | None) -> TfdsSource:
+def _describe(
+    folder: Path,
+    root: Path,
+    data_dir: StrPath | None,
+    sizes: tuple[tuple[int, int] | None, tuple[int, int] | None],
+) -> TfdsSource:
     import tensorflow_datasets as tfds
 
     info = tfds.builder_from_directory(folder).info
     name = folder.parent.relative_to(root).as_posix()
-    feature, shape = _feature(info, name)
+    feature, stored_shape = _feature(info, name)
+    image_size, shape = _resized(name, stored_shape, *sizes)
     splits, rule = _splits(info, name)
     has_labels = "label" in info.features and info.features["label"].shape == ()
     return TfdsSource(
@@ -93,6 +107,10 @@ def _describe(folder: Path, root: Path, data_dir: StrPath | None) -> TfdsSource:
         version=folder.name,
         feature=feature,
         shape=shape,
+        image_size=image_size,
+        preprocessing=""
+        if image_size is None
+        else f"resized to {shape[0]}×{shape[1]} (bilinear)",
         divisor=255.0 if len(shape) == 3 else 1.0,
         label=_meaning(info.features["label"]) if has_labels else None,
         splits=splits,
@@ -107,8 +125,11 @@ def _describe(folder: Path, root: Path, data_dir: StrPath | None) -> TfdsSource:
     )
 
 
-def _feature(info: Any, name: str) -> tuple[str, tuple[int, ...]]:
-    """Return the key and the shape of the feature that is the example."""
+def _feature(info: Any, name: str) -> tuple[str, tuple[Any, ...]]:
+    """Return the key and the shape of the feature that is the example.
+
+    Height and width are None if the images differ in size.
+    """
     import tensorflow_datasets as tfds
 
     features = dict(info.features.items()) if hasattr(info.features, "items") else {}
@@ -120,15 +141,41 @@ def _feature(info: Any, name: str) -> tuple[str, tuple[int, ...]]:
     }
     for key, feature in {**images, **arrays}.items():
         is_small = key not in images or feature.dtype == "uint8"
-        if None not in feature.shape and is_small:
+        is_open = feature.shape[:2] == (None, None) if key in images else False
+        if is_small and (is_open or None not in feature.shape):
             return key, tuple(feature.shape)
     raise ValueError(
-        f"{name!r} of tensorflow-datasets has no image or array of one fixed shape. "
+        f"{name!r} of tensorflow-datasets has no image and no array of one shape. "
         f"Its features: {list(map(str, features.items()))}. Load it with "
         "tfds.load, map its elements to examples of one shape, for example with "
         "tf.image.resize, and pass the datasets as ae_zoo.data.Arrays(train, "
         "validation, test)."
     )
+
+
+def _resized(
+    name: str,
+    shape: tuple[Any, ...],
+    image_size: tuple[int, int] | None,
+    fallback_size: tuple[int, int] | None,
+) -> tuple[tuple[int, int] | None, tuple[int, ...]]:
+    """Return the size that images are resized to, or None, and the final shape."""
+    is_image = len(shape) == 3
+    if image_size is not None and not is_image:
+        raise ValueError(
+            f"`image_size` is for sets of images, and the examples of {name!r} have "
+            f"the shape {shape}. Received: image_size={image_size}"
+        )
+    if image_size is None and None in shape:
+        image_size = fallback_size
+    if image_size is None and None in shape:
+        raise ValueError(
+            f"The images of {name!r} differ in size. Choose one, which they are "
+            f"resized to: ae_zoo.data.source({name!r}, image_size=(64, 64))."
+        )
+    if image_size is None or image_size == shape[:2]:
+        return None, shape
+    return image_size, (*image_size, shape[2])
 
 
 def _splits(info: Any, name: str) -> tuple[dict[str, str], str]:

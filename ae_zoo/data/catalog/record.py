@@ -61,6 +61,8 @@ class CatalogSource(Source):
             tensorflow-datasets prepares by itself.
         data_dir: Folder of prepared data. By default $TFDS_DATA_DIR, then
             ~/tensorflow_datasets.
+        image_size: (height, width) that the prepared images are resized to; None
+            keeps their size.
     """
 
     version: str | None
@@ -69,6 +71,7 @@ class CatalogSource(Source):
     files: tuple[RawFile, ...] = ()
     read: Reader | None = None
     data_dir: str | os.PathLike[str] | None = None
+    image_size: tuple[int, int] | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -97,6 +100,7 @@ class CatalogSource(Source):
             self.splits[split],
             self.feature,
             self.label is not None,
+            self.image_size,
         )
 
     def batches(
@@ -121,6 +125,7 @@ class CatalogSource(Source):
             self.splits[split],
             self.feature,
             self.label is not None,
+            self.image_size,
         )
         return batches.streamed(
             self, split, plan, slices, decode, fixed_binary=fixed_binary

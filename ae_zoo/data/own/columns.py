@@ -60,8 +60,8 @@ def choose(
                 f"or time. Received: {names}, besides {others}"
             )
     for kind, remedy in {
-        "text": "Use it as label= or groups=, or leave it out with columns=[...].",
-        "time": "Pass it as time=, or leave it out with columns=[...].",
+        "text": "Use it as `label` or `groups`, or leave it out of `columns`.",
+        "time": "Use it as `time`, or leave it out of `columns`.",
     }.items():
         found = [name for name in names if reader.kinds[name] == kind]
         if found:
@@ -107,9 +107,9 @@ def check_complete(
         place, column = np.argwhere(bad)[0]
         raise ValueError(
             f"Row {row + place} of {where} has no value in the column "
-            f"{names[column]!r}. Choose what to do with missing values: missing='drop' "
-            "leaves out these rows, 'previous' repeats the last value before, 'median' "
-            "takes the median of the training rows."
+            f"{names[column]!r}. Fill missing values, remove these rows, or choose "
+            "a rule for `missing`: 'drop' leaves out these rows, 'previous' repeats "
+            "the last value before, 'median' takes the median of the training rows."
         )
 
 
@@ -125,7 +125,7 @@ def warn_of_constants(
     if constant:
         warnings.warn(
             f"These columns of {where} have the same value in every row: {constant}. "
-            "They hold no information; leave them out with columns=[...].",
+            "They hold no information; leave them out of `columns`.",
             stacklevel=2,
         )
 
@@ -146,6 +146,6 @@ def _check_no_label(reader: TableReader, names: Sequence[str]) -> None:
         if len(values) <= _FEW and all(value == round(value) for value in values):
             raise ValueError(
                 f"The column {name!r} of {reader.where} looks like a label: it holds "
-                f"only {sorted(values)}. Pass label={name!r}; or, if it is a "
-                "measurement, name it in columns=[...]."
+                f"only {sorted(values)}. Name it as `label`; or, if it is a "
+                "measurement, name it in `columns`."
             )

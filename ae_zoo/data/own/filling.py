@@ -41,8 +41,8 @@ def column_medians(rows: Rows, train: np.ndarray, where: str) -> np.ndarray:
     if empty.any():
         raise ValueError(
             f"Column {int(np.argmax(empty)) + 1} of those chosen of {where} has no "
-            "value in the training rows, so it has no median. Leave it out with "
-            "columns=[...]."
+            "value in the training rows, so it has no median. Leave it out of "
+            "`columns`."
         )
     return np.nanmedian(known, axis=0)
 
@@ -73,7 +73,7 @@ def _previous(values: np.ndarray, runs: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"Column {column + 1} of those chosen has no value in the series of row "
             f"{row + 1}, so "
-            "missing='previous' cannot fill it. Leave the column out with "
-            "columns=[...], or use missing='median' or 'drop'."
+            "missing='previous' cannot fill it. Leave the column out of "
+            "`columns`, or use missing='median' or 'drop'."
         )
     return np.take_along_axis(values, source, axis=0)

@@ -129,7 +129,7 @@ class _Collected:
         if not len(rows):
             raise ValueError(
                 f"Every row of {self._reader.where} has a missing value, so "
-                "missing='drop' leaves none. Leave out columns with columns=[...], or "
+                "missing='drop' leaves none. Leave columns out of `columns`, or "
                 "choose missing='previous' or 'median'."
             )
         groups, places = np.concatenate(self._groups), np.concatenate(self._places)
