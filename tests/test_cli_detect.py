@@ -123,7 +123,7 @@ def test_bad_tables_are_refused_in_one_sentence(
 def test_nothing_is_written_if_the_figure_fails(inside, monkeypatch, capsys, tmp_path):
     from ae_zoo import plots
 
-    def fail(*_):
+    def fail(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(plots, "anomalies", fail)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ae_zoo.cli._use import Notes
     from ae_zoo.estimators import AutoencoderDetector
 
+_FEW = 100  # rows, below which the threshold is said to be unreliable
+
 
 class NewRows(NamedTuple):
     """Rows of a table.
@@ -90,6 +92,11 @@ def trained(
     )
     detector._callbacks = _progress(options.json)
     detector.fit(files.train)
+    if len(files.train) < _FEW:
+        notes.say(
+            f"'{options.train}' has only {len(files.train)} rows. The threshold is "
+            f"not reliable with fewer than about {_FEW}."
+        )
     if options.window is None and files.have_times:
         notes.say(
             "The rows have times. To judge them in their order, pass --window N, the "

@@ -155,7 +155,7 @@ def _figure(
     from ae_zoo import _staging, plots
 
     with _staging.scratch() as private:
-        plots.anomalies(detector, values, private / path.name, columns)
+        plots.anomalies(detector, values, private / path.name, columns, first_row=1)
         return (private / path.name).read_bytes()
 
 

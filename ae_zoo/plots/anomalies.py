@@ -33,6 +33,7 @@ def anomalies(
     series: Any,
     path: _canvas.PathLike,
     columns: Sequence[str] | None = None,
+    first_row: int = 0,
 ) -> None:
     """Draw a series with its scores, the threshold, and the stretches above it.
 
@@ -46,6 +47,7 @@ def anomalies(
         columns: Names of the features; None takes those of the training data. Of more
             than eight features, those with the largest shares in the flagged rows are
             drawn.
+        first_row: Number of the first row, for the axis.
 
     Raises:
         ImportError: Matplotlib is not installed.
@@ -89,6 +91,7 @@ def anomalies(
         fontsize=11,
         color=_canvas.INK,
     )
+    axes[-1].xaxis.set_major_formatter(lambda x, _: f"{x + first_row:g}")
     figure.align_ylabels(axes)
     _canvas.save(figure, path)
 

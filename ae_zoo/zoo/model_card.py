@@ -39,7 +39,8 @@ class ModelCard(dict[str, Any]):
         ]
         header = ["metric", "this model", "baseline", "published"]
         keys = textwrap.fill(f"Keys: {', '.join(self)}", _WIDTH, subsequent_indent="  ")
-        return f"{text}\n\n{tables.text_table(header, rows)}\n\n{keys}"
+        table = f"{tables.text_table(header, rows)}\n\n" if rows else ""
+        return f"{text}\n\n{table}{keys}"
 
     def _repr_markdown_(self) -> str:
         from ae_zoo.zoo import cards
@@ -69,7 +70,7 @@ class ModelCard(dict[str, Any]):
             lines.append(f"Limits: {self['limits']}")
         if data.get("name"):
             lines.append(
-                f"Trained on {data['name']} (license of the data: "
+                f"Training data: {data['name']} (license: "
                 f"{data.get('license') or 'not stated'}). License of the weights: "
                 f"{self.get('license') or 'not stated'}."
             )
