@@ -393,7 +393,11 @@ def test_figure(detector, tmp_path):
     series = related(80, seed=7)
     series[20:25, 0] += 9
     series[60, 2] += 1
-    plots.anomalies(detector, series, tmp_path / "a.png", columns=["a", "b", "c"])
+    names = ["a", "b", "c"]
+    plots.anomalies(detector, series, tmp_path / "a.svg", names, first_row=101)
+    # Text is drawn as paths, with the text as a comment.
+    assert "<!-- 121 -->" in (tmp_path / "a.svg").read_text("utf-8")
+    plots.anomalies(detector, series, tmp_path / "a.png", names)
     assert (tmp_path / "a.png").stat().st_size > 10_000
     with pytest.raises(ValueError, match="`columns` must name the 3 features"):
         plots.anomalies(detector, series, tmp_path / "b.png", columns=["a"])

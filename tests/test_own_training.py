@@ -77,6 +77,8 @@ def test_the_card_describes_the_users_own_data(here):
     assert set(facts["sha256"]) == {"images (40 files)", "splits"}
     assert card["metrics"][0]["metric"] == "squared error"
     page = (here / MODEL / "README.md").read_text("utf-8")
+    # `load` knows the names of the zoo only.
+    assert 'model = ae_zoo.load("PATH_OF_THIS_FOLDER")' in page
     assert "photos, 32 train, 4 validation, 4 test samples" in page
     assert "Splits: at random by file" in page and "resized to 8×8 (bilinear)" in page
     assert "License of the data: not stated." in page and "--data PATH" in page

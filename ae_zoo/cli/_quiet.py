@@ -8,10 +8,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from ae_zoo.cli import _errors
+
 
 @contextlib.contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Hide what C++ code writes to the standard error output, unless the block fails.
+    """Hide what C++ code writes to the standard error output, unless the block crashes.
 
     TensorFlow tells of processors and drivers while it is imported, before it reads any
     setting. What Python writes to `sys.stderr` is not hidden.
@@ -27,15 +29,17 @@ def silent_libraries() -> Iterator[None]:
         if python is sys.__stderr__:
             sys.stderr = terminal
         os.dup2(file.fileno(), number)
-        failed = True
+        crashed = False
         try:
             yield
-            failed = False
+        except Exception as error:
+            crashed = not _errors.is_expected(error)
+            raise
         finally:
             terminal.flush()
             os.dup2(kept, number)
             sys.stderr = python
-            if failed:
+            if crashed:
                 file.seek(0)
                 python.write(file.read().decode("utf-8", "replace"))
 

@@ -82,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     _quiet.load_tensorflow()
+    with _quiet.silent_libraries():  # converters say what they do
+        _export(options)
+
+
+def _export(options: argparse.Namespace) -> None:
     from ae_zoo import zoo
     from ae_zoo.studies import file_cost
     from ae_zoo.training.loading import load_with_data, load_with_recipe

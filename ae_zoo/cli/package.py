@@ -29,10 +29,11 @@ def run(options: argparse.Namespace) -> None:
     _quiet.load_tensorflow()
     from ae_zoo.studies.package import package
 
-    package(
-        options.model,
-        options.recipe,
-        options.data_dir,
-        options.samples,
-        data=options.data,
-    )
+    with _quiet.silent_libraries():  # converters say what they do
+        package(
+            options.model,
+            options.recipe,
+            options.data_dir,
+            options.samples,
+            data=options.data,
+        )
