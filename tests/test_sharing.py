@@ -205,6 +205,13 @@ def test_a_keras_file_loads_with_a_warning(tuned, x, tmp_path):
         ae_zoo.info(tmp_path / "m.keras")
 
 
+def test_a_model_that_made_no_step_loads_without_more_warnings(tmp_path):
+    ae_zoo.load("undercomplete_digits").save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match=NO_CHECKSUMS) as found:
+        ae_zoo.load(tmp_path / "m.keras")
+    assert len(found) == 1
+
+
 def test_a_keras_file_is_checked_like_a_folder(tmp_path):
     harmless = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     harmless.save(tmp_path / "other.keras")

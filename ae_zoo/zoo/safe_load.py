@@ -12,6 +12,7 @@ import os
 import stat
 import struct
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -111,7 +112,12 @@ def _load_checked(
                 archive.writestr(name, members.pop(name))
         meter = LoadMeter(stored, draws=bool(custom_objects))
         try:
-            with metered(meter):
+            with metered(meter), warnings.catch_warnings():
+                # An optimizer that has made no step has two variables, and no state
+                # that could be lost.
+                warnings.filterwarnings(
+                    "ignore", "Skipping variable loading for optimizer .* 2 variables"
+                )
                 model = saving.load_model(
                     copy, custom_objects=custom_objects, safe_mode=True
                 )
