@@ -209,7 +209,7 @@ def test_a_model_that_made_no_step_loads_without_more_warnings(tmp_path):
     ae_zoo.load("undercomplete_digits").save(tmp_path / "m.keras")
     with pytest.warns(UserWarning, match=NO_CHECKSUMS) as found:
         ae_zoo.load(tmp_path / "m.keras")
-    assert len(found) == 1
+    assert not [w for w in found if "optimizer" in str(w.message)]
 
 
 def test_a_keras_file_is_checked_like_a_folder(tmp_path):
