@@ -157,6 +157,11 @@ def publish(
         _flush_one(targets[0].parent)
 
 
+def is_private(path: StrPath) -> bool:
+    """Whether a path is in a folder of `scratch`, and so will not stay there."""
+    return any(part.startswith(PREFIX) for part in Path(path).parts)
+
+
 def discard(folder: Path) -> None:
     """Remove a folder, of which no part is missing at any time."""
     # On a full disk there is no room for a locked folder, and none is needed: `repair`

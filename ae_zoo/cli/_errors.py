@@ -21,7 +21,10 @@ def is_expected(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """The message of an error, without line breaks and control characters."""
-    message = clean(str(error))
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        text = error.strerror  # without its number
+    message = clean(text)
     if isinstance(error, FloatingPointError):
         return f"training diverged. {message}"
     return message or type(error).__name__

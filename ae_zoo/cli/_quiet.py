@@ -7,8 +7,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import TextIO
 
 from ae_zoo.cli import _errors
+
+# They stay open: loggers that are made while the messages are hidden write to them.
+_TERMINALS: list[TextIO] = []
 
 
 @contextlib.contextmanager
@@ -25,7 +29,9 @@ def silent_libraries() -> Iterator[None]:
         yield
         return
     python = sys.stderr
-    with tempfile.TemporaryFile() as file, os.fdopen(kept, "w") as terminal:
+    terminal = os.fdopen(kept, "w")
+    _TERMINALS.append(terminal)
+    with tempfile.TemporaryFile() as file:
         if python is sys.__stderr__:
             sys.stderr = terminal
         os.dup2(file.fileno(), number)
@@ -45,10 +51,15 @@ def silent_libraries() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and look for devices, without its messages about both."""
+    """Import TensorFlow and look for devices, without its messages about both.
+
+    Later, it logs errors only. Its warnings are for those who write code, such as that
+    a function is compiled for each of several models.
+    """
     if "tensorflow" in sys.modules:
         return
     with silent_libraries():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    tf.get_logger().setLevel("ERROR")

@@ -27,6 +27,11 @@ def pairs(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
     is_one = len(inputs) == 1 and not inputs[0].is_dir()
     if is_one and output.suffix.lower() in SUFFIXES and not output.is_dir():
         return [(files_of(inputs)[0], output)]
+    if is_one and output.is_file():
+        raise ValueError(
+            f"'{output}' is a file, and its name does not end in one of "
+            f"{', '.join(SUFFIXES)}. Name an image file or a folder."
+        )
     if output.suffix.lower() in SUFFIXES or output.is_file():
         raise ValueError(
             f"Several files go to a folder. Received: '{output}'. Name a folder."

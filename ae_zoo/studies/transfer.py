@@ -122,7 +122,8 @@ def transfer(
     }
     if few is not None:
         facts["test_samples"] = few
-    say(f"2 of 3: fine-tuning it on {count:,} samples, {epochs} epochs …")
+    passes = f"{epochs} epoch{'' if epochs == 1 else 's'}"
+    say(f"2 of 3: fine-tuning it on {count:,} samples, {passes} …")
     facts["fine_tuned"] = _trained(fine_tuning, data_dir, verbose, output)
     say("3 of 3: training the same network from scratch …")
     facts["from_scratch"] = _trained(from_scratch, data_dir, verbose)

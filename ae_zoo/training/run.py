@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from ae_zoo import zoo
+from ae_zoo import _staging, zoo
 from ae_zoo._checks import check_count, check_folder
 from ae_zoo.callbacks.checkpoints import Checkpoints
 from ae_zoo.distribution.strategies import explain_lost_workers, get_strategy
@@ -128,7 +128,8 @@ def train(
             seconds=checkpoints.seconds,
         )
         shutil.rmtree(job.checkpoint_folder, ignore_errors=True)
-        if verbose:
+        # Studies move runs from private folders, or remove them.
+        if verbose and not _staging.is_private(job.model_folder):
             print(f"The model and its card are in '{job.model_folder}'.")
     return model
 
