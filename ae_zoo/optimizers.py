@@ -6,10 +6,12 @@ optimizer steps of the run to the optimizer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
+from keras import ops
 from keras.optimizers import schedules
 
 from ae_zoo._checks import check_number, check_share
@@ -44,8 +46,8 @@ def adam(
         weight_decay: Weight decay of `keras.optimizers.AdamW`. None uses
             `keras.optimizers.Adam`.
         hold: Share of the steps at the initial learning rate, before the decay begins.
-            Only with "cosine" and without `warmup`. Until then, a run is the same for
-            every number of epochs: a copy of its checkpoints can be continued to an
+            Only with "cosine". Until then, a run is the same for every number of epochs
+            but very small ones: a copy of its checkpoints can be continued to an
             earlier or a later end.
         ema_momentum: Training ends with moving averages of the weights, which change by
             1 − `ema_momentum` of the difference in each step, as with `use_ema` of
@@ -85,6 +87,7 @@ def muon(
     decay: Literal["cosine", "exponential"] | None = None,
     *,
     alpha: float = 0.0,
+    warmup: bool = False,
     hold: float = 0.0,
     ema_momentum: float | None = None,
     exclude_layers: Sequence[str] | None = None,
@@ -102,6 +105,7 @@ def muon(
             constant learning rate.
         alpha: Learning rate at the last step, as a fraction of `learning_rate`.
             "exponential" requires a value above 0.
+        warmup: As for `adam`.
         hold: As for `adam`.
         ema_momentum: As for `adam`.
         exclude_layers: Regular expressions. Weights with a match in their path are left
@@ -126,7 +130,7 @@ def muon(
         raise TypeError(
             f"`exclude_layers` must be a list of strings. Received: {exclude_layers!r}"
         )
-    rate_over = _schedule(learning_rate, decay, alpha, warmup=False, hold=hold)
+    rate_over = _schedule(learning_rate, decay, alpha, warmup, hold)
     averaging = _averaging(ema_momentum)
 
     def make_optimizer(steps: int) -> keras.optimizers.Optimizer:
@@ -165,11 +169,8 @@ def _schedule(
     if warmup and decay != "cosine":
         raise ValueError(f"`warmup` needs decay='cosine'. Received: decay={decay!r}")
     check_share("hold", hold)
-    if hold and (warmup or decay != "cosine"):
-        raise ValueError(
-            "`hold` needs decay='cosine' and no `warmup`. Received: "
-            f"decay={decay!r}, warmup={warmup}"
-        )
+    if hold and decay != "cosine":
+        raise ValueError(f"`hold` needs decay='cosine'. Received: decay={decay!r}")
     if decay == "exponential" and not alpha > 0:
         raise ValueError(
             "decay='exponential' never reaches 0: `alpha` must be > 0. Received: "
@@ -182,14 +183,13 @@ def _schedule(
         if decay == "exponential":
             return schedules.ExponentialDecay(learning_rate, steps, alpha)
         if hold:
-            # Keras's warmup from a rate to the same rate keeps it.
             held = min(round(hold * steps), steps - 1)
-            return schedules.CosineDecay(
+            return HeldCosineDecay(
                 learning_rate,
+                held,
                 steps - held,
                 alpha,
-                warmup_target=learning_rate,
-                warmup_steps=held,
+                warmup_steps=min(_WARMUP_STEPS, held) if warmup else 0,
             )
         if not warmup:
             return schedules.CosineDecay(learning_rate, steps, alpha)
@@ -202,6 +202,44 @@ def _schedule(
         )
 
     return rate_over
+
+
+@keras.saving.register_keras_serializable("ae_zoo")
+class HeldCosineDecay(schedules.LearningRateSchedule):
+    """A constant learning rate, and then a cosine; a linear rise may come first.
+
+    Args:
+        initial_learning_rate: The constant rate.
+        hold_steps: Number of steps before the decay, with those of the rise.
+        decay_steps: Number of steps of the decay.
+        alpha: Rate at the end, as a fraction of the constant rate.
+        warmup_steps: Number of steps over which the rate rises to the constant rate.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        hold_steps: int,
+        decay_steps: int,
+        alpha: float = 0.0,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.hold_steps = hold_steps
+        self.decay_steps = decay_steps
+        self.alpha = alpha
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        done = ops.clip((step - self.hold_steps) / self.decay_steps, 0, 1)
+        cosine = 0.5 * (1 + ops.cos(math.pi * done))
+        rate = self.alpha + (1 - self.alpha) * cosine
+        risen = ops.minimum((step + 1) / max(1, self.warmup_steps), 1)
+        return self.initial_learning_rate * risen * rate
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(vars(self))
 
 
 def _averaging(ema_momentum: float | None) -> dict[str, Any]:

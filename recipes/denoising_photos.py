@@ -34,7 +34,9 @@ def build():
     encoder = networks.residual_u_net_encoder(
         (None, None, 1), filters=[64, 96, 128], blocks=[2, 2, 1]
     )
-    decoder = networks.pixel_decoder(encoder.output_shape[1:], 1, output="linear")
+    decoder = networks.pixel_decoder(
+        encoder.output_shape[1:], 1, output="linear", starts_from_input=True
+    )
     return DenoisingAutoencoder(
         encoder,
         decoder,
@@ -63,7 +65,9 @@ recipe = Recipe(
     epochs=40,
     steps_per_epoch=500,
     batch_size=12,
-    optimizer=optimizers.muon(2e-3, decay="cosine", hold=0.6, ema_momentum=0.999),
+    optimizer=optimizers.muon(
+        1e-3, decay="cosine", warmup=True, hold=0.6, ema_momentum=0.999
+    ),
     callbacks=training_callbacks,
     metrics=(
         *(

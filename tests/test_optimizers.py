@@ -58,6 +58,9 @@ def test_a_held_rate_does_not_depend_on_the_length_of_the_run():
     for steps in (100, 1000):
         received = list(rates(make_optimizer, steps, at=(0, 59, 60)))
         assert received == [0.5, 0.5, 0.5]
+    warmed = optimizers.adam(0.5, "cosine", warmup=True, hold=0.6)
+    received = list(rates(warmed, 1000, at=(0, 99, 199, 599)))
+    assert received == pytest.approx([0.5 / 200, 0.25, 0.5, 0.5])
     # Halfway down the cosine, and at its end.
     received = list(rates(make_optimizer, 100, at=(80, 100)))
     assert received == pytest.approx([0.25, 0.0], abs=1e-7)
@@ -89,7 +92,6 @@ def test_training_ends_with_averaged_weights():
     [
         {"hold": 0.5},
         {"decay": "exponential", "alpha": 0.1, "hold": 0.5},
-        {"decay": "cosine", "warmup": True, "hold": 0.5},
         {"decay": "cosine", "hold": 1.5},
         {"ema_momentum": 1.5},
     ],

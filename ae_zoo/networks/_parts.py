@@ -116,6 +116,7 @@ def convolution(
     kernel_size: int | tuple[int, int],
     activation: Activation,
     strides: int = 1,
+    use_bias: bool = True,
 ) -> keras.layers.Conv2D:
     """A convolution with "same" padding and the initializer for its activation."""
     return keras.layers.Conv2D(
@@ -124,6 +125,7 @@ def convolution(
         strides,
         padding="same",
         activation=activation,
+        use_bias=use_bias,
         kernel_initializer=initializer(activation),
     )
 

@@ -25,7 +25,10 @@ def residual_u_net_encoder(
     computes a quarter of what `u_net_encoder` computes with the same filters. Its
     blocks add W2 * f(W1 * x) to x (He et al. 2016) and begin as the identity, which
     lets deep networks train at high learning rates. Skips between the two halves are
-    added, not concatenated. `pixel_decoder` adds the last layer.
+    added, not concatenated. Layers have no bias: features of an image that is twice as
+    bright are twice as large, noise of any strength is treated alike (Mohan et al.
+    2020, "Robust and interpretable blind image denoising via bias-free convolutional
+    neural networks"), and rectifiers do not die. `pixel_decoder` adds the last layer.
 
     Args:
         input_shape: (height, width, channels). Any size works. With None for height
@@ -64,11 +67,11 @@ def residual_u_net_encoder(
     inputs = keras.Input(input_shape)
     x = _parts.padded(inputs, len(filters))
     # As wide as a 3×3 convolution of cells of 2×2 pixels.
-    x = _parts.convolution(filters[0], 6, "linear", strides=2)(x)
+    x = _parts.convolution(filters[0], 6, "linear", 2, use_bias=False)(x)
     scales = []
     for level, channels in enumerate(filters):
         if level > 0:
-            x = _parts.convolution(channels, 2, "linear", strides=2)(x)
+            x = _parts.convolution(channels, 2, "linear", 2, use_bias=False)(x)
         x = _blocks(x, blocks[level], activation)
         scales.append(x)
     for level, finer in reversed([*enumerate(scales[:-1])]):
@@ -85,9 +88,13 @@ def _blocks(
     x: keras.KerasTensor, blocks: int, activation: Activation
 ) -> keras.KerasTensor:
     for _ in range(blocks):
-        change = _parts.convolution(x.shape[-1], 3, activation)(x)
+        change = _parts.convolution(x.shape[-1], 3, activation, use_bias=False)(x)
         change = keras.layers.Conv2D(
-            x.shape[-1], 3, padding="same", kernel_initializer="zeros"
+            x.shape[-1],
+            3,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="zeros",
         )(change)
         x = keras.layers.Add()([x, change])
     return x
@@ -103,5 +110,6 @@ def _upsampled(
         strides=2,
         padding="same",
         activation=activation,
+        use_bias=False,
         kernel_initializer=_parts.initializer(activation),
     )(x)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from ae_zoo._checks import check_count
 from ae_zoo.layers.padding import CropTo
 from ae_zoo.networks import _parts
 from ae_zoo.networks._parts import Activation, OpenShape
+
+_LITTLE = 0.1
 
 
 def u_net_encoder(
@@ -68,6 +71,7 @@ def pixel_decoder(
     channels: int,
     kernel_size: int = 3,
     output: Activation = "sigmoid",
+    starts_from_input: bool = False,
 ) -> keras.Model:
     """One convolution from the features of `u_net_encoder` to an image.
 
@@ -77,6 +81,10 @@ def pixel_decoder(
         kernel_size: Kernel size of the convolution.
         output: Activation of the reconstruction: "sigmoid" for the Bernoulli loss,
             "linear" for the Gaussian loss.
+        starts_from_input: Whether the convolution begins with the first `channels`
+            features, which are the input, and a little of the others. Otherwise an
+            optimizer spends its first steps, which are the least stable, on learning to
+            copy the input.
 
     Returns:
         A model that maps (batch, height, width, features) to
@@ -91,6 +99,14 @@ def pixel_decoder(
     channels = check_count("channels", channels)
     _parts.check_kernel(kernel_size)
     inputs = keras.Input(code_shape)
-    x = keras.layers.Conv2D(channels, kernel_size, padding="same")(inputs)
+    convolution = keras.layers.Conv2D(channels, kernel_size, padding="same")
+    x = convolution(inputs)
+    if starts_from_input:
+        kernel, bias = convolution.get_weights()
+        kernel *= _LITTLE
+        kernel[:, :, :channels] = 0
+        row, column = ((size - 1) // 2 for size in convolution.kernel_size)
+        kernel[row, column, :channels] = np.eye(channels)
+        convolution.set_weights([kernel, bias])
     x = _parts.reconstruction(x, (*code_shape[:-1], channels), output)
     return keras.Model(inputs, x, name="decoder")
