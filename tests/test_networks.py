@@ -71,6 +71,25 @@ def test_the_blocks_of_a_residual_u_net_begin_as_the_identity():
     np.testing.assert_array_equal(outputs(blocks=3), outputs(blocks=1))
 
 
+def test_a_residual_u_net_treats_all_brightness_alike():
+    encoder = networks.residual_u_net_encoder((16, 16, 1), [4, 6], [1, 1])
+    # The last convolution of a block begins with zeros.
+    encoder.set_weights([normal(*weight.shape) for weight in encoder.get_weights()])
+    x = normal(2, 16, 16, 1)
+    np.testing.assert_allclose(encoder(2 * x), 2 * encoder(x), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3, (3, 5)])
+def test_a_pixel_decoder_can_start_from_the_input(kernel_size):
+    decoder = networks.pixel_decoder(
+        (8, 9, 6), 2, kernel_size, output="linear", starts_from_input=True
+    )
+    code = normal(2, 8, 9, 6)
+    assert 0 < np.abs(decoder(code) - code[..., :2]).max()
+    code[..., 2:] = 0
+    np.testing.assert_array_equal(decoder(code), code[..., :2])
+
+
 def test_a_residual_u_net_needs_blocks_for_each_size():
     with pytest.raises(ValueError, match="one number for each of `filters`"):
         networks.residual_u_net_encoder((16, 16, 1), [4, 6], [1])
