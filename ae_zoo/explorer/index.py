@@ -56,11 +56,22 @@ def records(own: Path | None = None) -> list[Record]:
 
 
 def _file_of(folder: Path) -> Path | None:
-    """The file that the page loads: float32 unless it is large or missing."""
+    """The file that the page loads: float32 unless it is large or missing.
+
+    Models of images of any size are run in float32 even so: of some in int8, LiteRT
+    cannot run tiles of 256×256 pixels with WebAssembly.
+    """
     full, small = folder / "model.tflite", folder / "model_int8.tflite"
-    if full.is_file() and (full.stat().st_size < _LARGE or not small.is_file()):
+    is_wanted = full.is_file() and (
+        full.stat().st_size < _LARGE or _takes_any_size(folder)
+    )
+    if is_wanted or (full.is_file() and not small.is_file()):
         return full
     return small if small.is_file() else None
+
+
+def _takes_any_size(folder: Path) -> bool:
+    return None in (entry.info(folder).get("input_shape") or [])
 
 
 def _own_record(path: Path) -> Record:

@@ -50,9 +50,22 @@ async function load(): Promise<void> {
 /** Whether WebGPU is tried: what it lacks is no error, since WebAssembly is there. */
 let isTrying = false;
 
+/**
+ * What the runtime last reported as an error. A run that fails inside it returns all the
+ * same, with whatever is in memory.
+ */
+let failure: string | null = null;
+
 function report(line: string): void {
-  if (isTrying || /^(INFO|WARNING|VERBOSE)/.test(line)) console.debug(line);
-  else console.error(line);
+  console.debug(line);
+  if (!isTrying && line.startsWith("ERROR")) failure = line;
+}
+
+/** Throw if the runtime has reported an error since `failure` was cleared. */
+function checkHasRun(): void {
+  if (failure === null) return;
+  const reason = failure.replace(/^ERROR: (\[[^\]]*\] )?/, "");
+  throw new Error(`LiteRT cannot run this file in the browser: ${reason}. Try a float32 file.`);
 }
 
 /** Open a file, once. */
@@ -148,7 +161,10 @@ async function runOn(model: CompiledModel, signature: string, inputs: Arrays): P
       tensors[name] = new Tensor(array, Array.from(shape));
     }
     const outputs: Arrays = {};
-    for (const [name, tensor] of Object.entries(await runner.run(tensors))) {
+    failure = null;
+    const results = await runner.run(tensors);
+    checkHasRun();
+    for (const [name, tensor] of Object.entries(results)) {
       const here = await tensor.moveTo("wasm");
       outputs[name] = Float32Array.from(here.toTypedArray());
       here.delete();

@@ -8,8 +8,11 @@ export interface Span {
 
 /** Pixels over which two tiles are blended. */
 const RAMP = 16;
-/** The largest part of a tile's side that is left unused at an inner border. */
-const MARGIN = 0.25;
+/**
+ * The part of a tile's side that is left unused at an inner border. The outermost pixels
+ * depend on what is beyond the border; a wider margin would cost more than it improves.
+ */
+const MARGIN = 0.125;
 
 /**
  * The tiles along one axis. Their weights add up to one at each pixel. At an inner
