@@ -173,7 +173,7 @@ def test_folders_keep_their_structure_and_name_what_fails(
         (["{in}", "{out}"], "Pass --model"),
         (["{none}", "{out}", "--model", "{gray}"], "There is no file"),
         (["{in}", "{in}", "--model", "{gray}"], "exists"),
-        (["{in}", "{text}", "--model", "{gray}"], "to a folder"),
+        (["{in}", "{text}", "--model", "{gray}"], "Name an image file or a folder"),
         (["{in}", "{in}", "{out}", "--model", "{gray}"], "to a folder"),
         (["{in}", "{out}", "--model", "denoising_mnist"], "28×28 pixels"),
         (["{in}", "{out}", "--model", "anomaly_ecg5000"], "takes inputs of shape"),
