@@ -8,14 +8,19 @@ counts as anomalous if all windows around it raise an alarm; by the rule of the
 notebooks, the first 59 and the last 118 tested rows never do, which raises F1. Counts
 are pooled over the runs.
 
-What to know about the table of the benchmark: 54 % of the tested rows are anomalous, so
-that calling every row an anomaly has an F1 of 0.698; PCA has more than all methods of
-the table; and 296 of the first 400 rows of the run other/2 are anomalies that every
+What to know about the table of the benchmark, whose best F1 is 0.78: 54 % of the tested
+rows are anomalous, so that calling every row an anomaly has an F1 of 0.698; the
+distance from the mean of the first rows, without any model, has 0.856, because the
+threshold follows the rule above but the error is squared; PCA has more than all methods
+of the table; and 296 of the first 400 rows of the run other/2 are anomalies that every
 method trains on.
 
 Command: python benchmarks/skab.py SKAB_data.tar.xz
-Wall time: to be measured.
-Expected: to be measured.
+Wall time: 5 min for a seed on 2 cores of Intel Xeon that also did other work.
+Expected: F1 0.860 for the autoencoder with two seeds (ROC-AUC 0.837, PR-AUC 0.863);
+PCA has 0.843 with the absolute error of the notebooks, and 0.862 (0.842, 0.866) with
+the squared error. Noise and width of the autoencoder were chosen on eight of the runs,
+where it has 0.874 and PCA 0.869; on the other 26, it has 0.855 and PCA 0.859.
 """
 
 from __future__ import annotations

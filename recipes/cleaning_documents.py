@@ -3,8 +3,13 @@
 Source: pairs of a dirty and a clean page (Castro-Bleda et al. 2019, "The NoisyOffice
 database"), with the network of denoising_photos, but smaller.
 Command: ae-zoo train cleaning_documents
-Wall time: to be measured.
-Expected: to be measured.
+Wall time: 29 min on 2 cores of Intel Xeon with AMX, at low priority and shared with
+other work: about 10 min of both.
+Expected: root-mean-square error 0.0255 on pages in fonts not seen in training;
+background subtraction has 0.0470, and the pages as they are 0.1568. For the split that
+is used in public, whose test pages are also behind training pages, train with
+--data dirty_documents_public: the medals of that competition are 0.0179, 0.0261 and
+0.0452.
 """
 
 import keras
