@@ -4,8 +4,11 @@ Source: the Skoltech Anomaly Benchmark (Katser & Kozitsin 2020). As in the multi
 state estimation of Singer et al. 1997, which is among the best in the table of the
 benchmark, each sensor is estimated from all others; here a network learns the relation.
 Command: ae-zoo train anomaly_skab
-Wall time: to be measured.
-Expected: to be measured.
+Wall time: 5 min on 2 cores of Intel Xeon, shared with other work.
+Expected: F1 0.743 ± 0.005, ROC-AUC 0.815 and PR-AUC 0.829 over two seeds; PCA with 32
+components has 0.255, 0.513 and 0.606, and calling every row an anomaly an F1 of 0.698.
+Width, optimizer and epochs were chosen by the loss on the validation split. For a model
+of each run, as in the table of the benchmark, see benchmarks/skab.py.
 """
 
 import keras
