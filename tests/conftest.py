@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import browser
 import keras
 import numpy as np
 import pytest
@@ -38,6 +39,14 @@ LONGEST = [
 def pytest_collection_modifyitems(items):
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if browser.chromium() is None:
+        terminalreporter.write_line(
+            "There is no Chromium, so the explorer was not tried in a browser. "
+            "Install Debian's package: apt-get install chromium"
+        )
 
 
 @pytest.fixture(autouse=True)
