@@ -272,3 +272,28 @@ def test_a_message_is_one_line_without_control_characters(capsys, tmp_path):
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "\\x1b[2J name\\u202e" in message
+
+
+def test_messages_of_libraries_are_hidden_and_those_of_python_are_not():
+    program = """
+import logging, os, sys
+from ae_zoo.cli import _quiet
+logger = logging.getLogger("made inside")
+with _quiet.silent_libraries():
+    logger.addHandler(logging.StreamHandler())
+    os.write(2, b"hidden\\n")
+    print("printed", file=sys.stderr)
+logger.warning("logged later")
+for error in (KeyboardInterrupt, ValueError):
+    try:
+        with _quiet.silent_libraries():
+            os.write(2, b"before %s\\n" % error.__name__.encode())
+            raise error
+    except error:
+        pass
+"""
+    command = [sys.executable, "-X", "dev", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # An error that nobody raised on purpose needs all there is to know.
+    expected = ["printed", "logged later", "before ValueError"]
+    assert done.stderr.splitlines() == expected

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import TextIO
 
 from ae_zoo.cli import _errors
-
-# They stay open: loggers that are made while the messages are hidden write to them.
-_TERMINALS: list[TextIO] = []
 
 
 @contextlib.contextmanager
@@ -30,7 +27,8 @@ def silent_libraries() -> Iterator[None]:
         return
     python = sys.stderr
     terminal = os.fdopen(kept, "w")
-    _TERMINALS.append(terminal)
+    # Loggers that are made in the block write to it until the process ends.
+    atexit.register(terminal.close)
     with tempfile.TemporaryFile() as file:
         if python is sys.__stderr__:
             sys.stderr = terminal
