@@ -84,11 +84,11 @@ def _serve(site: Site, port: int | None, opens_browser: bool) -> None:
 
     with server.open_server(site, port) as opened:
         address = server.address(opened)
-        print(f"The explorer is at {address} (Ctrl-C ends it)", flush=True)
-        if opens_browser:
-            # A browser in the terminal returns only when it ends.
-            threading.Thread(target=_open, args=(address,), daemon=True).start()
         try:
+            print(f"The explorer is at {address} (Ctrl-C ends it)", flush=True)
+            if opens_browser:
+                # A browser in the terminal returns only when it ends.
+                threading.Thread(target=_open, args=(address,), daemon=True).start()
             opened.serve_forever()
         except KeyboardInterrupt:
             print()  # This is how it is meant to end.
