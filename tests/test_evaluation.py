@@ -921,6 +921,16 @@ def test_document_cleaning_completes_pages_for_a_model_of_fixed_size():
     assert model.heights == [30, 30]
 
 
+def test_document_cleaning_measures_files_that_take_tiles():
+    class File:
+        def reconstruct(self, x):
+            return x
+
+    both = pages()
+    error, _ = evaluation.DocumentCleaning()(File(), Splits(both, both, both))
+    assert f"page as it is {error.value:.4f}" in error.baseline_name
+
+
 def test_document_cleaning_needs_pairs_of_pages():
     both = pages()._replace(target=None)
     with pytest.raises(ValueError, match="pairs of a dirty and a clean page"):

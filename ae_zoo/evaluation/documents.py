@@ -124,7 +124,8 @@ def pages_of(split: Split) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def cleaned(model: Autoencoder, pages: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Clean pages of any sizes, (height, width, 1), by a model."""
-    height, width = model.input_shape[1:3]
+    # A file that takes tiles of images has no shape of its own here.
+    height = getattr(model, "input_shape", (None, None))[1]
     outputs = []
     for page in pages:
         # A model of fixed size takes a short page as it was stored.
