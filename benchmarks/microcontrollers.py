@@ -36,7 +36,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import ae_zoo
-from ae_zoo import networks
+from ae_zoo import networks, zoo
 from ae_zoo.distribution.keras_patches import unpack_tflite
 
 HERE = pathlib.Path(__file__).parent
@@ -55,6 +55,9 @@ def main() -> None:
     parser.add_argument(
         "--output", type=pathlib.Path, default=HERE / "microcontrollers.json"
     )
+    parser.add_argument(
+        "--write-cards", action="store_true", help="write the arenas to the cards"
+    )
     options = parser.parse_args()
     names = options.names or [*ae_zoo.list_models(), MLPERF]
     with tempfile.TemporaryDirectory() as scratch:
@@ -63,6 +66,19 @@ def main() -> None:
     options.output.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     for row in rows:
         print(row)
+    if options.write_cards:
+        write_cards(facts)
+
+
+def write_cards(facts: dict[str, Any]) -> None:
+    """Add what was found to the cards of the models that run."""
+    for row in facts["rows"]:
+        if row["runs"] and row["name"] != MLPERF:
+            deployment = ae_zoo.info(row["name"])["deployment"]
+            found = {key: row[key] for key in ("arena", "mean_steps", "steps")}
+            found["version"] = facts["versions"]["tflite-micro"]
+            fields = {"deployment": deployment | {"microcontroller": found}}
+            zoo.amend(row["name"], fields)
 
 
 def study(name: str, scratch: pathlib.Path, python: pathlib.Path) -> dict[str, Any]:
