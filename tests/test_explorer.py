@@ -163,7 +163,9 @@ def test_images_are_served_of_digits_only(site):
 def test_an_own_folder_comes_first(own):
     site = make_site(str(own))
     content = json.loads(site[INDEX].read())
-    assert content["models"][0]["is_own"] and content["start"] == "undercomplete_digits"
+    assert (
+        content["models"][0]["is_own"] and content["start"] == "my_undercomplete_digits"
+    )
     assert site[content["models"][0]["file"]["url"]].read()[4:8] == b"TFL3"
 
 

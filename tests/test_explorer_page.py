@@ -248,7 +248,7 @@ def test_a_file_that_is_no_image_is_explained(visit, tmp_path):
     path = tmp_path / "broken.png"
     path.write_bytes(b"not a picture")
     page.get_by_label("Image file").set_input_files(path)
-    page.get_by_text("no image that the browser can read").wait_for()
+    page.get_by_text("cannot read this file as an image").wait_for()
 
 
 PASTE = """(bytes) => {
@@ -409,7 +409,7 @@ def test_the_threshold_can_be_moved(visit):
     page.keyboard.press("Home")
     assert scores_of(page)[0] == "Anomaly"
     page.get_by_text("100.0 % of the anomalies").wait_for()
-    page.get_by_role("button", name="The card's threshold").click()
+    page.get_by_role("button", name="Use the card's threshold").click()
     assert scores_of(page)[0] == "Normal"
 
 

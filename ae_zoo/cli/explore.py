@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--build",
         type=Path,
         metavar="DIR",
-        help="write the page as static files for a web host, and end",
+        help="write the page as static files for a web host, and exit",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a page that --build wrote"
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prepare",
         action="store_true",
         help="add what the page shows of test samples, such as their codes, to the "
-        "model's folder, and end",
+        "model's folder, and exit",
     )
     parser.add_argument(
         "--trainable",
@@ -85,20 +85,20 @@ def _serve(site: Site, port: int | None, opens_browser: bool) -> None:
     with server.open_server(site, port) as opened:
         address = server.address(opened)
         try:
-            print(f"The explorer is at {address} (Ctrl-C ends it)", flush=True)
+            print(f"The explorer is at {address} (press Ctrl-C to stop it)", flush=True)
             if opens_browser:
                 # A browser in the terminal returns only when it ends.
                 threading.Thread(target=_open, args=(address,), daemon=True).start()
             opened.serve_forever()
         except KeyboardInterrupt:
-            print()  # This is how it is meant to end.
+            print()  # Ctrl-C is the usual way to stop the server.
 
 
 def _open(address: str) -> None:
     import webbrowser
 
     if not webbrowser.open(address):
-        print("No browser was found. Open the address in one.", flush=True)
+        print("No browser was found. Open the address yourself.", flush=True)
 
 
 def _prepare(options: argparse.Namespace) -> None:
@@ -106,7 +106,13 @@ def _prepare(options: argparse.Namespace) -> None:
 
     if options.model is None:
         raise ValueError("--prepare needs the name or folder of a model.")
-    added = explorer_data(options.model, options.recipe, options.data_dir, options.data)
+    added = explorer_data(
+        options.model,
+        options.recipe,
+        options.data_dir,
+        options.data,
+        options.trainable,
+    )
     print(f"Added to {options.model}: {', '.join(added)}")
 
 

@@ -1,4 +1,4 @@
-"""`explorer.json` of a model folder: what the page shows beside the model itself.
+"""`explorer.json` of a model folder: what the page shows in addition to the model.
 
 It holds numbers that were computed from test samples, such as their codes. It holds
 samples only where the card shows the same samples, or the terms of the data allow it.
@@ -16,6 +16,7 @@ from ae_zoo._fields import NUMBER, check_fields
 from ae_zoo._reading import UnsafeModelError, parse_json, read_limited
 
 FILE = "explorer.json"
+TRAINABLE = "trainable.tflite"
 VERSION = 1
 _FIELDS = {
     "format_version": int,

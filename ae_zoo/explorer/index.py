@@ -15,7 +15,6 @@ from ae_zoo.zoo import entry, overview
 # A larger float32 file is left out in favor of the int8 file: a visitor of a web page
 # waits for it, and the pictures look the same.
 _LARGE = 2_000_000  # bytes
-_TRAINABLE = "trainable.tflite"
 _KINDS = {
     "Restore images": "restore",
     "Find anomalies": "anomaly",
@@ -47,6 +46,9 @@ def records(own: Path | None = None) -> list[Record]:
             missing or damaged.
     """
     found = [] if own is None else [_own_record(own)]
+    if found and found[0].facts["name"] in _resources.model_names():
+        # The page finds a model by its name.
+        found[0].facts["name"] = f"my_{found[0].facts['name']}"
     for name in _resources.model_names():
         folder = _resources.folder("saved_models") / name
         file = _file_of(folder)
@@ -104,8 +106,9 @@ def _record(folder: Path | None, file: Path, place: str, is_own: bool) -> Record
     facts = _facts(sidecar, card)
     facts["is_own"] = is_own
     served: dict[str, Path | bytes] = {}
-    # The name of a file tells of its content: a browser may keep it for ever.
-    url = f"{place}/{file.stem}.{sidecar['sha256'][:8]}.tflite"
+    # The name changes with the content, so a web host may let browsers keep the file.
+    stem = "model" if folder is None else file.stem
+    url = f"{place}/{stem}.{sidecar['sha256'][:8]}.tflite"
     facts["file"] = {"url": url, "bytes": len(content)}
     served[url] = content
     if folder is not None:
@@ -191,10 +194,10 @@ def _extras(folder: Path, place: str, facts: dict[str, Any]) -> dict[str, Path |
         latent_dim = shape[0] if shape and len(shape) == 1 else None
         facts["details"] = f"{place}/{details.FILE}"
         served[facts["details"]] = details.read(path, latent_dim)
-    path = folder / _TRAINABLE
+    path = folder / details.TRAINABLE
     if path.is_file():
         content = files.read(path)
-        url = f"{place}/{_TRAINABLE}"
+        url = f"{place}/{details.TRAINABLE}"
         facts["trainable"] = {"url": url, "bytes": len(content)}
         served[url] = content
     return served

@@ -62,7 +62,7 @@ def _explained(error: OSError, port: int) -> OSError:
     if error.errno == errno.EADDRINUSE:
         reason = "is in use, perhaps by another explorer"
     elif error.errno == errno.EACCES:
-        reason = "may be used by the system's administrator only"
+        reason = "can be opened only by an administrator"
     else:
         return error
     message = f"Port {port} {reason}. Pass --port with another one; 0 takes any."
@@ -82,7 +82,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, with_body: bool) -> None:
             if not _is_local(self.headers.get("Host", "")):
-                # A page of another host, whose name was made to lead here.
+                # DNS rebinding: a foreign page whose host name resolves to 127.0.0.1.
                 self.send_error(403)
                 return
             path = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
@@ -105,6 +105,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.send_header("X-Content-Type-Options", "nosniff")
             self.send_header("X-Frame-Options", "SAMEORIGIN")
             self.send_header("Referrer-Policy", "no-referrer")
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
             self.send_header("Cache-Control", "no-cache")
             super().end_headers()
 

@@ -25,7 +25,6 @@ _WIDEST = 256  # latent units; the pictures of wider codes along few axes all lo
 _SCORES = 500
 _DIRECTIONS = 8
 _DIGITS = 4  # significant ones
-_TRAINABLE = "trainable.tflite"
 _EXAMPLES = 6  # of each kind, as `plots.card_figures` draws
 
 
@@ -74,11 +73,13 @@ def explorer_data(
         fields["source"] = used.dataset.name
     if not fields and trainable is None:
         raise ValueError(
-            f"The explorer shows no test samples of {model.name!r}: it is no model of "
-            f"anomalies, and its codes of shape {model.latent_shape} are no vectors "
-            f"of at most {_WIDEST} values."
+            f"The explorer shows no test samples of {model.name!r}: it does not "
+            f"detect anomalies, and its codes of shape {model.latent_shape} are not "
+            f"vectors of at most {_WIDEST} values."
         )
-    names = [details.FILE] * bool(fields) + [_TRAINABLE] * (trainable is not None)
+    names = [details.FILE] * bool(fields) + [details.TRAINABLE] * (
+        trainable is not None
+    )
 
     def write(folder: pathlib.Path) -> None:
         if fields:
@@ -86,7 +87,7 @@ def explorer_data(
             text = json.dumps(content, separators=(",", ":"), allow_nan=False)
             (folder / details.FILE).write_text(text + "\n", "utf-8")
         if trainable is not None:
-            write_trainable(model, folder / _TRAINABLE, batch_size=trainable)
+            write_trainable(model, folder / details.TRAINABLE, batch_size=trainable)
 
     zoo.amend(name_or_folder, {}, write, replaces=names)
     return names

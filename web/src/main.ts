@@ -43,6 +43,11 @@ class Page {
     private readonly engine: Engine,
   ) {
     window.addEventListener("hashchange", () => void this.show());
+    // The address names the view, so the link must not change it.
+    document.querySelector(".skip")!.addEventListener("click", (event) => {
+      event.preventDefault();
+      main.focus();
+    });
   }
 
   private modelsOf(view: View): Model[] {
@@ -116,10 +121,28 @@ class Page {
   }
 }
 
+// Where the browser blocks storage, the choice is not kept.
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function store(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    return;
+  }
+}
+
 function themeButton(): void {
   const toggle = document.querySelector<HTMLButtonElement>("#theme")!;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  let theme = localStorage.getItem("theme") ?? (dark.matches ? "dark" : "light");
+  let theme = stored("theme") ?? (dark.matches ? "dark" : "light");
   const apply = () => {
     document.documentElement.dataset["theme"] = theme;
     toggle.textContent = theme === "dark" ? "Light" : "Dark";
@@ -129,7 +152,7 @@ function themeButton(): void {
   };
   toggle.addEventListener("click", () => {
     theme = theme === "dark" ? "light" : "dark";
-    localStorage.setItem("theme", theme);
+    store("theme", theme);
     apply();
   });
   apply();
@@ -162,4 +185,8 @@ async function begin(): Promise<void> {
   }
 }
 
+// Views go on working after they are shown; this tells what fails then.
+window.addEventListener("unhandledrejection", ({ reason }) =>
+  problem("The model could not be run", (reason as Error).message),
+);
 void begin();

@@ -98,7 +98,7 @@ export function fitted(
   const w = Math.max(1, Math.round(source.width * scale));
   const h = Math.max(1, Math.round(source.height * scale));
   const corner = current.getContext("2d")!.getImageData(0, 0, 1, 1).data;
-  context.fillStyle = `rgb(${corner[0]} ${corner[1]} ${corner[2]})`;
+  context.fillStyle = corner[3]! < 255 ? "#fff" : `rgb(${corner[0]} ${corner[1]} ${corner[2]})`;
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
   context.drawImage(current, Math.round((width - w) / 2), Math.round((height - h) / 2), w, h);
@@ -130,9 +130,7 @@ export async function decode(file: Blob): Promise<HTMLCanvasElement> {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Error(
-      "This file is no image that the browser can read. Try a PNG, JPEG or WebP file.",
-    );
+    throw new Error("The browser cannot read this file as an image. Try a PNG, JPEG or WebP file.");
   }
   if (bitmap.width * bitmap.height > MOST_PIXELS) {
     throw new Error(
@@ -152,6 +150,8 @@ export function peakSnr(x: Float32Array, other: Float32Array): number {
 
 export function toPng(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("No PNG could be written."))));
+    canvas.toBlob((blob) =>
+      blob ? resolve(blob) : reject(new Error("The PNG could not be written.")),
+    );
   });
 }

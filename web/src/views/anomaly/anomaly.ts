@@ -145,7 +145,7 @@ class Monitor {
       },
     );
     const reset = button(
-      "The card's threshold",
+      "Use the card's threshold",
       () => {
         scores.threshold = this.model.threshold ?? scores.threshold;
         threshold.set(Math.log(scores.threshold));

@@ -23,7 +23,7 @@ export const personalize: View = {
   name: "personalize",
   title: "Personalize",
   first: "denoising_mnist",
-  lead: "This denoiser has only seen digits. Draw something else, and train it here, on this device.",
+  lead: "Draw something that the model has never seen, and train it here, on this device.",
   canShow: (model) => takesImages(model) && model.trainable !== null,
   async show(root, context) {
     const { engine, model } = context;
@@ -62,6 +62,9 @@ class Studio {
   private before: Float32Array[] = [];
   private steps = STEPS;
   private seed = 1;
+  private isTraining = false;
+  private isTrained = false;
+  private pending = Promise.resolve();
 
   constructor(
     private readonly context: Context,
@@ -73,7 +76,11 @@ class Studio {
     this.url = this.model.trainable!.url;
     this.shape = this.model.input_shape as Shape;
     this.digits = samplesFor(samples, this.shape, this.model.data.name);
-    this.train = button("Train", () => void this.run());
+    this.train = button("Train", () => {
+      this.isTraining = true;
+      this.update();
+      this.enqueue(() => this.run());
+    });
     this.stop = button("Stop", () => void context.engine.ask("cancel", []), "quiet");
     this.save = button("Download the weights", () => void this.download(), "quiet");
     this.root = this.layout();
@@ -168,16 +175,41 @@ class Studio {
     remove.addEventListener("click", () => {
       this.drawings.splice(this.drawings.indexOf(drawing), 1);
       remove.remove();
-      void this.refreshPairs();
+      this.changed();
     });
     this.kept.append(remove);
-    void this.refreshPairs();
+    this.changed();
   }
 
-  private update(isTraining = false): void {
-    this.train.disabled = isTraining || this.drawings.length === 0;
-    this.stop.disabled = !isTraining;
-    this.save.disabled = isTraining || this.drawings.length === 0;
+  /** After a drawing was added or removed. */
+  private changed(): void {
+    this.update();
+    this.enqueue(() => this.compare());
+  }
+
+  /** Do one thing after the other: they read and write the weights of one model. */
+  private enqueue(work: () => Promise<void>): void {
+    this.pending = this.pending.then(work);
+  }
+
+  private async compare(): Promise<void> {
+    if (!this.isTrained) {
+      await this.refreshPairs();
+      return;
+    }
+    // "Before" is what the model made of the drawings with its first weights.
+    const { engine } = this.context;
+    const { weights } = await engine.ask("run", [this.url, "save", {}]);
+    await this.reset();
+    await this.refreshPairs();
+    await engine.ask("run", [this.url, "restore", { weights: weights! }]);
+    await this.refreshPairs(true);
+  }
+
+  private update(): void {
+    this.train.disabled = this.isTraining || this.drawings.length === 0;
+    this.stop.disabled = !this.isTraining;
+    this.save.disabled = this.isTraining || this.drawings.length === 0;
     if (this.drawings.length === 0) this.say("Keep at least one drawing to train on.");
   }
 
@@ -224,7 +256,7 @@ class Studio {
 
   private async run(): Promise<void> {
     const { engine } = this.context;
-    this.update(true);
+    this.isTrained = true;
     this.curve.begin(this.steps);
     const steps = batches({
       drawings: this.drawings,
@@ -245,19 +277,23 @@ class Studio {
         this.say(`Step ${done} of ${all}, loss ${short(loss!)}`);
       });
       const seconds = (performance.now() - begin) / 1000;
-      await this.refreshPairs(true);
+      await this.compare();
       this.status.append(` ${losses.length} steps in ${seconds.toFixed(1)} s.`);
     } catch (error) {
       this.say((error as Error).message);
     }
+    this.isTraining = false;
     this.update();
   }
 
   private async restart(): Promise<void> {
     await this.context.engine.ask("cancel", []);
-    await this.reset();
-    this.curve.begin(this.steps);
-    await this.refreshPairs();
+    this.enqueue(async () => {
+      this.isTrained = false;
+      await this.reset();
+      this.curve.begin(this.steps);
+      await this.refreshPairs();
+    });
   }
 
   private async download(): Promise<void> {

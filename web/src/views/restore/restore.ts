@@ -242,6 +242,7 @@ class Desk {
       const outputs = reconstruction!.length / (height * width);
       return { pixels: reconstruction!, shape: [height, width, outputs] };
     }
+    this.save.disabled = true;
     this.showProgress(0, 1);
     this.stage.show(before.pixels, before.shape, null, before.shape);
     const job = {
