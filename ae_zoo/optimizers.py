@@ -46,9 +46,9 @@ def adam(
         weight_decay: Weight decay of `keras.optimizers.AdamW`. None uses
             `keras.optimizers.Adam`.
         hold: Share of the steps at the initial learning rate, before the decay begins.
-            Only with "cosine". Until then, a run is the same for every number of epochs
-            but very small ones: a copy of its checkpoints can be continued to an
-            earlier or a later end.
+            Only with "cosine". Until the decay begins, a run does not depend on its
+            number of epochs, unless the held steps are fewer than those of the warm-up.
+            A copy of its checkpoints can therefore be continued to another end.
         ema_momentum: Training ends with moving averages of the weights, which change by
             1 − `ema_momentum` of the difference in each step, as with `use_ema` of
             Keras's optimizers. None ends with the weights themselves.

@@ -46,7 +46,7 @@ MLPERF = "MLPerf Tiny anomaly detection"
 
 
 def main() -> None:
-    """Run all models, print the table, and write `microcontrollers.json`."""
+    """Run all models, print the rows, and write `microcontrollers.json`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -94,7 +94,10 @@ def study(name: str, scratch: pathlib.Path, python: pathlib.Path) -> dict[str, A
 
 
 def only(content: bytes, signature: str) -> bytes:
-    """Return a `.tflite` file with one signature of another file."""
+    """Return a `.tflite` file with one signature of another file.
+
+    Of the shipped file itself, which a new export would not be.
+    """
     model = unpack_tflite(content)
     (kept,) = [
         found

@@ -1,6 +1,6 @@
 """Compare denoisers of photographs: milliseconds for a megapixel, and PSNR.
 
-    python benchmarks/photographs.py [--model NAME_OR_FOLDER] [--stddev 25] [--rounds 3]
+    python benchmarks/photographs.py --model NAME_OR_FOLDER [--stddev 25] [--rounds 3]
 
 The photographs are `camera`, `astronaut` (in gray) and `page` of scikit-image, with
 Gaussian noise that is not clipped. Non-local means, total variation and BM3D (the
@@ -43,7 +43,7 @@ def main() -> int:
     """Measure, print the table, and write `photographs.json` and `photographs.png`."""
     parser = common.parser(__doc__, rounds=3)
     add = parser.add_argument
-    add("--model", default="denoising_photos", help="name or folder of a gray model")
+    add("--model", required=True, help="name or folder of a gray model")
     add("--stddev", type=float, default=25.0, help="of the noise, in levels of 255")
     add("--denoisers", nargs="+", choices=DENOISERS, metavar="NAME")
     options = parser.parse_args()

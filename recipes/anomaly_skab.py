@@ -1,14 +1,15 @@
 """An autoencoder of a pump's eight sensors that detects faults of the pump.
 
-Source: the Skoltech Anomaly Benchmark (Katser & Kozitsin 2020). As in the multivariate
-state estimation of Singer et al. 1997, which is among the best in the table of the
-benchmark, each sensor is estimated from all others; here a network learns the relation.
+Source: the Skoltech Anomaly Benchmark (Katser & Kozitsin 2020). Related
+to the multivariate state estimation of Singer et al. 1997, which is among the best in
+the table of the benchmark. Here a network estimates each sensor from the other seven.
 Command: ae-zoo train anomaly_skab
-Wall time: 5 min on 2 cores of Intel Xeon, shared with other work.
+Wall time: 5 min on 2 cores of Intel Xeon that also did other work.
 Expected: F1 0.745 ± 0.005, ROC-AUC 0.818 and PR-AUC 0.831 over three seeds; PCA with 32
-components has 0.255, 0.513 and 0.606, and calling every row an anomaly an F1 of 0.698.
-Width, optimizer and epochs were chosen by the loss on the validation split. For a model
-of each run, as in the table of the benchmark, see benchmarks/skab.py.
+components has 0.255, 0.513 and 0.606, and flagging every row an F1 of 0.698.
+Width, optimizer and epochs were chosen by the loss on the validation split, on which
+`UNEXPLAINED` was measured, and which also sets the threshold. For a model of each run,
+as in the table of the benchmark, see benchmarks/skab.py.
 """
 
 import keras
@@ -47,7 +48,7 @@ def build():
 
     inputs = keras.Input((SENSORS,))
     repeated = layers.RepeatVector(WINDOW)(inputs)
-    # Of code units of 1 standard deviation, to those of the scaling.
+    # From standard deviations, the unit of the code, to the unit of the scaling.
     back = layers.Rescaling(1 / np.array(UNEXPLAINED))(repeated)
     decoder = keras.Model(inputs, back, name="decoder")
     return UndercompleteAutoencoder(

@@ -3,13 +3,13 @@
 Source: pairs of a dirty and a clean page (Castro-Bleda et al. 2019, "The NoisyOffice
 database"), with the network of denoising_photos, but smaller.
 Command: ae-zoo train cleaning_documents
-Wall time: 29 min on 2 cores of Intel Xeon with AMX, at low priority and shared with
-other work: about 10 min of both.
+Wall time: 29 min on 2 cores of Intel Xeon with AMX that also did other work.
 Expected: root-mean-square error 0.0255 on pages in fonts not seen in training;
-background subtraction has 0.0470, and the pages as they are 0.1568. For the split that
-is used in public, whose test pages are also behind training pages, train with
---data dirty_documents_public: 0.0184; background subtraction has 0.0484, and the medals
-of that competition were 0.0179, 0.0261 and 0.0452.
+background subtraction has 0.0470, and the pages as they are 0.1568. For the split of
+MLE-bench, where the clean page of each test page is also behind a training page, train
+with --data dirty_documents_public: 0.0184; background subtraction has 0.0484. (The
+medals of MLE-bench, 0.0179, 0.0261 and 0.0452, come from the leaderboard of the
+competition, which scored other pages.)
 """
 
 import keras
@@ -66,6 +66,6 @@ recipe = Recipe(
     paper="Castro-Bleda et al. 2019, The Computer Journal",
     license="Apache-2.0",
     limits="For gray pages of printed dark text on light paper, with lines of about 20 "
-    "to 40 pixels. The stains of the test pages are those of the training pages, with "
+    "to 40 pixels. The test pages have the same stains as the training pages, with "
     "text in other fonts.",
 )

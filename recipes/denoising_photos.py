@@ -1,9 +1,8 @@
 """A denoiser for gray photographs of any size, one model for noise up to 55 of 255.
 
 Source: the residual learning and the training set of Zhang et al. 2017, "Beyond a
-Gaussian denoiser" (DnCNN-B), with a residual U-Net that works at half size and below,
-like those of Zhang et al. 2021, "Plug-and-play image restoration with deep denoiser
-prior".
+Gaussian denoiser" (DnCNN-B), with a residual U-Net as in Zhang et al. 2021,
+"Plug-and-play image restoration with deep denoiser prior", but at half size and below.
 Command: ae-zoo train denoising_photos
 Expected: not measured yet. On BSD68, BM3D has 31.07, 28.57 and 25.62 dB at noise 15, 25
 and 50 of 255, and the blind DnCNN 31.61, 29.16 and 26.23.

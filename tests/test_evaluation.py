@@ -830,9 +830,14 @@ def test_detection_by_windows_agrees_with_scikit_learn():
     )
     assert roc.baseline == pytest.approx(sklearn.metrics.roc_auc_score(truth, tested))
     guess = tested > np.quantile(held_out, 0.8)
-    assert f1.baseline == pytest.approx(sklearn.metrics.f1_score(truth, guess))
+    of_pca = sklearn.metrics.f1_score(truth, guess)
     every = sklearn.metrics.f1_score(truth, np.ones_like(truth))
-    assert f1.baseline_name == f"PCA, 2 components; every row {every:.4f}"
+    assert f1.baseline == pytest.approx(max(of_pca, every))
+    assert f1.baseline_name == (
+        f"PCA, 2 components; flagging every row {every:.4f}"
+        if of_pca > every
+        else f"flagging every row; PCA, 2 components {of_pca:.4f}"
+    )
 
 
 def test_detection_by_windows_needs_windows():
@@ -1087,7 +1092,8 @@ def test_the_noise_of_a_photograph_depends_on_its_place_alone():
     np.testing.assert_array_equal(noisy(images)[:2], noisy(images[:2]))
     twice = evaluation.PhotographDenoising(stddev=20).noisy(images)
     np.testing.assert_allclose(twice - images, 2 * (noisy(images) - images), atol=1e-6)
-    assert noisy(images).std() != noisy(images)[::-1].std()
+    first, second = noisy(images[:2]) - images[:2]
+    assert not np.allclose(first, second)
 
 
 def test_photograph_denoising_is_rehearsed_and_measured_without_baselines():

@@ -14,10 +14,11 @@ from ae_zoo.cli import _errors
 
 @contextlib.contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Hide what C++ code writes to the standard error output, unless the block crashes.
+    """Hide what C++ code writes to the standard error output.
 
     TensorFlow tells of processors and drivers while it is imported, before it reads any
-    setting. What Python writes to `sys.stderr` is not hidden.
+    setting. What Python writes to `sys.stderr` is not hidden. If the block raises an
+    unexpected error, what was hidden is shown.
     """
     try:
         number = sys.__stderr__.fileno()  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import (
     OWN_DATA,
     add_data,
@@ -65,6 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.prepare and options.build is not None:
+        raise ValueError("Choose one of --prepare and --build.")
+    if options.trainable is not None and not options.prepare:
+        raise ValueError("--trainable is an option of --prepare. Add --prepare.")
     if options.prepare:
         _prepare(options)
         return
@@ -102,6 +107,7 @@ def _open(address: str) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo.studies.explorer_data import explorer_data
 
     if options.model is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ae_zoo.cli import _quiet
 from ae_zoo.cli.options import add_data_dir
 
 HELP = "Download and prepare a dataset."
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _quiet.load_tensorflow()
     from ae_zoo import data
 
     data.prepare(

@@ -62,7 +62,7 @@ def random_patch(size: int) -> Augmentation:
 
 
 def random_symmetry() -> Augmentation:
-    """Turn and mirror square images: each of the square's 8 symmetries is as likely.
+    """Turn and mirror square images: the square's 8 symmetries are equally likely.
 
     For images without a fixed orientation, such as patches of photographs.
 

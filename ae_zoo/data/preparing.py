@@ -101,7 +101,7 @@ def locate(file: RawFile, folder: Path) -> Path | None:
     path = folder / file.name
     if path.is_file():
         return path
-    unpacked = path.with_suffix("")
+    unpacked = folder / file.name.partition(".")[0]
     return unpacked if file.members and unpacked.is_dir() else None
 
 

@@ -64,14 +64,21 @@ class WindowDetection(AnomalyDetection):
             errors = [squared_error(x, pca(known, x, self.components)) for x in others]
             baseline = self._measure(is_anomaly, *errors)
             name = f"PCA, {self.components} components"
-        share = is_anomaly.mean()
-        every = f"every row {2 * share / (1 + share):.4f}"
-        return [
-            dataclasses.replace(row, baseline_name=f"{name}; {every}")
-            if row.metric.startswith("F1") and name
-            else row
-            for row in self._rows(values, baseline, name)
-        ]
+        share = float(is_anomaly.mean())
+        first, *others = self._rows(values, baseline, name)
+        return [_with_every_row(first, 2 * share / (1 + share)), *others]
+
+
+def _with_every_row(f1: Measurement, flagging: float) -> Measurement:
+    """Compare F1 with that of flagging every row, if it is better than the baseline."""
+    every = "flagging every row"
+    if f1.baseline is None:
+        return dataclasses.replace(f1, baseline=flagging, baseline_name=every)
+    if flagging > f1.baseline:
+        name = f"{every}; {f1.baseline_name} {f1.baseline:.4f}"
+        return dataclasses.replace(f1, baseline=flagging, baseline_name=name)
+    name = f"{f1.baseline_name}; {every} {flagging:.4f}"
+    return dataclasses.replace(f1, baseline_name=name)
 
 
 def rows_within_alarms(
@@ -98,7 +105,8 @@ def rows_within_alarms(
     >>> rows_within_alarms(alarms, window=2, edges=True)
     array([False, False,  True,  True,  True])
     """
-    window = check_integer("window", window, 1)
+    window = check_integer("window", window, 1 if edges else 2)
+    alarms = np.asarray(alarms, bool)
     count = len(alarms) + window - 1
     if edges:
         # A row is out if a window without an alarm covers it.

@@ -25,10 +25,11 @@ def residual_u_net_encoder(
     computes a quarter of what `u_net_encoder` computes with the same filters. Its
     blocks add W2 * f(W1 * x) to x (He et al. 2016) and begin as the identity, which
     lets deep networks train at high learning rates. Skips between the two halves are
-    added, not concatenated. Layers have no bias: features of an image that is twice as
-    bright are twice as large, noise of any strength is treated alike (Mohan et al.
-    2020, "Robust and interpretable blind image denoising via bias-free convolutional
-    neural networks"), and rectifiers do not die. `pixel_decoder` adds the last layer.
+    added, not concatenated. Layers have no bias. With a rectifier as activation, the
+    features of an image that is twice as bright are twice as large, which helps with
+    noise of unseen strength (Mohan et al. 2020, "Robust and interpretable blind image
+    denoising via bias-free convolutional neural networks"). `pixel_decoder` adds the
+    last layer.
 
     Args:
         input_shape: (height, width, channels). Any size works. With None for height

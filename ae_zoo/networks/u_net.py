@@ -73,7 +73,7 @@ def pixel_decoder(
     output: Activation = "sigmoid",
     starts_from_input: bool = False,
 ) -> keras.Model:
-    """One convolution from the features of `u_net_encoder` to an image.
+    """One convolution from the features of a U-Net to an image.
 
     Args:
         code_shape: (height, width, features).
@@ -84,11 +84,15 @@ def pixel_decoder(
         starts_from_input: Whether the convolution begins with the first `channels`
             features, which are the input, and a little of the others. Otherwise an
             optimizer spends its first steps, which are the least stable, on learning to
-            copy the input.
+            copy the input. Needs output="linear".
 
     Returns:
         A model that maps (batch, height, width, features) to
         (batch, height, width, channels).
+
+    Raises:
+        ValueError: `starts_from_input` with another output than "linear", or with
+            fewer features than channels.
 
     Example:
 
@@ -98,6 +102,12 @@ def pixel_decoder(
     code_shape = _parts.check_shape("code_shape", code_shape, 3, can_be_open=True)
     channels = check_count("channels", channels)
     _parts.check_kernel(kernel_size)
+    if starts_from_input and (output != "linear" or (code_shape[-1] or 0) < channels):
+        raise ValueError(
+            "`starts_from_input` needs output='linear' and at least as many features "
+            f"as channels. Received: output={output!r}, {code_shape[-1]} features, "
+            f"{channels} channels"
+        )
     inputs = keras.Input(code_shape)
     convolution = keras.layers.Conv2D(channels, kernel_size, padding="same")
     x = convolution(inputs)

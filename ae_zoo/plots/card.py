@@ -44,7 +44,7 @@ def card_figures(
     | `filters.png`: weights | gray images and a single dense layer |
     | `code_histogram.png`: values and use of the code | sparse, contractive models |
     | `scores.png`: scores of normal and anomalous samples | given `normal_classes` |
-    | `timeline.png`: scores in the order of time | given them, and windows of series |
+    | `timeline.png`: scores, one after the other | given them, and windows of series |
 
     Those of a model with a scaling show scaled values.
 

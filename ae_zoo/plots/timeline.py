@@ -1,4 +1,4 @@
-"""The figure of scores in the order of time."""
+"""The figure of scores in the order of the samples."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def timeline(
         axis.set_xlim(start, start + min(_ROWS, len(scores)))
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8, length=3)
-    axes[-1, 0].set_xlabel("test sample, in the order of time", fontsize=8.5)
+    axes[-1, 0].set_xlabel("test sample, in the order of the split", fontsize=8.5)
     figure.supylabel("score", fontsize=8.5)
     _canvas.save(figure, path)

@@ -83,7 +83,7 @@ def calibration_data(
         model: An `ae_zoo.models.Autoencoder`; a denoising model corrupts the inputs.
         recipe: Its `Recipe`, which may binarize the samples or make pairs of them.
         source: The data source.
-        samples: Number of samples, from the beginning of the training split.
+        samples: Number of samples, drawn from the training split.
 
     Returns:
         (samples, ...) float32. For a model that takes images of any size, patches of
@@ -98,6 +98,8 @@ def calibration_data(
         dataset = source.load(
             "train",
             batch_size=samples,
+            shuffle=True,
+            seed=recipe.seed,
             binarize="fixed" if recipe.binarize else None,
             pair=recipe.pair,
             classes=recipe.classes,

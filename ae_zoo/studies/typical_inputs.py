@@ -36,9 +36,14 @@ class FalseAlarms(NamedTuple):
 def false_alarms(
     model: Autoencoder, recipe: Recipe, source: Source, field: Sequence[Any]
 ) -> list[FalseAlarms]:
-    """Count the test samples that would be called unusual, for each kind of inputs."""
+    """Count the test samples that would be called unusual, for each kind of inputs.
+
+    A model of anomalies is asked about normal samples only.
+    """
     kinds = kinds_of_inputs(model, recipe)
-    x = evaluation.read_split(source, "test").x if kinds else np.zeros(0)
+    x = np.zeros(0)
+    if kinds:
+        x = evaluation.read_split(source, "test").of_classes(recipe.classes).x
     rows = []
     for name, make in kinds.items():
         inputs = make(x)
@@ -80,7 +85,8 @@ def typical_inputs(
     """
     model, used = load_with_data(name_or_folder, recipe, data, data_dir)
     source = used.dataset
-    field = measure(model, used, evaluation.read_split(source, "validation").x)
+    validation = evaluation.read_split(source, "validation").of_classes(used.classes)
+    field = measure(model, used, validation.x)
     alarms = false_alarms(model, used, source, field)
     if write and field:
         zoo.amend(name_or_folder, {typical.FIELD: field})

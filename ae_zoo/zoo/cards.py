@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ae_zoo._machine import hardware
@@ -27,8 +27,8 @@ _CAPTIONS = {
     "filters.png": "Weights of single units, as images",
     "code_histogram.png": "Values of the code, and how often each unit is active",
     "scores.png": "Scores of normal and anomalous test samples",
-    "timeline.png": "Scores of the test samples in the order of time, with the "
-    "anomalies shaded, and the threshold",
+    "timeline.png": "Scores of the test samples in the order of the split, with "
+    "the anomalies shaded, and the threshold",
     "training.png": "Training and validation loss after each epoch",
 }
 _PLANE = "The latent plane, decoded on a grid of equal steps in prior probability"
@@ -133,7 +133,10 @@ def facts_of(model: Autoencoder) -> Card:
         "latent_shape": list(model.latent_shape),
         "parameters": model.count_params(),
     }
-    return facts | ({"scaling": model.scaling.mode} if model.scaling else {})
+    if model.scaling is not None:
+        weighted = ", with a factor for each feature" if model.scaling.factors else ""
+        facts["scaling"] = model.scaling.mode + weighted
+    return facts
 
 
 def facts_of_data(source: Source) -> Card:
@@ -274,12 +277,33 @@ def _architecture(model: Autoencoder) -> dict[str, str]:
     return {role: _described(part) for role, part in model.spec().parts.items()}
 
 
+def _stages(layers: Sequence[Any]) -> Iterator[str]:
+    """Describe layers one after another, and equal parallel ones together."""
+    rows: list[tuple[str, int]] = []
+    for before, layer in zip([None, *layers], layers, strict=False):
+        text = f"{type(layer).__name__} {_width(layer)}".strip()
+        if rows and rows[-1][0] == text and not _feeds(before, layer):
+            rows[-1] = (text, rows[-1][1] + 1)
+        else:
+            rows.append((text, 1))
+    for text, count in rows:
+        yield text if count == 1 else f"{count} × {text}"
+
+
+def _feeds(before: Any, layer: Any) -> bool:
+    """Whether the output of one layer is an input of the next in the list."""
+    try:
+        inputs, output = layer.input, before.output
+    except (AttributeError, ValueError):  # not connected, or several times
+        return True
+    inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+    return any(x is output for x in inputs)
+
+
 def _described(part: Any) -> str:
     """Layers of a network with their sizes, or another layer with its arguments."""
     if hasattr(part, "layers"):
-        return " → ".join(
-            f"{type(layer).__name__} {_width(layer)}".strip() for layer in part.layers
-        )
+        return " → ".join(_stages(part.layers))
     of_any_layer = ("name", "trainable", "dtype")
     own = ", ".join(
         f"{name} {value}"

@@ -54,7 +54,7 @@ def _read(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
 
 
 def _read_public(paths: Sequence[Path]) -> dict[str, tuple[np.ndarray, ...]]:
-    """Read the split by which results are compared in public."""
+    """Read the split of MLE-bench."""
     # The pages are sorted as texts, "101.png" before "11.png". The first ones of the
     # permutation are those that train_test_split(test_size=0.2, random_state=0) of
     # scikit-learn tests on.
@@ -98,9 +98,9 @@ SOURCE = CatalogSource(
     feature="pages",
     divisor=255.0,
     counts={"train": 96, "validation": 16, "test": 32},
-    split_rule="by font, so that no clean page is in two splits: of 18 fonts, the "
-    "third of each four is tested on and the fifth of each nine validates, counted "
-    "from 0. The paper and the stains are those of a few sheets, in all splits",
+    split_rule="by font, so that no clean page is in two splits: of the fonts 0 to "
+    "17, 3, 7, 11 and 15 are tested on, 5 and 14 validate, and the others train. The "
+    "paper and the stains come from a few sheets, which are in all splits",
     preprocessing="a dirty page and the clean page behind it, gray; 48 pages are 258 "
     "rows high and have white rows below, which protocols leave out",
     license="none stated; made from NoisyOffice (UCI); cite Castro-Bleda et al. 2019",
@@ -114,9 +114,9 @@ PUBLIC_SPLIT = dataclasses.replace(
     SOURCE,
     name="dirty_documents_public",
     counts={"train": 103, "validation": 12, "test": 29},
-    split_rule="for comparison only: train_test_split(test_size=0.2, random_state=0) "
-    "of scikit-learn, of the sorted files, and 12 pages of its training part to "
-    "validate. It leaks: the clean page behind each test page is also behind a "
-    "training page",
+    split_rule="for comparison only: the split of MLE-bench, "
+    "train_test_split(test_size=0.2, random_state=0) of scikit-learn, of the sorted "
+    "files, and 12 pages of its training part to validate. It leaks: the clean page "
+    "behind each test page is also behind a training page",
     read=_read_public,
 )

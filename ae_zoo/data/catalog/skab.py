@@ -133,12 +133,13 @@ SOURCE = CatalogSource(
     feature="window",
     label="state at the last row of the window: 0 normal, 1 fault",
     counts={"train": 16185, "validation": 1488, "test": 23801},
-    split_rule="by time: of the 34 runs with a fault, the windows within rows 0-319 "
-    "train, those within rows 320-399 validate, and those that end with row 400 or "
-    "later are tested on, one for each row; the first of these begin in the rows that "
-    "validate. Of the run without a fault, rows 0-7,999 train and the others validate. "
-    "Five runs begin with the rows that another ends with: windows with a row that is "
-    "tested do not train or validate, and those with a row that trains do not validate",
+    split_rule="by time within each run: of the 34 runs with a fault, the windows "
+    "within rows 0-319 train, those within rows 320-399 validate, and those that end "
+    "with row 400 or later are tested on, one for each row; the first of these begin "
+    "in the rows that validate. Of the run without a fault, rows 0-7,999 train and "
+    "the others validate. Five runs begin with the rows that another ends with: "
+    "windows with a row that is tested do not train or validate, and those with a row "
+    "that trains do not validate",
     preprocessing="windows of 60 consecutive rows of eight sensors, one for each row",
     license="GPL-3.0, that of the repository; cite Katser & Kozitsin 2020",
     citation=_CITATION,
