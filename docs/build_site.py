@@ -11,7 +11,7 @@ Needs the extra `docs`. The pages of `docs/` are copied to `build/docs`, with
 - the tutorials as pages, and as notebooks to download, with what they printed when
   `docs/draw_figures.py` ran them;
 - the changelog, and other pages of the top folder;
-- the explorer's page, if this version of the package has one.
+- the explorer's page.
 
 Links to files that have no page on the site become plain text. MkDocs then builds
 `build/site` in strict mode.
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib.util
 import json
 import os
 import pathlib
@@ -323,14 +322,17 @@ def write_tutorial(script: pathlib.Path) -> None:
     )
     write_page(f"tutorials/{name}.md", "\n\n".join(parts), f"docs/tutorials/{name}.md")
     for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":  # a notebook stands alone
+            cell.source = _LINK.sub(
+                lambda link: link[0] if re.match("[a-z]+:", link[3]) else link[2],
+                cell.source,
+            )
         cell["id"] = f"cell-{number}"  # random otherwise
     jupytext.write(notebook, OUTPUT / "tutorials" / f"{name}.ipynb")
 
 
 def explorer() -> str:
     """Write the explorer's page, and return a frame that shows it."""
-    if importlib.util.find_spec("ae_zoo.cli.explore") is None:
-        return ""
     command = [sys.executable, "-m", "ae_zoo.cli", "explore", "--build"]
     subprocess.run([*command, OUTPUT / "explorer"], check=True)
     return (

@@ -20,7 +20,10 @@ function sortBy(table, column, heading) {
   for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
   heading.setAttribute("aria-sort", isUp ? "ascending" : "descending");
   const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row.cells[column]), row]);
-  rows.sort(([a], [b]) => (isUp ? compare(a, b) : compare(b, a)));
+  rows.sort(([a], [b]) => {
+    if (a === Infinity || b === Infinity) return Number(a === Infinity) - Number(b === Infinity);
+    return isUp ? compare(a, b) : compare(b, a);
+  });
   table.tBodies[0].append(...rows.map(([, row]) => row));
 }
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Find anomalies in a CSV
 #
-# A pump sends six sensor values a minute. A file of normal operation exists; new files
+# Every minute, a pump sends the values of six sensors. A file of normal operation exists; new files
 # arrive every day. Which minutes are odd, and which sensors are to blame?
 
 # %% [markdown]
@@ -101,6 +101,6 @@ label = file.run("detect", x=rows)["label"]
 print(f"{(label == -1).sum()} of {len(rows)} minutes are flagged by the file")
 
 # %% [markdown]
-# Faults that last, or show in the course of time, are found more surely in windows of a
+# Faults that last, or that show only over time, are found more reliably in windows of a
 # series: `AutoencoderDetector(window=60)`. [Find anomalies](../anomalies.md) describes
 # thresholds, contaminated training data and images.

@@ -2,8 +2,8 @@
 # # Clean scans
 #
 # You have scanned pages with stains and noise, and for some of them a clean version.
-# This tutorial trains a network that cleans the others. To be able to run anywhere, it
-# makes its own pages; with folders of yours, only the first step changes.
+# This tutorial trains a network that cleans the others. So that it runs anywhere,
+# it makes its own pages; with your own folders, only the first step changes.
 
 # %% [markdown]
 # ## The data
@@ -98,7 +98,7 @@ print(ae_zoo.info("run/model"))
 
 # %% [markdown]
 # ## Clean pages
-# On files, with all details that a file holds, and whole pages of any size:
+# Clean whole pages of any size; the files keep their bit depth and color profile:
 #
 # ```bash
 # ae-zoo denoise dirty/ cleaned/ --model run/model --compare
@@ -116,6 +116,6 @@ ae_zoo.plots.image_rows({"scan": dirty, "cleaned": clean}, "clean_scans.png")
 # ![Scanned pages with stains, and the same pages cleaned](../assets/figures/clean_scans.png)
 #
 # ## If there is no clean version
-# Then make the dirt instead: take clean pages, such as rendered PDFs, and add what your
+# Add the dirt yourself: take clean pages, such as rendered PDFs, and add what your
 # scanner adds. A `DenoisingAutoencoder` with a corruption of your own does this in
 # each step; see [Denoising](../variants/denoising.md).

@@ -5,8 +5,8 @@
 # autoencoder with two latent units. The result is a plane whose every point is a face,
 # and a path through it is a film of expressions that were never filmed.
 #
-# To be able to run anywhere, the script draws a face with a changing mouth, gaze and
-# eyebrows. With frames of your own, use `Images` in the next step.
+# So that it runs anywhere, the script draws a face with a changing mouth, gaze and
+# eyebrows. With your own frames, use `Images` in the next step.
 
 # %% [markdown]
 # ## The data
@@ -17,8 +17,9 @@
 # ```
 #
 # `ffmpeg -i me.mp4 -vf "crop=400:560,scale=20:28,fps=20" frames/%04d.png` writes such
-# frames. Neighboring frames are nearly equal: keep whole stretches of the film for the
-# test, with `test=` or `groups=`, and not single frames.
+# frames. Neighboring frames are nearly equal, so whole stretches of the film must go
+# to the test split, not single frames. Pass `groups=`, a function from the file name to
+# the number of its stretch.
 
 # %%
 import keras
@@ -120,7 +121,7 @@ model.save_pretrained("my_faces", task="Draws faces at any point of a plane.")
 
 # %% [markdown]
 # ```bash
-# ae-zoo package my_faces
+# ae-zoo export my_faces my_faces/model.tflite
 # ae-zoo explore my_faces
 # ```
 #

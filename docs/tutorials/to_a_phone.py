@@ -76,7 +76,8 @@ for name, signature in file.signatures.items():
 
 # %% [markdown]
 # ## A file that learns on the phone
-# The user's own digits improve the model further, and never leave the device.
+# The user's own digits train the model further and never leave the device. Twenty steps
+# change little; an app takes many more.
 
 # %%
 model.export("personal.tflite", format="litert", trainable=True)

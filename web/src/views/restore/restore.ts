@@ -180,7 +180,7 @@ class Desk {
       },
     );
     const again = button(
-      "Other noise",
+      "New noise",
       () => {
         this.noise.seed++;
         this.refresh();
