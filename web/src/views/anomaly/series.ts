@@ -72,7 +72,7 @@ export const SPOILS: Record<
     const [draw, each] = [normal(seed), moments(values, features)];
     return values.map((value, i) => value + NOISE * each[i % features]!.deviation * draw());
   },
-  "Flip": (values, features) => {
+  Flip: (values, features) => {
     const each = moments(values, features);
     return values.map((value, i) => 2 * each[i % features]!.mean - value);
   },
