@@ -582,8 +582,8 @@ def test_webgpu_does_no_harm(chromium, digits):
         browser.another(chromium, WEB_GPU) as with_gpu,
     ):
         visit = browser.Visit(with_gpu, address)
-        for name in (DENOISER, "linear_mnist"):
-            page = visit.show("restore", name, reload=name == DENOISER)
+        for name, shown in ((DENOISER, DENOISER), ("linear_mnist", "my_linear_mnist")):
+            page = visit.show("restore", shown, reload=name == DENOISER)
             page.get_by_label("Strength").fill("0")
             page.get_by_role("button", name="A handwritten 7").first.click()
             page.wait_for_timeout(300)
