@@ -36,14 +36,9 @@ class FalseAlarms(NamedTuple):
 def false_alarms(
     model: Autoencoder, recipe: Recipe, source: Source, field: Sequence[Any]
 ) -> list[FalseAlarms]:
-    """Count the test samples that would be called unusual, for each kind of inputs.
-
-    A model of anomalies is asked about normal samples only.
-    """
+    """Count the test samples that would be called unusual, for each kind of inputs."""
     kinds = kinds_of_inputs(model, recipe)
-    x = np.zeros(0)
-    if kinds:
-        x = evaluation.read_split(source, "test").of_classes(recipe.classes).x
+    x = evaluation.read_split(source, "test").x if kinds else np.zeros(0)
     rows = []
     for name, make in kinds.items():
         inputs = make(x)
@@ -75,7 +70,8 @@ def typical_inputs(
         data: The data of the card, if they lie elsewhere than the recipe says.
 
     Returns:
-        (the field of the card, the false alarms); both empty for models of pairs.
+        (the field of the card, the false alarms); both empty for models of pairs
+        and of anomalies.
 
     Example:
 
@@ -85,8 +81,7 @@ def typical_inputs(
     """
     model, used = load_with_data(name_or_folder, recipe, data, data_dir)
     source = used.dataset
-    validation = evaluation.read_split(source, "validation").of_classes(used.classes)
-    field = measure(model, used, validation.x)
+    field = measure(model, used, evaluation.read_split(source, "validation").x)
     alarms = false_alarms(model, used, source, field)
     if write and field:
         zoo.amend(name_or_folder, {typical.FIELD: field})

@@ -37,11 +37,7 @@ def publish(model: Autoencoder, job: Job, *, epochs: int, seconds: float) -> Non
         evaluation.measure_subset(model, protocols, splits),
         epochs=epochs,
         seconds=seconds,
-    ) | {
-        typical.FIELD: typical_inputs.measure(
-            model, recipe, splits.validation.of_classes(recipe.classes).x
-        )
-    }
+    ) | {typical.FIELD: typical_inputs.measure(model, recipe, splits.validation.x)}
 
     def draw(folder: pathlib.Path) -> None:
         plots.training_curve(job.output_dir / "training.csv", folder / "training.png")

@@ -32,12 +32,14 @@ def kinds_of_inputs(
 
     Returns:
         {name: function of clean inputs}, from clean inputs to the strongest noise; an
-        empty dict for models of pairs, whose inputs are not their targets.
+        empty dict for models of pairs, whose inputs are not their targets, and for
+        models of anomalies, whose score says itself which inputs are unusual.
     """
     has_pairs = recipe.pair is not None or (
         isinstance(recipe.dataset, Source) and recipe.dataset.target_shape is not None
     )
-    if has_pairs or "score" not in model.endpoints():
+    finds_anomalies = recipe.classes is not None
+    if has_pairs or finds_anomalies or "score" not in model.endpoints():
         return {}
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {"clean": lambda x: x}
     if recipe.binarize:
