@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
             model, options.recipe, options.data_dir, options.write, options.data
         )
         if not field:
-            print(f"{model}: a model of pairs or of anomalies, which has no typical inputs.")
+            print(f"{model}: models of pairs and of anomalies have none.")
         for kind, alarm in zip(field, alarms, strict=True):
             score = kind.get("score") or kind["score_per_value"]
             numbers = [
