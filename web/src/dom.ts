@@ -119,3 +119,22 @@ export function short(value: number, digits = 3): string {
 export function color(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
+
+/**
+ * Clear a canvas that is drawn at the resolution of the screen, in units of the page.
+ * One that is not shown has no width, and keeps its picture.
+ */
+export function cleared(canvas: HTMLCanvasElement): {
+  context: CanvasRenderingContext2D;
+  width: number;
+  height: number;
+} {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const context = canvas.getContext("2d")!;
+  if (width > 0) {
+    canvas.width = Math.round(width * devicePixelRatio);
+    canvas.height = Math.round(height * devicePixelRatio);
+    context.scale(devicePixelRatio, devicePixelRatio);
+  }
+  return { context, width, height };
+}

@@ -2,8 +2,8 @@
 
 import { button, element } from "../dom";
 
-const SIDE = 280;
-const BRUSH = 20;
+/** Width and height of a drawing, and width of its lines. */
+export const [SIDE, BRUSH] = [280, 20];
 
 export interface Pad {
   root: HTMLElement;

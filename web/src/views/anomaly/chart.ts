@@ -1,6 +1,6 @@
 // The chart of a series with its reconstruction and error, which can be bent by hand.
 
-import { color, element } from "../../dom";
+import { cleared, color, element } from "../../dom";
 
 const PAD = 10;
 const LANE = 84; // height of a feature, of several
@@ -81,13 +81,9 @@ export class Chart {
   }
 
   draw(): void {
-    const ratio = devicePixelRatio;
-    const [width, height] = [this.root.clientWidth, this.root.clientHeight];
-    if (width === 0 || this.values.length === 0) return;
-    this.root.width = Math.round(width * ratio);
-    this.root.height = Math.round(height * ratio);
-    const context = this.root.getContext("2d")!;
-    context.scale(ratio, ratio);
+    if (this.values.length === 0) return;
+    const { context, width, height } = cleared(this.root);
+    if (width === 0) return;
     for (let f = 0; f < this.features; f++)
       this.drawLane(context, f, width, height / this.features);
   }

@@ -1,6 +1,6 @@
 // Where a score lies among those of test samples, and what a threshold separates.
 
-import { color, element } from "../../dom";
+import { cleared, color, element } from "../../dom";
 import type { Details } from "../../models";
 
 const BINS = 44;
@@ -49,13 +49,8 @@ export class Scores {
   }
 
   draw(): void {
-    const ratio = devicePixelRatio;
-    const [width, height] = [this.root.clientWidth, this.root.clientHeight];
+    const { context, width, height } = cleared(this.root);
     if (width === 0) return;
-    this.root.width = Math.round(width * ratio);
-    this.root.height = Math.round(height * ratio);
-    const context = this.root.getContext("2d")!;
-    context.scale(ratio, ratio);
     const bottom = height - 16;
     this.drawBins(context, width, bottom);
     context.fillStyle = color("line");

@@ -47,9 +47,7 @@ function stretched(values: Float32Array, length: number): Float32Array {
 
 /** Mean 0 and standard deviation 1. */
 export function standardized(values: Float32Array): Float32Array {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  const deviation = Math.sqrt(variance) || 1;
+  const { mean, deviation } = moments(values, 1)[0]!;
   return values.map((value) => (value - mean) / deviation);
 }
 

@@ -73,7 +73,7 @@ class Room {
     private readonly codes: Codes | null,
   ) {
     this.model = context.model;
-    this.shape = outputShape(this.model);
+    this.shape = this.model.input_shape as Shape;
     this.axes = codes ? new Axes(codes) : Axes.ofPrior(this.model.latent_shape![0]!);
     this.places = Array<number>(this.axes.count).fill(0);
     this.plane = new Plane({
@@ -272,9 +272,4 @@ class Room {
   private stopTour(): void {
     this.tour.stop();
   }
-}
-
-function outputShape(model: Model): Shape {
-  const [height, width, channels] = model.input_shape as Shape;
-  return [height, width, channels];
 }

@@ -1,6 +1,6 @@
 // The loss of each step of a training.
 
-import { color, element } from "../../dom";
+import { cleared, color, element } from "../../dom";
 
 const SMOOTHING = 0.9;
 
@@ -25,12 +25,7 @@ export class Curve {
   }
 
   draw(): void {
-    const ratio = devicePixelRatio;
-    const [width, height] = [this.root.clientWidth, this.root.clientHeight];
-    this.root.width = Math.round(width * ratio);
-    this.root.height = Math.round(height * ratio);
-    const context = this.root.getContext("2d")!;
-    context.scale(ratio, ratio);
+    const { context, width, height } = cleared(this.root);
     context.fillStyle = color("line");
     context.fillRect(0, height - 1, width, 1);
     if (this.losses.length < 2) return;

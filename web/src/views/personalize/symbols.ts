@@ -1,6 +1,7 @@
 // Symbols that a model of digits does not know, for those who do not want to draw.
 
 import { element } from "../../dom";
+import { BRUSH, SIDE } from "../../ui/pad";
 
 type Path = (context: CanvasRenderingContext2D) => void;
 
@@ -35,11 +36,11 @@ const PATHS: Path[] = [
 /** Drawings of the symbols, white on black. */
 export function symbols(): HTMLCanvasElement[] {
   return PATHS.map((path) => {
-    const canvas = element("canvas", { width: 280, height: 280 });
+    const canvas = element("canvas", { width: SIDE, height: SIDE });
     const context = canvas.getContext("2d", { willReadFrequently: true })!;
-    context.fillRect(0, 0, 280, 280);
+    context.fillRect(0, 0, SIDE, SIDE);
     context.strokeStyle = "#fff";
-    context.lineWidth = 20;
+    context.lineWidth = BRUSH;
     context.lineCap = context.lineJoin = "round";
     context.beginPath();
     path(context);
