@@ -229,8 +229,9 @@ recipe = dataclasses.replace(load_recipe("undercomplete_digits")[1], build=build
 
 
 @pytest.mark.slow
-def test_custom_variant_trains_resumes_and_is_measured(tmp_path, capsys):
+def test_custom_variant_trains_resumes_and_is_measured(tmp_path, monkeypatch, capsys):
     """It has a layer with several outputs; the card states the first one."""
+    monkeypatch.chdir(tmp_path)  # `transfer` writes to runs/
     path = tmp_path / "own.py"
     path.write_text(OWN_VARIANT)
     command = ["train", str(path), "--epochs", "1", "--output-dir", str(tmp_path / "r")]
