@@ -44,8 +44,7 @@ def prefer_onednn() -> None:
     if "tensorflow" not in sys.modules:
         os.environ[_ONEDNN] = "1"
         return
-    flags = _field("/proc/cpuinfo", "flags")
-    if flags is not None and not _WITH_ONEDNN & set(flags.split()):
+    if _suits_onednn() is False:
         logging.getLogger("ae_zoo").warning(
             "TensorFlow was imported before ae_zoo and runs without oneDNN, which "
             "makes training slower on this processor. Import ae_zoo first, or set the "
@@ -58,7 +57,13 @@ def uses_onednn() -> bool:
     """Return whether TensorFlow uses oneDNN, which rounds differently."""
     if _ONEDNN in os.environ:
         return os.environ[_ONEDNN] not in ("0", "false")
-    return bool(_WITH_ONEDNN & set((_field("/proc/cpuinfo", "flags") or "").split()))
+    return bool(_suits_onednn())
+
+
+def _suits_onednn() -> bool | None:
+    """Whether TensorFlow uses oneDNN on this processor unasked; None if not known."""
+    flags = _field("/proc/cpuinfo", "flags")
+    return None if flags is None else bool(_WITH_ONEDNN & set(flags.split()))
 
 
 def memory(peak: bool = False) -> int | None:

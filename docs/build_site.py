@@ -34,6 +34,7 @@ import jupytext
 import nbformat
 
 import ae_zoo
+from ae_zoo.explorer import make_site, write_site
 from ae_zoo.zoo import overview, tables
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -333,8 +334,7 @@ def write_tutorial(script: pathlib.Path) -> None:
 
 def explorer() -> str:
     """Write the explorer's page, and return a frame that shows it."""
-    command = [sys.executable, "-m", "ae_zoo.cli", "explore", "--build"]
-    subprocess.run([*command, OUTPUT / "explorer"], check=True)
+    write_site(make_site(), OUTPUT / "explorer")
     return (
         '<iframe class="explorer" src="explorer/index.html" title="Explorer"></iframe>'
     )

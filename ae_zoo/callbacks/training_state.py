@@ -78,14 +78,15 @@ def restore(
             f"Expected variables of shapes {shapes}; received {state['shapes']}. To "
             "train from the start, choose another directory."
         )
-    if state.get("onednn", _machine.uses_onednn()) != _machine.uses_onednn():
+    onednn = _machine.uses_onednn()
+    if state.get("onednn", onednn) != onednn:
         warnings.warn(
             f"The checkpoints in '{folder.parent}' were written "
-            f"{'with' if state['onednn'] else 'without'} oneDNN, and training resumes "
-            f"{'without' if state['onednn'] else 'with'} it. The numbers will differ "
+            f"{'without' if onednn else 'with'} oneDNN, and training resumes "
+            f"{'with' if onednn else 'without'} it. The numbers will differ "
             "from those of an uninterrupted run by rounding errors. To resume exactly, "
             "set the environment variable TF_ENABLE_ONEDNN_OPTS to "
-            f"{int(state['onednn'])} before Python starts.",
+            f"{int(not onednn)} before Python starts.",
             stacklevel=4,
         )
     files.read(folder, _variables(model))

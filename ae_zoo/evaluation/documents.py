@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ae_zoo._checks import check_integer
+from ae_zoo._checks import check_boolean, check_integer
 from ae_zoo.evaluation.protocol import Measurement, Protocol
 from ae_zoo.evaluation.splits import Split, Splits
 from ae_zoo.models import Autoencoder
@@ -45,11 +45,7 @@ class DocumentCleaning(Protocol):
         super().__post_init__()
         if self.pages is not None:
             check_integer(self.argument("pages"), self.pages, 1)
-        if not isinstance(self.baseline, bool):
-            raise TypeError(
-                f"`{self.argument('baseline')}` must be True or False. Received: "
-                f"{self.baseline!r}"
-            )
+        check_boolean(self.argument("baseline"), self.baseline)
 
     @property
     def takes_pairs(self) -> bool:

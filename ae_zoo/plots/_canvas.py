@@ -16,6 +16,8 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 INK = "#1b1f24"
 BLUE = "#3b6fb6"
+RED = "#c8442f"  # thresholds and anomalies
+SHADE = "#f6d5cd"  # the time of anomalies
 
 
 def subplots(

@@ -9,8 +9,6 @@ import numpy as np
 
 from ae_zoo.plots import _canvas
 
-_RED = "#c8442f"
-_SHADE = "#f6d5cd"
 _GRAY = "#7a828c"
 _MOST_COLUMNS = 8
 _MOST_POINTS = 4000  # of a line; more cannot be told apart
@@ -77,7 +75,9 @@ def anomalies(
     _draw_scores(axes[-1], scores, -detector.offset_, flagged)
     for axis in axes:
         for start, stop in stretches(flagged):
-            axis.axvspan(start - 0.5, stop - 0.5, color=_SHADE, linewidth=0, zorder=0)
+            axis.axvspan(
+                start - 0.5, stop - 0.5, color=_canvas.SHADE, linewidth=0, zorder=0
+            )
         axis.spines[["top", "right"]].set_visible(False)
         axis.spines[["left", "bottom"]].set_color("#c9ced4")
         axis.tick_params(colors=_GRAY, labelsize=8, length=3)
@@ -143,9 +143,9 @@ def _draw_feature(
     for start, stop in stretches(blamed):
         rows = slice(max(start - 1, 0), stop)  # a single row would have no line
         x = np.arange(len(values))[rows]
-        axis.plot(x, values[rows], color=_RED, linewidth=1.3)
+        axis.plot(x, values[rows], color=_canvas.RED, linewidth=1.3)
         if not flagged[rows.start : stop + 1].sum() > 1:  # a line would be too short
-            axis.plot(start, values[start], ".", color=_RED, markersize=4)
+            axis.plot(start, values[start], ".", color=_canvas.RED, markersize=4)
     short = name if len(name) <= 18 else f"{name[:17]}…"
     axis.set_ylabel(
         short, rotation=0, ha="right", va="center", fontsize=8.5, color=_canvas.INK
@@ -159,9 +159,15 @@ def _draw_scores(
     axis.plot(*_thinned(scores, np.maximum), color=_canvas.INK, linewidth=0.9)
     rows = np.arange(len(scores))
     axis.fill_between(
-        rows, threshold, scores, where=flagged, color=_RED, alpha=0.55, linewidth=0
+        rows,
+        threshold,
+        scores,
+        where=flagged,
+        color=_canvas.RED,
+        alpha=0.55,
+        linewidth=0,
     )
-    axis.axhline(threshold, color=_RED, linewidth=0.9, linestyle=(0, (5, 3)))
+    axis.axhline(threshold, color=_canvas.RED, linewidth=0.9, linestyle=(0, (5, 3)))
     axis.annotate(
         "threshold",
         (1, threshold),
@@ -171,7 +177,7 @@ def _draw_scores(
         ha="right",
         va="bottom",
         fontsize=8,
-        color=_RED,
+        color=_canvas.RED,
     )
     # Anomalies may be hundreds of times farther away than normal rows.
     if scores.max() > 20 * max(threshold, 1e-12) and scores.min() > 0:

@@ -7,8 +7,6 @@ import numpy as np
 from ae_zoo.plots import _canvas
 from ae_zoo.plots.anomalies import stretches
 
-_RED = "#c8442f"
-_SHADE = "#f6d5cd"
 _ROWS = 6000  # of a panel
 
 
@@ -48,10 +46,12 @@ def timeline(
     for start, axis in zip(starts, axes[:, 0], strict=True):
         rows = np.arange(start, min(start + _ROWS, len(scores)))
         for first, last in stretches(is_anomalous[rows]):
-            axis.axvspan(start + first, start + last, color=_SHADE, linewidth=0)
+            axis.axvspan(start + first, start + last, color=_canvas.SHADE, linewidth=0)
         axis.plot(rows, scores[rows], color=_canvas.BLUE, linewidth=0.7)
         if threshold is not None:
-            axis.axhline(threshold, color=_RED, linewidth=0.9, linestyle=(0, (5, 3)))
+            axis.axhline(
+                threshold, color=_canvas.RED, linewidth=0.9, linestyle=(0, (5, 3))
+            )
         axis.set_yscale("log")
         axis.set_xlim(start, start + min(_ROWS, len(scores)))
         axis.spines[["top", "right"]].set_visible(False)
