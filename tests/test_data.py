@@ -743,7 +743,7 @@ def test_data_that_are_not_there_are_explained(monkeypatch, tmp_path, function):
 def test_a_missing_or_damaged_raw_file_is_explained(tmp_path):
     file = data.info("frey_faces").files[0]
     where = {"data_dir": tmp_path, "manual_dir": tmp_path}
-    missing = message(file.name, str(tmp_path), file.url)
+    missing = message(file.name, file.url, str(tmp_path))
     with pytest.raises(FileNotFoundError, match=missing):
         data.prepare("frey_faces", **where)
     (tmp_path / file.name).write_bytes(b"damaged")
@@ -757,6 +757,17 @@ def test_without_download_the_files_must_be_given(tmp_path):
     expected = message("download=False", "manual_dir", "train-images-idx3-ubyte.gz")
     with pytest.raises(FileNotFoundError, match=expected):
         data.prepare("mnist", data_dir=tmp_path, download=False)
+
+
+def test_files_that_need_an_account_are_never_downloaded(tmp_path, monkeypatch):
+    download = "tensorflow_datasets.download.DownloadManager.download_and_extract"
+    monkeypatch.setattr(download, lambda *a: pytest.fail("used the network"))
+    expected = message("dirty_documents.tar", "log in", "train.zip")
+    for where in ({}, {"manual_dir": tmp_path}):
+        with pytest.raises(FileNotFoundError, match=expected) as caught:
+            data.prepare("dirty_documents", data_dir=tmp_path, **where)
+        assert "without manual_dir to" not in str(caught.value)
+    assert not any(tmp_path.iterdir())
 
 
 # Augmentation

@@ -38,8 +38,9 @@ def prepare(
     Raises:
         TypeError: `name` is not a string.
         ValueError: There is no such set, or a raw file has a wrong checksum.
-        FileNotFoundError: A raw file is missing from `manual_dir`, or
-            `manual_dir` is not given and `download` is False.
+        FileNotFoundError: A raw file is missing from `manual_dir`; or `manual_dir` is
+            not given, and `download` is False or a file cannot be downloaded without
+            an account.
 
     Example:
 
@@ -61,12 +62,12 @@ def prepare(
         return target
     if manual_dir is not None:
         check_raw_files(source, manual_dir)
-    elif not download:
-        wanted = ", ".join(f"{file.name} ({file.url})" for file in source.files)
+    elif not download or any(file.steps for file in source.files):
+        reason = "" if download else ", and received download=False without manual_dir"
         raise FileNotFoundError(
-            f"Found no prepared {source.name!r} in {target}, and received "
-            "download=False without manual_dir. Put these files in a folder and pass "
-            f"it as manual_dir: {wanted}."
+            f"Found no prepared {source.name!r} in {target}{reason}. Put these files "
+            "in a folder and pass it as manual_dir: "
+            f"{', '.join(map(_origin, source.files))}."
         )
     _download_and_prepare(source.name, source.version, root, manual_dir)
     return target
@@ -87,13 +88,23 @@ def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -
     for file in source.files:
         path = locate(file, folder)
         if path is None:
+            advice = "Put it there."
+            if not file.steps:
+                advice = (
+                    "Unpack it if it comes in a zip archive, and put it there, or call "
+                    "prepare without manual_dir to have it downloaded."
+                )
             raise FileNotFoundError(
-                f"Preparing {source.name!r} needs the file {file.name}, which is not "
-                f"in {folder}. Download it from {file.url} (unpack it if it comes in a "
-                "zip archive) and put it there, or call prepare without manual_dir to "
-                "have it downloaded."
+                f"Preparing {source.name!r} needs {_origin(file)}, which is not in "
+                f"{folder}. {advice}"
             )
         verify(path, file)
+
+
+def _origin(file: RawFile) -> str:
+    """Name a raw file, and say where it comes from."""
+    steps = f": {file.steps}" if file.steps else ""
+    return f"{file.name} ({file.url}{steps})"
 
 
 def locate(file: RawFile, folder: Path) -> Path | None:

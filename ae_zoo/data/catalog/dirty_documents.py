@@ -27,13 +27,17 @@ _COPIES = (0, 3, 6, 9)
 
 # Numbers of the clean pages, two of each of the 18 fonts.
 _CLEAN = [12 * font + page for font in range(18) for page in (2, 3)]
-# To make the archive from that of Kaggle, rename the folder train to dirty, and copy
-# from train_cleaned the pages of `_CLEAN`, which the others there repeat, to clean.
 _FILE = RawFile(
     "dirty_documents.tar",
     "https://www.kaggle.com/c/denoising-dirty-documents/data",
     ("8155b9eb626b98ca5642a340e2fc09b14a88b0b6169899ee0a04f7ab2d8c3c9b",),
-    members=("clean/*.png", "dirty/*.png"),
+    members=(
+        "dirty/*.png",
+        # Those of the other dirty pages repeat these.
+        *(f"clean/{number}.png" for number in _CLEAN),
+    ),
+    steps="log in, download train.zip and train_cleaned.zip, and unpack them as the "
+    "folders dirty_documents/dirty and dirty_documents/clean",
 )
 
 

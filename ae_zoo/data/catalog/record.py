@@ -39,12 +39,15 @@ class RawFile:
             same name but for the suffix. `sha256` then holds checksums of the list of
             these files and their checksums, by `ae_zoo.data.archives.digest`: how they
             were packed does not matter.
+        steps: What to do at `url` to get the file, where that is a page and not a
+            download.
     """
 
     name: str
     url: str
     sha256: tuple[str, ...]
     members: tuple[str, ...] = ()
+    steps: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
