@@ -17,7 +17,7 @@ import pathlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import common
@@ -55,12 +55,13 @@ def main() -> int:
             "stddev": options.stddev,
             "folder": folder,
         }
-        common.measure(__file__, settings | {"denoiser": None})
+        chosen = options.denoisers or list(DENOISERS)
+        common.measure(__file__, settings | {"denoiser": None, "exports": chosen})
         arms = {
             name: functools.partial(
                 common.measure, __file__, settings | {"denoiser": name}
             )
-            for name in options.denoisers or DENOISERS
+            for name in chosen
         }
         results = common.alternate(arms, options.rounds, options.model)
     print(report(results, options.stddev))
@@ -77,7 +78,7 @@ def work(options: common.Result) -> common.Result:
     """Export the model, or measure one denoiser."""
     folder = pathlib.Path(options["folder"])
     if options["denoiser"] is None:
-        return _export(options["model"], folder)
+        return _export(options["model"], folder, options["exports"])
     stddev = options["stddev"] / 255
     denoise = _open(options["denoiser"], options["model"], folder, stddev)
     psnr = {}
@@ -110,21 +111,23 @@ def noisy(image: np.ndarray, stddev: float) -> np.ndarray:
     return image + np.float32(stddev) * noise
 
 
-def _export(name: str, folder: pathlib.Path) -> common.Result:
+def _export(name: str, folder: pathlib.Path, denoisers: Sequence[str]) -> common.Result:
     import ae_zoo
 
     model = ae_zoo.load(name)
-    model.export(folder / "m.onnx", format="onnx")
+    if "ONNX Runtime" in denoisers:
+        model.export(folder / "m.onnx", format="onnx")
     clean = np.stack([photograph("camera"), photograph("astronaut")])
     tiles = _tiles(np.concatenate([*clean, *noisy(clean, 25 / 255)]))
-    for quantization in (None, "int8"):
-        model.export(
-            folder / f"{quantization or 'float32'}.tflite",
-            format="litert",
-            input_shape=(1, TILE, TILE, 1),
-            quantization=quantization,
-            calibration=tiles if quantization else None,
-        )
+    for kind in ("float32", "int8"):
+        if f"LiteRT {kind}" in denoisers:
+            model.export(
+                folder / f"{kind}.tflite",
+                format="litert",
+                input_shape=(1, TILE, TILE, 1),
+                quantization="int8" if kind == "int8" else None,
+                calibration=tiles if kind == "int8" else None,
+            )
     return {}
 
 

@@ -168,7 +168,6 @@ def test_photographs(run, tmp_path):
         "photographs",
         *("--model", str(tmp_path / "m.keras"), "--rounds", "1"),
         *("--denoisers", "reconstruct", "total variation"),
-        _export=lambda name, folder: {},
         SIDE=520,
     )
     (line,) = rows_of(printed, "total variation")
