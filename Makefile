@@ -30,7 +30,7 @@ bench: $(VENV)/installed
 	$(BENCH)/training.py --rounds 2 --rows 1000 10000 --seconds 1 --minutes 7
 	$(BENCH)/penalties.py --rounds 1 --units 30 1000
 	$(BENCH)/startup.py --rounds 3
-	$(BENCH)/inference.py --rounds 2 --batch-sizes 1
+	$(BENCH)/inference.py deep_mnist --rounds 2 --batch-sizes 1
 	$(BENCH)/input.py --rounds 1
 	$(BENCH)/memory.py --rounds 1
 	$(BENCH)/cost.py --quick

@@ -51,6 +51,8 @@ def map_in_batches(
     joined: Any = None
     for rows in slices(count, batch_size):
         part = function(*(array[rows] for array in arrays))
+        if rows == slice(0, count):  # the only batch
+            return _map(np.array, part)
         if joined is None:
             joined = _map(lambda values: _empty_like(values, count), part)
         _fill(joined, rows, part)

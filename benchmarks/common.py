@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import platform
@@ -104,7 +105,8 @@ def alternate(
     arms: Mapping[str, Callable[[], Result]],
     rounds: int,
     label: str = "",
-    stop_at: float | None = None,
+    stop_at: float = math.inf,
+    always: Sequence[str] | None = None,
 ) -> dict[str, list[Result]]:
     """Measure all arms in every round, in alternating order.
 
@@ -113,18 +115,25 @@ def alternate(
         rounds: Number of rounds.
         label: Text for the lines of progress.
         stop_at: Value of `time.monotonic` from which no further round starts.
+        always: The arms that the first round measures also after `stop_at`; None
+            stands for all.
 
     Returns:
         Name → the results of all rounds, without the arms that cannot run here.
     """
     results: dict[str, list[Result]] = {name: [] for name in arms}
     for number in range(rounds):
-        if number and stop_at is not None and time.monotonic() > stop_at:
+        if number and time.monotonic() > stop_at:
             say(f"{label}: {number} of {rounds} rounds, for want of time")
             break
         names = list(results)
         for name in names if number % 2 == 0 else reversed(names):
             started = time.monotonic()
+            is_optional = number == 0 and always is not None and name not in always
+            if is_optional and started > stop_at:
+                del results[name]
+                say(f"{label}, {name}: left out, for want of time")
+                continue
             try:
                 results[name].append(arms[name]())
             except Missing as error:
@@ -160,9 +169,7 @@ def spread(values: Sequence[float], digits: int = 3) -> str:
 
 def slope(sizes: Sequence[float], costs: Sequence[float]) -> float:
     """Return the exponent p of cost ≈ c · sizeᵖ between the last two sizes."""
-    from math import log
-
-    return log(costs[-1] / costs[-2]) / log(sizes[-1] / sizes[-2])
+    return math.log(costs[-1] / costs[-2]) / math.log(sizes[-1] / sizes[-2])
 
 
 # The machine.

@@ -5,9 +5,11 @@
 
 All arms train the same architecture with Adam, batches of 128, float32 and the same
 random images, which are shuffled in every epoch. A measurement is a process that makes
-a first `fit` of one epoch with a new model for each number of `--rows`, in rising
-order, tracing and compilation included, and then trains the last model for some seconds
-more, for the warm rate. The import of the framework is not included.
+a first `fit` of one epoch with a new model, tracing and compilation included, and then
+trains the model for some seconds more, for the warm rate. `fit`, `late` and `torch`
+make a first `fit` for each number of `--rows`, in rising order. The import of the
+framework is not included. Arms that the time of `--minutes` does not suffice for are
+named and left out, never `fit` and `torch`.
 
 - fit: `compile("adam")` and `fit(x)`, nothing else; `ae_zoo` is imported first;
 - late: the same, but TensorFlow is imported before `ae_zoo`;
@@ -35,13 +37,16 @@ VARIANTS = (
     "undercomplete deep sparse contractive variational denoising convolutional".split()
 )
 ARMS = ("fit", "late", "recipe", "torch", "compile", "pythae", "pyod")
-DEFAULT_ARMS = ("fit", "recipe", "torch", "compile", "pythae", "pyod")
+DEFAULT_ARMS = ("fit", "torch", "pythae", "pyod", "compile", "recipe")
 PEER_VARIANTS = {
     "pythae": ("undercomplete", "deep", "variational"),
     "pyod": ("undercomplete", "deep"),
 }
 DEVICES = ("cpu", "gpu", "2 replicas")
 BASE = "torch"
+# The tables show their first fits. Others need them for the warm rate only.
+WITH_FIRST_FITS = ("fit", "late", BASE)
+WARM_ROWS = 100 * BATCH_SIZE
 
 
 def main() -> None:
@@ -60,6 +65,7 @@ def main() -> None:
                 options.rounds,
                 f"{variant}, {device}",
                 stop_at=began + 60 * options.minutes * share,
+                always=("fit", BASE),
             )
     print(report(results, options.rows))
     common.write(
@@ -74,7 +80,7 @@ def _options() -> Any:
     add("--arms", nargs="+", choices=ARMS, default=DEFAULT_ARMS)
     add("--rows", nargs="+", type=common.positive, default=[1000, 10_000, 60_000])
     add("--seconds", type=float, default=2.0, help="of warm training, at least")
-    add("--minutes", type=float, default=60.0, help="after them, one round each")
+    add("--minutes", type=float, default=60.0, help="shared by the variants")
     add("--devices", nargs="+", choices=DEVICES, help="default: those that are found")
     return parser.parse_args()
 
@@ -88,6 +94,8 @@ def _devices_found() -> list[str]:
 def _arms(
     options: Any, variant: str, device: str
 ) -> dict[str, Callable[[], common.Result]]:
+    rows = sorted(options.rows)
+
     def measure(arm: str) -> common.Result:
         return common.measure(
             __file__,
@@ -95,15 +103,17 @@ def _arms(
                 "arm": arm,
                 "variant": variant,
                 "device": device,
-                "rows": sorted(options.rows),
+                "rows": rows if arm in WITH_FIRST_FITS else [min(rows[-1], WARM_ROWS)],
                 "seconds": options.seconds,
             },
             {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else None,
         )
 
+    # Those first that are measured in any case.
+    arms = sorted(options.arms, key=lambda arm: arm not in ("fit", BASE))
     return {
         arm: lambda arm=arm: measure(arm)
-        for arm in options.arms
+        for arm in arms
         if variant in PEER_VARIANTS.get(arm, VARIANTS)
         and not (device == "2 replicas" and arm not in ("fit", "torch"))
     }
@@ -157,7 +167,7 @@ def time_series(
         fit = make()
         loss = fit(x, 1)
         first[str(rows)] = time.perf_counter() - started
-    x = x[: 100 * BATCH_SIZE]
+    x = x[:WARM_ROWS]
     fit(x, 1)
     started = time.perf_counter()
     fit(x, 1)

@@ -84,8 +84,23 @@ def test_training(run):
     )
     assert "torch: left out. It needs: pip install torch" in printed.err
     assert "pythae: left out." in printed.err
+    assert "recipe, round 1" in printed.err
     (row,) = rows_of(printed, "undercomplete, cpu")
     assert is_positive(row[1]) and is_positive(row[2])
+
+
+def test_arms_that_the_time_does_not_suffice_for_are_left_out(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.delitem(sys.modules, "common", raising=False)
+    common = importlib.import_module("common")
+    arms = {name: lambda name=name: {"name": name} for name in ("fit", "torch", "late")}
+    results = common.alternate(arms, 2, "x", stop_at=0.0, always=["fit", "torch"])
+    assert results == {name: [{"name": name}] for name in ("fit", "torch")}
+    printed = capsys.readouterr().err
+    assert "x, late: left out, for want of time" in printed
+    assert "x: 1 of 2 rounds, for want of time" in printed
+    assert len(common.alternate(arms, 2)["late"]) == 2
+    monkeypatch.delitem(sys.modules, "common")
 
 
 @pytest.mark.slow

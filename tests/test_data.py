@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 from sklearn.model_selection import train_test_split
 
 from ae_zoo import data, evaluation
@@ -794,6 +795,37 @@ def test_random_affine_changes_its_share_of_the_images():
     # 250 coins: standard error √(0.25 / 250) = 0.03.
     assert abs(share - 0.5) < 4 * 0.032
     assert changed.min() >= 0 and changed.max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(5, 12, 9, 2), (2, 6, 81, 1)])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_random_affine_samples_an_enlarged_image(shape, is_known):
+    """Whether two products enlarge the images or, for large ones, `tf.image.resize`."""
+    x = np.random.default_rng(0).random(shape, dtype="float32")
+    augment = data.random_affine(rotation=0, shear=0, scale=0.3, share=1)
+    spec = tf.TensorSpec(shape if is_known else [None] * 3 + [shape[3]])
+    specs = [spec, tf.TensorSpec([2], "int32")]
+    changed = tf.function(augment, input_signature=specs)(x, SEED).numpy()
+    first = tf.random.experimental.stateless_split(SEED, 2)[0]
+    scales = np.exp(0.3 * tf.random.stateless_normal((4, len(x)), first)[2:])
+    large = tf.image.resize(x, (3 * shape[1], 3 * shape[2]), "bicubic").numpy()
+    for image, received, scale in zip(large, changed, scales.T, strict=True):
+        for axis in (0, 1):
+            size = shape[1 + axis]
+            center = (size - 1) / 2
+            # Pixel u of the image is pixel 3u + 1 of the enlarged image.
+            places = 3 * (center + scale[axis] * (np.arange(size) - center)) + 1
+            image = along(image, places, axis)
+        # The places are computed in float32.
+        np.testing.assert_allclose(received, image.clip(0, 1), atol=1e-4)
+
+
+def along(image, places, axis):
+    """Interpolate between neighbors along an axis, with zeros outside."""
+    known = np.arange(-1, image.shape[axis] + 1)
+    return np.apply_along_axis(
+        lambda values: np.interp(places, known, np.pad(values, 1)), axis, image
+    )
 
 
 def test_random_affine_of_nothing_is_the_identity():

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _FILL_MODES = ("reflect", "nearest", "constant")
+# Longer sides are enlarged by `tf.image.resize`: the cost of a product with a matrix
+# grows with the third power of the side.
+_LARGEST_SIDE = 80
 
 
 def random_flip(share: float = 0.5) -> Augmentation:
@@ -100,20 +103,15 @@ def random_affine(
         offset_x = center_x - row_x[0] * center_x - row_x[1] * center_y
         offset_y = center_y - row_y[0] * center_x - row_y[1] * center_y
         # Pixel u of the image is pixel 3u + 1 of the enlarged image.
-        large = tf.image.resize(images, (3 * height, 3 * width), "bicubic")
         transform = [*row_x, offset_x + 1 / 3, *row_y, offset_y + 1 / 3]
         zero = tf.zeros_like(angle)
-        changed = tf.raw_ops.ImageProjectiveTransformV3(
-            images=large,
-            transforms=tf.stack([3 * t for t in transform] + [zero, zero], axis=1),
-            output_shape=(height, width),
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
+        transforms = tf.stack([3 * t for t in transform] + [zero, zero], axis=1)
+        draws = tf.random.stateless_uniform((batch,), seeds[1])
+        chosen = tf.where(draws < share)  # (changed, 1)
+        changed = _resampled(
+            tf.gather_nd(images, chosen), tf.gather_nd(transforms, chosen)
         )
-        changed = tf.clip_by_value(changed, 0.0, 1.0)  # bicubic overshoots
-        is_kept = tf.random.stateless_uniform((batch, 1, 1, 1), seeds[1]) >= share
-        return tf.where(is_kept, images, changed)
+        return tf.tensor_scatter_nd_update(images, chosen, changed)
 
     return augment
 
@@ -205,6 +203,68 @@ def random_crop(least: float = 0.7) -> Augmentation:
         return _projected(images, (side, side), start, "BILINEAR", "REFLECT")
 
     return augment
+
+
+def _resampled(images: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+    """Sample images after they were enlarged three times.
+
+    Args:
+        images: (batch, height, width, channels), in [0, 1].
+        transforms: (batch, 8): from pixels to those of the enlarged image, as
+            `ImageProjectiveTransformV3` takes them.
+    """
+    import tensorflow as tf
+
+    batch, height, width, channels = _sizes(images)
+    # As images of one channel each, which are matrices.
+    single = tf.reshape(tf.transpose(images, (0, 3, 1, 2)), (-1, height, width))
+    projected = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.expand_dims(_enlarged(single), -1),
+        transforms=tf.repeat(transforms, channels, axis=0),
+        output_shape=(height, width),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    apart = tf.reshape(projected, (batch, channels, height, width))
+    # The enlargement overshoots at edges.
+    return tf.clip_by_value(tf.transpose(apart, (0, 2, 3, 1)), 0.0, 1.0)
+
+
+def _enlarged(images: tf.Tensor) -> tf.Tensor:
+    """Enlarge images three times by bicubic interpolation.
+
+    Args:
+        images: (batch, height, width).
+    """
+    import tensorflow as tf
+
+    batch, height, width = _sizes(images)
+    is_small = all(isinstance(n, int) and n <= _LARGEST_SIDE for n in (height, width))
+    if not is_small:
+        size = (3 * height, 3 * width)
+        return tf.image.resize(tf.expand_dims(images, -1), size, "bicubic")[..., 0]
+    # Interpolation is linear: two products give the same in a third of the time.
+    rows = tf.reshape(images, (-1, width))
+    wide = tf.matmul(rows, _interpolation(width), transpose_b=True)
+    wide = tf.reshape(wide, (batch, height, 3 * width))
+    return tf.matmul(_interpolation(height), wide)
+
+
+def _sizes(images: tf.Tensor) -> list[Any]:
+    """Return the shape, as integers where they are known while the graph is traced."""
+    import tensorflow as tf
+
+    known = zip(images.shape, tf.unstack(tf.shape(images)), strict=True)
+    return [size if static is None else static for static, size in known]
+
+
+def _interpolation(size: int) -> tf.Tensor:
+    """Return the matrix that enlarges `size` values three times, (3 · size, size)."""
+    import tensorflow as tf
+
+    unit = tf.reshape(tf.eye(size), (1, size, size, 1))
+    return tf.image.resize(unit, (3 * size, size), "bicubic")[0, ..., 0]
 
 
 def _projected(
