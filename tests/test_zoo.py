@@ -29,7 +29,11 @@ def folder(tmp_path):
 
 def test_every_recipe_has_its_entry():
     # A model is added once it has met its bar; its recipe may be there before.
-    new = {"cleaning_documents", "denoising_photos"}
+    new = {
+        "cleaning_documents",
+        "denoising_photos",
+        "variational_frey_faces_flow",
+    }
     assert set(list_recipes()) - set(ae_zoo.list_models()) <= new
     assert set(ae_zoo.list_models()) <= set(list_recipes())
 
