@@ -155,8 +155,11 @@ def test_protocols_run_on_a_file(tmp_path, prior):
     model.export(tmp_path / "m.tflite", format="litert", batch_size=16)
     exported = file_cost.FileModel(tmp_path / "m.tflite", model)
     splits = evaluation.read_splits(source("digits"), samples=70)
-    likelihood = [evaluation.Likelihood(samples=20)]
-    rows = [evaluation.evaluate(m, likelihood, splits) for m in (model, exported)]
+    protocols = [
+        evaluation.Likelihood(samples=20),
+        evaluation.FrechetDistance(components=4),
+    ]
+    rows = [evaluation.evaluate(m, protocols, splits) for m in (model, exported)]
     # Equal draws; the file gives probabilities where Keras works from logits.
     for expected, received in zip(*rows, strict=True):
         assert received.value == pytest.approx(expected.value, rel=1e-4)

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
@@ -174,6 +175,12 @@ class FileModel:
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         pair = self._pair if self.scaling and self.scaling.is_bypassed else None
         return lite.terms.scaled(x, pair)
+
+    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
+        """As `VariationalAutoencoder.sample`, with the same draws."""
+        eps = keras.random.normal((n, *self.latent_shape), seed=seed)
+        drawn = self._file.run("sample", eps=np.asarray(eps))
+        return self._scaled(drawn["reconstruction"])
 
     def score(self, x: np.ndarray, seed: int = 0) -> np.ndarray:
         draws = self._model.drawn_for_score(x, seed)
