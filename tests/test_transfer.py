@@ -22,12 +22,17 @@ def folder(tmp_path):
     return shutil.copytree(zoo.entry._find(NAME), tmp_path / "entry")
 
 
+@pytest.fixture(scope="module")
+def row():
+    """A transfer to the model's own data."""
+    return transfer(NAME, "digits", epochs=1, samples=100, verbose=0)
+
+
 def errors(row):
     return [row[way]["value"] for way in ("as_it_is", "fine_tuned", "from_scratch")]
 
 
-def test_on_its_own_data_a_model_is_what_its_card_says():
-    row = transfer(NAME, "digits", epochs=1, samples=100, verbose=0)
+def test_on_its_own_data_a_model_is_what_its_card_says(row):
     as_it_is, fine_tuned, from_scratch = errors(row)
     headline = zoo.info(NAME)["metrics"][0]
     assert row["metric"] == headline["metric"]
@@ -60,7 +65,7 @@ def test_both_runs_see_the_chosen_samples_alone(monkeypatch):
     np.testing.assert_array_equal(skipped, batches[3])
 
 
-def test_both_runs_train_in_float32_and_scratch_means_fresh_weights(tmp_path):
+def test_both_runs_train_in_float32_and_scratch_means_fresh_weights(row, tmp_path):
     path = tmp_path / "other.py"
     path.write_text(
         "import dataclasses\n"
@@ -70,16 +75,13 @@ def test_both_runs_train_in_float32_and_scratch_means_fresh_weights(tmp_path):
         f"    own, dtype_policy='mixed_bfloat16', initial_weights='{NAME}'\n"
         ")\n"
     )
-    rows = [
-        transfer(NAME, "digits", epochs=1, samples=100, recipe=recipe, verbose=0)
-        for recipe in (path, None)
-    ]
-    assert errors(rows[0]) == errors(rows[1])
+    options = {"epochs": 1, "samples": 100, "verbose": 0}
+    assert errors(transfer(NAME, "digits", recipe=path, **options)) == errors(row)
 
 
-def test_it_repeats_itself():
-    rows = [transfer(NAME, "digits", epochs=1, verbose=0) for _ in range(2)]
-    assert errors(rows[0]) == errors(rows[1])
+def test_it_repeats_itself(row):
+    again = transfer(NAME, "digits", epochs=1, samples=100, verbose=0)
+    assert errors(again) == errors(row)
 
 
 def test_the_command_writes_the_card(folder, capsys):
@@ -125,7 +127,9 @@ def test_few_test_samples_bound_the_evaluation(monkeypatch):
     outputs = ae_zoo.load(NAME).reconstruct(x)
     error = np.square(x - outputs).sum(axis=(1, 2, 3)).mean()
     assert row["as_it_is"]["value"] == pytest.approx(error, rel=1e-4)
-    assert "test_samples" not in transfer(NAME, "digits", **options)  # it has 250
+    # All 1297 training and 250 test samples.
+    whole = transfer(NAME, "digits", epochs=1, verbose=0)
+    assert "test_samples" not in whole and whole["samples"] == 1297
 
 
 def test_transfer_refuses_what_cannot_be(capsys):

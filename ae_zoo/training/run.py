@@ -136,6 +136,8 @@ def train(
 
 def _fit(job: Job, plan: Plan, keep: int) -> tuple[Autoencoder, Checkpoints]:
     """Train the model of a job from its last checkpoint, if there is one."""
+    # Functions of the recipe may make datasets that draw from the global seed.
+    keras.utils.set_random_seed(job.recipe.seed)
     checkpoints = Checkpoints(job.checkpoint_folder, make_callbacks(job, plan), keep)
     training = load_training(job, plan, skip=checkpoints.steps_done)
     validation = load_validation(job)
