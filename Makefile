@@ -23,7 +23,7 @@ fuzz: $(VENV)/installed
 	AE_ZOO_FUZZ_MINUTES=$(FUZZ_MINUTES) AE_ZOO_FUZZ_SEED=$(FUZZ_SEED) \
 	$(BIN)/python -m pytest -n 0 tests/fuzz
 
-# All tables in less than 20 minutes on two cores, at few rounds. A peer that is missing
+# All tables in less than 20 minutes on two idle cores, at few rounds. A missing peer
 # is left out: $(BIN)/pip install '.[bench]'. JSON and pictures go to runs/benchmarks.
 BENCH = $(BIN)/python benchmarks
 bench: $(VENV)/installed

@@ -7,9 +7,10 @@ is a constant of the graph from then on.
 
 from __future__ import annotations
 
+import itertools
 import operator
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -42,6 +43,7 @@ _WHOLE = (
     tf.Tensor,
 )
 _REGULARIZERS = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
+_END = object()
 _DEPTH = 4
 _MOST_ITEMS = 100  # the arguments are compared before each step
 
@@ -81,7 +83,7 @@ class TracedState:
         changed = self._own is not None and _differ(self._own, own)
         self._own = own
         if layers and self._layers_may_differ(model):
-            of_layers = _layer_values(model)
+            of_layers = list(_layer_values(model))
             changed |= self._of_layers is not None and _differ(
                 self._of_layers, of_layers
             )
@@ -90,9 +92,16 @@ class TracedState:
 
     def _layers_may_differ(self, model: Autoencoder) -> bool:
         """Compare all attributes first, which takes a third of the time."""
-        now = _layer_values(model, lambda layer: vars(layer).values())
-        before, self._unfiltered = self._unfiltered, now
-        return len(before) != len(now) or not all(map(operator.is_, before, now))
+
+        def unfiltered() -> Iterator[Any]:
+            return _layer_values(model, lambda layer: vars(layer).values())
+
+        # Without a list of them: this is a good part of the time of a small model.
+        before = itertools.chain(self._unfiltered, [_END])
+        if all(map(operator.is_, before, itertools.chain(unfiltered(), [_END]))):
+            return False
+        self._unfiltered = list(unfiltered())
+        return True
 
 
 def _own_values(model: Autoencoder, base: type) -> list[Any]:
@@ -104,17 +113,17 @@ def _own_values(model: Autoencoder, base: type) -> list[Any]:
 def _layer_values(
     model: Autoencoder,
     attributes: Callable[[keras.layers.Layer], Iterable[Any]] = attributes_of_layer,
-) -> list[Any]:
-    """List the attributes of the layers, the model and its optimizer."""
-    values = _with_parts(attributes_of_model(model))
-    values.extend(attributes_of_optimizer(getattr(model, "optimizer", None)))
+) -> Iterator[Any]:
+    """Return the attributes of the layers, the model and its optimizer."""
+    parts: list[Iterable[Any]] = [_with_parts(attributes_of_model(model))]
+    parts.append(attributes_of_optimizer(getattr(model, "optimizer", None)))
     for layer in all_layers(model):
-        values.extend(attributes(layer))
+        parts.append(attributes(layer))
         for name in _REGULARIZERS:
             regularizer = getattr(layer, name, None)
             if regularizer is not None:
-                values.extend(vars(regularizer).values())
-    return values
+                parts.append(vars(regularizer).values())
+    return itertools.chain.from_iterable(parts)
 
 
 def _with_parts(values: Iterable[Any]) -> list[Any]:
