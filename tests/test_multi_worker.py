@@ -11,14 +11,13 @@ import pytest
 import replica_job
 import tensorflow as tf
 from builders import ENTRIES, ONE_PER_VARIANT
-from workers import PATIENCE, cluster_of, outputs, processes
+from workers import PATIENCE, cluster_of, forks, outputs, processes
 
 import ae_zoo
 from ae_zoo import data
 
-HERE = Path(__file__).parent
 # float32 sums over 64 pixels and up to 8 samples in another order, a few units of 6e-8
-# each, carried through eight steps of gradient descent; values go up to about 50.
+# each, carried through ten steps of gradient descent; values go up to about 50.
 SAME = {"rtol": 1e-5, "atol": 1e-5}
 SOON = {"AE_ZOO_LOST_SECONDS": "5"}
 
@@ -30,17 +29,10 @@ SOON = {"AE_ZOO_LOST_SECONDS": "5"}
 def results(tmp_path_factory):
     """Of `replica_job` by kind; all processes run at once."""
     folder = tmp_path_factory.mktemp("results")
-    job = str(HERE / "replica_job.py")
-    commands = [[job, "mirrored.npz", "mirrored", "4"]]
-    commands += [[job, f"worker_{index}.npz", "multi_worker"] for index in range(2)]
-    with processes(commands, folder, [{}, *cluster_of(2)]) as started:
-        alone = {
-            f"{name}/{key}": value
-            for name in ONE_PER_VARIANT
-            for key, value in replica_job.train(
-                ENTRIES[name], tf.distribute.get_strategy()
-            ).items()
-        }
+    jobs = [["mirrored.npz", "mirrored"]]
+    jobs += [[f"worker_{index}.npz", "multi_worker"] for index in range(2)]
+    with forks("replica_job", jobs, folder, [{}, *cluster_of(2)]) as started:
+        alone = replica_job.train_all(tf.distribute.get_strategy())
         texts = outputs(started)
         for process, text in zip(started, texts, strict=True):
             assert process.returncode == 0, text[-3000:]

@@ -7,17 +7,14 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from builders import training_log
-from workers import cluster_of, outputs, processes
+from workers import cluster_of, forks, outputs
 
 import ae_zoo
 from ae_zoo import _machine, data, networks
@@ -26,24 +23,13 @@ from ae_zoo.callbacks.checkpoints import Checkpoints, Preempted
 
 pytestmark = pytest.mark.slow
 
-JOB = Path(__file__).with_name("resume_job.py")
 PATIENCE = 300  # seconds for a run on a busy machine
 
 
-def start(folder, *arguments):
-    path = os.pathsep.join([str(JOB.parents[1]), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, str(JOB), str(folder), *arguments],
-        env=os.environ | {"PYTHONPATH": path},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def run(folder, *arguments):
-    process = start(folder, *arguments)
-    errors = process.communicate(timeout=PATIENCE)[1]
-    return process.returncode, errors
+    with forks("resume_job", [[folder, *arguments]], folder) as (process,):
+        text = process.communicate(timeout=PATIENCE)[0]
+        return process.returncode, text
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +54,13 @@ def assert_same_run(folder, expected):
 
 def test_killed_run_ends_as_an_uninterrupted_one(uninterrupted, tmp_path):
     """A run that is killed from outside, at a step and while it writes."""
-    process = start(tmp_path, "--resume")
     folder = tmp_path / "checkpoints"
-    while not list(folder.glob("[0-9]*")):  # the first one
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    with forks("resume_job", [[tmp_path, "--resume"]], tmp_path) as (process,):
+        while not list(folder.glob("[0-9]*")):  # the first one
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
     moments = random.Random(0)
     steps = 21  # of an epoch
     faults = [
@@ -118,8 +104,8 @@ def test_sigterm_and_a_full_disk_leave_a_checkpoint(uninterrupted, tmp_path):
 
 def run_workers(folder, *faults):
     """Runs two workers, each with its fault; returns their statuses and outputs."""
-    commands = [[str(JOB), str(folder), fault, "--resume"] for fault in faults]
-    with processes(commands, folder.parent, cluster_of(2)) as started:
+    arguments = [[folder, fault, "--resume"] for fault in faults]
+    with forks("resume_job", arguments, folder.parent, cluster_of(2)) as started:
         texts = outputs(started)
         return [process.returncode for process in started], texts
 
