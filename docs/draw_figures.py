@@ -245,6 +245,21 @@ def faces() -> None:
     )  # fmt: skip
 
 
+def photograph() -> None:
+    """A photograph with noise, as a file has it, and the output of the model."""
+    from skimage import data
+
+    clean = data.astronaut()[:400, 60:460].astype("float32") / 255
+    noise = np.random.default_rng(0).standard_normal(clean.shape, "float32")
+    noisy = np.round(255 * np.clip(clean + 40 / 255 * noise, 0, 1)) / 255
+    output = ae_zoo.load("denoising_photos_color").reconstruct(noisy[None])[0]
+    gap = np.ones((len(clean), 8, 3))
+    picture = np.concatenate([noisy, gap, np.clip(output, 0, 1)], axis=1)
+    Image.fromarray(np.round(255 * picture).astype("uint8")).save(
+        FIGURES / "photograph.webp", quality=88, method=6
+    )
+
+
 def tutorials(*names: str) -> None:
     """The pictures that the tutorials write, or some of them."""
     pictures = {
@@ -296,6 +311,7 @@ DRAW = {
         contraction,
         latent,
         faces,
+        photograph,
         tutorials,
     )  # fmt: skip
 }

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 import ae_zoo
 from ae_zoo import zoo
-from ae_zoo.cli import _pictures, _restore, _tables, command_line
+from ae_zoo.cli import _pictures, _restore, _tables, command_line, denoise
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -140,6 +140,27 @@ def test_gray_files_of_a_color_model_stay_gray(models, astronaut, tmp_path, caps
     values = pixels(tmp_path / "b.png")
     assert values.shape == gray.shape
     assert np.abs(values - gray / 2).max() <= 0.5
+
+
+def test_without_a_model_the_colors_of_each_file_choose_one(
+    models, astronaut, tmp_path, monkeypatch, capsys
+):
+    ours = {1: str(models / "gray"), 3: str(models / "color")}
+    monkeypatch.setattr(denoise, "_DEFAULTS", ours)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    alpha = np.dstack([astronaut, astronaut[..., :1]])
+    for name, values in {"c": astronaut, "g": astronaut[..., 0], "t": alpha}.items():
+        saved(folder / f"{name}.png", values)
+    run("denoise", folder, tmp_path / "out", "--json")
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["model"] == "color, gray"
+    # Neither model is given the other's images, which it would mention.
+    assert not any("made for" in note for note in facts["notes"])
+    for name, channels in {"c": 3, "g": 0, "t": 4}.items():
+        assert pixels(tmp_path / "out" / f"{name}.png").shape[2:] == (
+            (channels,) if channels else ()
+        )
 
 
 def test_folders_keep_their_structure_and_name_what_fails(

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ae_zoo.cli import _restore
-from ae_zoo.cli._use import User, add_inputs, add_json, add_output
+from ae_zoo.cli._use import Notes, User, add_inputs, add_json, add_output
 from ae_zoo.cli.options import positive_integer
 
+if TYPE_CHECKING:
+    from ae_zoo.cli._pictures import Picture
+
 HELP = "Remove noise from image files."
-_DEFAULT = "denoising_photos"
+# By the number of channels of the image.
+_DEFAULTS = {1: "denoising_photos", 3: "denoising_photos"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser, "image files, or folders")
     add_output(parser, "image file, or folder for several")
-    parser.add_argument("--model", help="name or folder of a model that denoises")
+    parser.add_argument(
+        "--model",
+        help="name or folder of a model that denoises; the default is "
+        "denoising_photos",
+    )
     parser.add_argument(
         "--compare",
         action="store_true",
@@ -32,17 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ae_zoo import zoo
-
     # Before TensorFlow is loaded.
     _restore.checked_pairs(options, options.inputs)
-    model = options.model
-    if model is None:
-        if _DEFAULT not in zoo.list_models():
-            raise ValueError(
-                "The zoo has no model for photographs yet. Pass --model with a model "
-                "of your own, such as one that `ae-zoo train` wrote from a folder of "
-                "images, or one from `ae-zoo list` that suits your images."
-            )
-        model = _DEFAULT
-    return _restore.run(User(model), options, options.inputs)
+    model = _ByColor() if options.model is None else User(options.model)
+    return _restore.run(model, options, options.inputs)
+
+
+class _ByColor:
+    """The models of the zoo for photographs, each loaded when its first one comes."""
+
+    def __init__(self) -> None:
+        self.notes = Notes()
+        self._users: dict[str, User] = {}
+
+    @property
+    def name(self) -> str:
+        return ", ".join(user.name for user in self._users.values())
+
+    def reconstructed(
+        self, picture: Picture, path: Path, tile: int | None = None
+    ) -> Picture:
+        name = _DEFAULTS[picture.color.shape[-1]]
+        if name not in self._users:
+            self._users[name] = User(name, self.notes)
+        return self._users[name].reconstructed(picture, path, tile)
