@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ae_zoo.evaluation import Split
     from ae_zoo.models import Autoencoder
 
-_LARGE = 5  # large images that are shown
+# Number of images that are shown.
+_SMALL = 12
+_LARGE = 5
 
 
 def card_figures(
@@ -99,13 +101,14 @@ def _draw(
             manifold(model, x, folder / "manifold.png")
         if _has_filters(model):
             filters(model, folder / "filters.png")
-        target = None if targets is None else targets[:12]
-        inputs, target = (x[:12], target) if pair is None else pair(x[:12])
-        if max(x.shape[1:3]) > LARGEST_WHOLE:
-            rows = shown_rows(
-                model, inputs[:_LARGE], None if target is None else target[:_LARGE]
-            )
-            image_crops(rows, folder / "picture.png")
+        is_large = max(x.shape[1:3]) > LARGEST_WHOLE
+        # Neighbors may be alike, such as scans of one page.
+        every = max(1, len(x) // _LARGE) if is_large else 1
+        shown = slice(0, every * _LARGE if is_large else _SMALL, every)
+        target = None if targets is None else targets[shown]
+        inputs, target = (x[shown], target) if pair is None else pair(x[shown])
+        if is_large:
+            image_crops(shown_rows(model, inputs, target), folder / "picture.png")
         else:
             reconstructions(model, inputs, folder / "picture.png", target=target)
     if model.spec().shows_code:
