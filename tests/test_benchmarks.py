@@ -11,6 +11,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import ae_zoo
 from ae_zoo import networks
@@ -204,6 +205,22 @@ def test_photographs_are_cut_to_tiles_and_joined(monkeypatch):
     image = np.random.default_rng(0).random((300, 520), dtype="float32")
     output = photographs._open_litert(pathlib.Path("m.tflite"))(image)
     np.testing.assert_array_equal(output, image + 1)
+
+
+@pytest.mark.slow
+def test_photo_networks(run, monkeypatch):
+    images = np.random.default_rng(0).random((2, 16, 24, 1), dtype="float32")
+    patches = tf.data.Dataset.from_tensors(images[:, :16, :16]).repeat()
+    monkeypatch.setattr(ae_zoo.data, "load", lambda *a, **options: patches)
+    monkeypatch.setattr(ae_zoo.data, "arrays", lambda *a, **options: images)
+    printed = run("photo_networks", "--steps", "1", NETWORKS={"S": ([2], [1])})
+    ((_, multiplications, parameters, *psnr),) = rows_of(printed, "S")
+    # 6×6 to 2 channels, two 3×3 of 2 to 2 and 2×2 of 2 to 16 at a quarter of the
+    # pixels; 3×3 of 17 to 1, which has a bias, at all of them.
+    assert int(multiplications) == (72 + 36 + 36 + 128) / 4 + 153
+    assert int(parameters) == 72 + 36 + 36 + 128 + 154
+    # Noise of 15, 25 and 50 that is hardly changed: 20 log10(255 / noise).
+    np.testing.assert_allclose([*map(float, psnr)], [24.6, 20.2, 14.2], atol=1.5)
 
 
 @pytest.mark.slow

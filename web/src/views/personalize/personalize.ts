@@ -189,7 +189,8 @@ class Studio {
 
   /** Do one thing after the other: they read and write the weights of one model. */
   private enqueue(work: () => Promise<void>): void {
-    this.pending = this.pending.then(work);
+    // A failure is said, and what comes next is done all the same.
+    this.pending = this.pending.then(work).catch((error: Error) => this.say(error.message));
   }
 
   private async compare(): Promise<void> {
@@ -200,9 +201,12 @@ class Studio {
     // "Before" is what the model made of the drawings with its first weights.
     const { engine } = this.context;
     const { weights } = await engine.ask("run", [this.url, "save", {}]);
-    await this.reset();
-    await this.refreshPairs();
-    await engine.ask("run", [this.url, "restore", { weights: weights! }]);
+    try {
+      await this.reset();
+      await this.refreshPairs();
+    } finally {
+      await engine.ask("run", [this.url, "restore", { weights: weights! }]);
+    }
     await this.refreshPairs(true);
   }
 
