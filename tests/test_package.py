@@ -12,6 +12,7 @@ import pytest
 
 import ae_zoo
 from ae_zoo import _staging, data, lite, zoo
+from ae_zoo.export import parity
 from ae_zoo.models import Autoencoder
 from ae_zoo.studies import package
 from ae_zoo.zoo import checksums
@@ -110,6 +111,20 @@ def test_packaging_again_with_activations_in_float(packaged, tmp_path, monkeypat
     assert (
         deployment["rows"][2]["bytes"] == (folder / "model_int8.tflite").stat().st_size
     )
+
+
+def test_a_model_that_int8_cannot_hold_is_packaged_without_it(
+    packaged, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
+    monkeypatch.setitem(parity.TOLERANCES, "int8", 0.0)
+    lines = []
+    package.package(folder, samples=20, report=lines.append)
+    assert any("differs from the model" in line for line in lines)
+    deployment = ae_zoo.info(folder)["deployment"]
+    kinds = [row["quantization"] for row in deployment["rows"]]
+    assert kinds == [None, "float16", "dynamic"]
+    assert deployment["small"] == "dynamic"
 
 
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):

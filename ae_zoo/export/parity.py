@@ -40,6 +40,10 @@ _OPEN_SIZES = (32, 37)
 Arrays = dict[str, np.ndarray]
 
 
+class ParityError(RuntimeError):
+    """A file computes other results than its model."""
+
+
 def probes(
     model: Autoencoder,
     endpoints: Mapping[str, Endpoint],
@@ -129,8 +133,8 @@ def check(
         scaling: The scaling that reconstructions are in the units of, or None.
 
     Raises:
-        RuntimeError: A signature or an output is missing, or an output differs in its
-            type, or by more than the tolerance.
+        RuntimeError: A signature or an output is missing.
+        ParityError: An output differs in its type, or by more than the tolerance.
     """
     _check_names("signatures", endpoints, runners)
     tolerance = TOLERANCES[quantization]
@@ -150,7 +154,7 @@ def check(
                 results, quantization, scaling if is_scaled else None
             )
             if not difference <= tolerance:  # or NaN
-                raise RuntimeError(
+                raise ParityError(
                     f"The exported signature {name!r} differs from the model by "
                     f"{difference:.2g} in {output!r} (tolerance {tolerance:g}), so no "
                     "file was written."
