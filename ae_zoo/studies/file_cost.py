@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from ae_zoo import _staging, data, evaluation, lite
+from ae_zoo.evaluation.protocol import measure_headline
 from ae_zoo.models import Autoencoder
 from ae_zoo.models.objective import Parts
 from ae_zoo.studies import file_tiles, latency
@@ -22,9 +23,9 @@ from ae_zoo.training.recipe import Recipe
 CALIBRATION_SAMPLES = 500
 _BATCH = 64
 # Of models that take images of any size, whose files take large ones.
-_LARGE_SAMPLES = 64
+_LARGE_SAMPLES = 24
 _LARGE_BATCH = 4
-_LARGE_CALLS = 20
+_LARGE_CALLS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +89,7 @@ def calibration_data(
 
     Returns:
         (samples, ...) float32. For a model that takes images of any size, patches of
-        256×256 pixels, of 64 samples at most.
+        256×256 pixels, of 24 samples at most.
     """
     is_large = file_tiles.takes_any_size(model)
     if is_large:
@@ -247,7 +248,7 @@ def measure(
         return FileCost(
             quantization=quantization,
             bytes=paths[1].stat().st_size,
-            headline=evaluation.evaluate(exported, protocols[:1], splits)[0],
+            headline=measure_headline(exported, protocols, splits),
             single=latency.measure(paths[1], calls),
             batch=latency.measure(paths[many], calls),
         )

@@ -21,7 +21,6 @@ from ae_zoo import lite
 from ae_zoo._machine import memory
 
 CALLS = 200
-_WARM_UP = 20
 
 
 def measure(filepath: str | os.PathLike, calls: int = CALLS) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def measure(filepath: str | os.PathLike, calls: int = CALLS) -> dict[str, Any]:
 
     Args:
         filepath: A `.tflite` file with a fixed batch size.
-        calls: Number of timed calls, after 20 that are not timed.
+        calls: Number of timed calls, after a tenth as many that are not timed.
 
     Returns:
         {"batch", "median", "p90", "memory"}: the batch size of the file, the
@@ -65,11 +64,12 @@ def _measure_here(filepath: str, calls: int) -> dict[str, Any]:
     ((name, tensor),) = model.signatures["reconstruct"]["inputs"].items()
     x = np.zeros([size or 1 for size in tensor["shape"]], tensor["dtype"])
     durations = []
-    for _ in range(_WARM_UP + calls):
+    warm_up = -(-calls // 10)
+    for _ in range(warm_up + calls):
         started = time.perf_counter()
         reconstruct(**{name: x})
         durations.append(1000 * (time.perf_counter() - started))
-    durations = durations[_WARM_UP:]
+    durations = durations[warm_up:]
     peak = memory(peak=True)
     return {
         "batch": len(x),
