@@ -127,6 +127,26 @@ def test_a_model_that_int8_cannot_hold_is_packaged_without_it(
     assert deployment["small"] == "dynamic"
 
 
+@pytest.mark.parametrize(
+    "metric, value, loss, small",
+    [
+        ("squared error", 1.02, 0.02, "int8"),
+        ("squared error", 1.04, 0.04, "dynamic"),
+        # 3 % of 30 dB would be 0.9 dB, a fifth of the squared error.
+        ("mean PSNR, dB", 29.95, 0.0017, "int8"),
+        ("mean PSNR, dB", 29.85, 0.005, "dynamic"),
+    ],
+)
+def test_what_int8_may_lose(metric, value, loss, small):
+    whole = 30.0 if "dB" in metric else 1.0
+    values = {None: (whole, 0.0), "dynamic": (whole, 0.0), "int8": (value, loss)}
+    rows = [
+        {"quantization": kind, "metric": metric, "value": value, "loss": loss}
+        for kind, (value, loss) in values.items()
+    ]
+    assert package._small_quantization("m", rows, lambda line: None) == small
+
+
 def test_a_failed_export_changes_nothing(packaged, tmp_path, monkeypatch):
     folder = shutil.copytree(packaged[0], tmp_path / DIGITS)
     before = (folder / checksums.CHECKSUMS).read_bytes()

@@ -60,12 +60,13 @@ def records(own: Path | None = None) -> list[Record]:
 def _file_of(folder: Path) -> Path | None:
     """The file that the page loads: float32 unless it is large or missing.
 
-    Models of images of any size are run in float32 even so: of some in int8, LiteRT
-    cannot run tiles of 256×256 pixels with WebAssembly.
+    Models of images of any size are run in float32 rather than in full int8: of some,
+    LiteRT cannot run tiles of 256×256 pixels with WebAssembly.
     """
     full, small = folder / "model.tflite", folder / "model_int8.tflite"
     is_wanted = full.is_file() and (
-        full.stat().st_size < _LARGE or _takes_any_size(folder)
+        full.stat().st_size < _LARGE
+        or (_takes_any_size(folder) and not _has_float_activations(small))
     )
     if is_wanted or (full.is_file() and not small.is_file()):
         return full
@@ -74,6 +75,13 @@ def _file_of(folder: Path) -> Path | None:
 
 def _takes_any_size(folder: Path) -> bool:
     return None in (entry.info(folder).get("input_shape") or [])
+
+
+def _has_float_activations(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    sidecar = files.read_sidecar(file, files.read(file)) or {}
+    return sidecar.get("quantization") == "dynamic"
 
 
 def _own_record(path: Path) -> Record:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +21,10 @@ from ae_zoo.zoo.entry import check_is_local
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 _SIDECARS = ("model.json", "model_int8.json")
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
-# Relative loss of the headline above which int8 is replaced by "dynamic", which keeps
-# activations in float.
+# Loss of the headline above which int8 is replaced by "dynamic", which keeps activations
+# in float: relative, but for decibels, which are logarithms.
 MOST_LOST = 0.03
+MOST_DECIBELS_LOST = 0.1
 
 Report = Callable[[str], object]
 
@@ -41,8 +41,8 @@ def package(
 
     The folder gets `saved_model/`, `model.tflite` and `model_int8.tflite`, which
     replace older ones. `model_int8.tflite` is in full int8 or, if that loses more than
-    3 % of the headline or its outputs are too far from those of the model, in
-    "dynamic". The card gets, for every quantization, the bytes
+    3 % of the headline (0.1 dB of one in decibels) or its outputs are too far from
+    those of the model, in "dynamic". The card gets, for every quantization, the bytes
     of the file, the headline and its loss, and latency and peak memory on this machine.
     Files of a model that takes images of any size take 256×256 pixels.
 
@@ -146,12 +146,29 @@ def _check_headline(card: Mapping[str, Any], metric: str) -> None:
 def _small_quantization(
     name: str, rows: Sequence[dict[str, Any]], report: Report
 ) -> str:
-    losses = {row["quantization"]: row["loss"] for row in rows}
-    if losses.get("int8", math.inf) <= MOST_LOST:
+    row_of = {row["quantization"]: row for row in rows}
+    before, int8 = row_of[None], row_of.get("int8")
+    if int8 is not None and _is_close(int8, before):
         return "int8"
-    lost = f"loses {losses['int8']:.1%}" if "int8" in losses else "is too far off"
+    lost = "is too far off" if int8 is None else f"loses {_loss_text(int8, before)}"
     report(
         f"{name}: full int8 {lost}, so model_int8.tflite is 'dynamic', which loses "
-        f"{losses['dynamic']:.1%}"
+        f"{_loss_text(row_of['dynamic'], before)}"
     )
     return "dynamic"
+
+
+def _is_close(row: dict[str, Any], before: dict[str, Any]) -> bool:
+    if _is_in_decibels(row):
+        return bool(before["value"] - row["value"] <= MOST_DECIBELS_LOST)
+    return bool(row["loss"] <= MOST_LOST)
+
+
+def _loss_text(row: dict[str, Any], before: dict[str, Any]) -> str:
+    if _is_in_decibels(row):
+        return f"{before['value'] - row['value']:.2f} dB"
+    return f"{row['loss']:.1%}"
+
+
+def _is_in_decibels(row: dict[str, Any]) -> bool:
+    return str(row["metric"]).endswith("dB")
