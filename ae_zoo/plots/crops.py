@@ -12,7 +12,7 @@ from ae_zoo.plots import _canvas
 LARGEST_WHOLE = 128
 _SIDE = 160
 _GAP = 6
-_LABEL = 90  # pixels for the names of rows
+_LABEL = 112  # pixels for the names of rows
 _DPI = 100
 
 
