@@ -252,7 +252,10 @@ def photograph() -> None:
     clean = data.astronaut()[:400, 60:460].astype("float32") / 255
     noise = np.random.default_rng(0).standard_normal(clean.shape, "float32")
     noisy = np.round(255 * np.clip(clean + 40 / 255 * noise, 0, 1)) / 255
-    output = ae_zoo.load("denoising_photos_color").reconstruct(noisy[None])[0]
+    # One color after the other, as `ae-zoo denoise` does with a model of gray images.
+    colors = np.moveaxis(noisy, -1, 0)[..., None]
+    output = ae_zoo.load("denoising_photos").reconstruct(colors)[..., 0]
+    output = np.moveaxis(output, 0, -1)
     gap = np.ones((len(clean), 8, 3))
     picture = np.concatenate([noisy, gap, np.clip(output, 0, 1)], axis=1)
     Image.fromarray(np.round(255 * picture).astype("uint8")).save(

@@ -21,7 +21,7 @@ import type { Noise, SamplePicture } from "./source";
 export const restore: View = {
   name: "restore",
   title: "Restore",
-  first: "denoising_photos_color",
+  first: "denoising_photos",
   lead: "Drop, paste or draw a picture, spoil it if you like, and let a model clean it.",
   canShow: (model) =>
     takesImages(model) &&
