@@ -23,8 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "image file, or folder for several")
     parser.add_argument(
         "--model",
-        help="name or folder of a model that denoises; the default is "
-        "denoising_photos",
+        help="name or folder of a model that denoises; the default is denoising_photos",
     )
     parser.add_argument(
         "--compare",

@@ -21,8 +21,8 @@ from ae_zoo.zoo.entry import check_is_local
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 _SIDECARS = ("model.json", "model_int8.json")
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
-# Loss of the headline above which int8 is replaced by "dynamic", which keeps activations
-# in float: relative, but for decibels, which are logarithms.
+# Loss of the headline above which int8 is replaced by "dynamic", which keeps
+# activations in float: relative, but for decibels, which are logarithms.
 MOST_LOST = 0.03
 MOST_DECIBELS_LOST = 0.1
 
