@@ -6,23 +6,10 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ae_zoo.cli import _outputs, _pictures
-from ae_zoo.cli._use import Notes, files_of, print_json, progress
-
-
-class Restorer(Protocol):
-    """What restores pictures: a `User`, or several that share their notes."""
-
-    notes: Notes
-
-    @property
-    def name(self) -> str: ...
-
-    def reconstructed(
-        self, picture: _pictures.Picture, path: Path, tile: int | None = None
-    ) -> _pictures.Picture: ...
+from ae_zoo.cli._use import User, files_of, print_json, progress
 
 
 def pairs(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
@@ -80,7 +67,7 @@ def checked_pairs(
     return jobs
 
 
-def run(user: Restorer, options: argparse.Namespace, inputs: list[Path]) -> int:
+def run(user: User, options: argparse.Namespace, inputs: list[Path]) -> int:
     """Process image files; return the exit status.
 
     A file that cannot be read is named, and the others are processed.
@@ -119,7 +106,7 @@ def _compared(target: Path) -> Path:
 
 
 def _report(
-    user: Restorer, options: argparse.Namespace, done: list[Any], failed: list[Any]
+    user: User, options: argparse.Namespace, done: list[Any], failed: list[Any]
 ) -> None:
     if options.json:
         facts = {"model": user.name, "files": done, "failed": failed}

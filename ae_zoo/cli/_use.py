@@ -68,7 +68,6 @@ class User:
 
     Args:
         name_or_folder: As in `ae_zoo.load`.
-        notes: Notes of a run with several models; the default is new ones.
 
     Attributes:
         model: The model.
@@ -76,10 +75,10 @@ class User:
         notes: What has been said of its inputs.
     """
 
-    def __init__(self, name_or_folder: str, notes: Notes | None = None) -> None:
+    def __init__(self, name_or_folder: str) -> None:
         from ae_zoo import zoo
 
-        self.notes = Notes() if notes is None else notes
+        self.notes = Notes()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             with _quiet.silent_libraries():
