@@ -23,8 +23,9 @@ fuzz: $(VENV)/installed
 	AE_ZOO_FUZZ_MINUTES=$(FUZZ_MINUTES) AE_ZOO_FUZZ_SEED=$(FUZZ_SEED) \
 	$(BIN)/python -m pytest -n 0 tests/fuzz
 
-# All tables in less than 20 minutes on two idle cores, at few rounds. A missing peer
-# is left out: $(BIN)/pip install '.[bench]'. JSON and pictures go to runs/benchmarks.
+# All tables in less than 20 minutes on two idle cores, with few rounds. Peers that are
+# not installed are left out; $(BIN)/pip install '.[bench]' installs them. JSON and
+# pictures go to runs/benchmarks.
 BENCH = $(BIN)/python benchmarks
 bench: $(VENV)/installed
 	$(BENCH)/training.py --rounds 2 --rows 1000 10000 --seconds 1 --minutes 7

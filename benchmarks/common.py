@@ -124,7 +124,7 @@ def alternate(
     results: dict[str, list[Result]] = {name: [] for name in arms}
     for number in range(rounds):
         if number and time.monotonic() > stop_at:
-            say(f"{label}: {number} of {rounds} rounds, for want of time")
+            say(f"{label}: {number} of {rounds} rounds, for lack of time")
             break
         names = list(results)
         for name in names if number % 2 == 0 else reversed(names):
@@ -132,7 +132,7 @@ def alternate(
             is_optional = number == 0 and always is not None and name not in always
             if is_optional and started > stop_at:
                 del results[name]
-                say(f"{label}, {name}: left out, for want of time")
+                say(f"{label}, {name}: left out, for lack of time")
                 continue
             try:
                 results[name].append(arms[name]())

@@ -8,8 +8,8 @@ random images, which are shuffled in every epoch. A measurement is a process tha
 a first `fit` of one epoch with a new model, tracing and compilation included, and then
 trains the model for some seconds more, for the warm rate. `fit`, `late` and `torch`
 make a first `fit` for each number of `--rows`, in rising order. The import of the
-framework is not included. Arms that the time of `--minutes` does not suffice for are
-named and left out, never `fit` and `torch`.
+framework is not included. If `--minutes` is too short, the
+remaining arms are named and left out, except `fit` and `torch`.
 
 - fit: `compile("adam")` and `fit(x)`, nothing else; `ae_zoo` is imported first;
 - late: the same, but TensorFlow is imported before `ae_zoo`;

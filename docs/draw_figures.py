@@ -246,7 +246,7 @@ def faces() -> None:
 
 
 def photograph() -> None:
-    """A photograph with noise, as a file has it, and the output of the model."""
+    """A noisy photograph of 8 bits, and the output of the model."""
     from skimage import data
 
     clean = data.astronaut()[:400, 60:460].astype("float32") / 255

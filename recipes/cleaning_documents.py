@@ -3,7 +3,7 @@
 Source: pairs of a dirty and a clean page (Castro-Bleda et al. 2019, "The NoisyOffice
 database"), with the network of denoising_photos, but smaller.
 Command: ae-zoo train cleaning_documents
-Wall time: 29 min on 2 cores of Intel Xeon with AMX that also did other work.
+Wall time: 29 min on 2 cores of Intel Xeon with AMX, shared with other work.
 Expected: root-mean-square error 0.0255 on pages in fonts not seen in training;
 background subtraction has 0.0470, and the pages as they are 0.1568. For the split of
 MLE-bench, where the clean page of each test page is also behind a training page, train
@@ -65,7 +65,7 @@ recipe = Recipe(
     dtype_policy="mixed_bfloat16",
     paper="Castro-Bleda et al. 2019, The Computer Journal",
     license="Apache-2.0",
-    limits="For gray pages of printed dark text on light paper, with lines of about 20 "
-    "to 40 pixels. The test pages have the same stains as the training pages, with "
-    "text in other fonts.",
+    limits="For gray pages of printed dark text on light paper, with lines of text "
+    "about 20 to 40 pixels high. The test pages have the same stains as the training "
+    "pages, with text in other fonts.",
 )

@@ -4,7 +4,7 @@ Source: the residual learning and the training set of Zhang et al. 2017, "Beyond
 Gaussian denoiser" (DnCNN-B), with a residual U-Net as in Zhang et al. 2021,
 "Plug-and-play image restoration with deep denoiser prior", but at half size and below.
 Command: ae-zoo train denoising_photos
-Wall time: 84 min on 2 cores of Intel Xeon with AMX that also did other work.
+Wall time: 84 min on 2 cores of Intel Xeon with AMX, shared with other work.
 Expected: mean PSNR on BSD68 at noise 15, 25 and 50 of 255: 31.51, 29.10 and 26.19 dB.
 BM3D has 31.07, 28.57 and 25.62, and the blind DnCNN 31.61, 29.16 and 26.23.
 """
@@ -30,10 +30,8 @@ patch = data.random_patch(96)
 symmetry = data.random_symmetry()
 
 
-def build():
-    encoder = networks.residual_u_net_encoder(
-        (None, None, 1), filters=[64, 96, 128], blocks=[2, 2, 1]
-    )
+def build(filters=(64, 96, 128), blocks=(2, 2, 1)):
+    encoder = networks.residual_u_net_encoder((None, None, 1), filters, blocks)
     decoder = networks.pixel_decoder(
         encoder.output_shape[1:], 1, output="linear", starts_from_input=True
     )

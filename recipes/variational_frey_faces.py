@@ -62,7 +62,8 @@ recipe = Recipe(
     build=build,
     dataset="frey_faces",
     augment=augment,
-    task="Compresses the expressions of one face to 20 numbers and generates new ones.",
+    task="Compresses the expressions of one face to 20 numbers and interpolates "
+    "between them.",
     epochs=200,
     batch_size=100,
     optimizer=optimizer,

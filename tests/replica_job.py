@@ -16,26 +16,18 @@ def images():
 
 
 def train_all(strategy):
-    """Trains the models of `ONE_PER_VARIANT`; returns arrays by name.
-
-    Both kinds of steps compute the loss alike, so one of them is given weights.
-    """
+    """Trains the models of `ONE_PER_VARIANT`; returns arrays by name."""
     from builders import ENTRIES, ONE_PER_VARIANT
 
     return {
         f"{name}/{key}": value
-        for index, name in enumerate(ONE_PER_VARIANT)
-        for key, value in train(ENTRIES[name], strategy, index % 2 == 0).items()
+        for name in ONE_PER_VARIANT
+        for key, value in train(ENTRIES[name], strategy).items()
     }
 
 
-def train(build, strategy, is_weighted):
-    """Trains with noise. The last batches hold 3 samples and 1.
-
-    Args:
-        build: Builder of a model, as in `ENTRIES`.
-        strategy: The strategy to train under.
-        is_weighted: Whether training has sample weights, or else the evaluation.
+def train(build, strategy):
+    """Trains with noise and sample weights. The last batches hold 3 samples and 1.
 
     Returns:
         Arrays by name.
@@ -51,16 +43,11 @@ def train(build, strategy, is_weighted):
         model = compiled(build(noise=True))
     x, weight = images(), np.linspace(0.0, 2.0, 27).astype("float32")
     options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
-    fitted = {"sample_weight": weight[:25]} if is_weighted else {}
-    validation = x if is_weighted else (x, x, weight)
-    history = model.fit(
-        x[:25], epochs=2, validation_data=validation, **fitted, **options
-    ).history
-    results = {name: np.array(values) for name, values in history.items()}
-    evaluated = {} if is_weighted else {"y": x[:7], "sample_weight": weight[:7]}
-    logs = model.evaluate(
-        x[:7], batch_size=BATCH_SIZE, verbose=0, return_dict=True, **evaluated
-    )
+    history = model.fit(x[:25], validation_data=(x, x), **options).history
+    weighted = model.fit(x[:25], sample_weight=weight[:25], **options).history
+    weighted = {f"weighted_{name}": values for name, values in weighted.items()}
+    results = {name: np.array(values) for name, values in (history | weighted).items()}
+    logs = model.evaluate(x[:7], batch_size=BATCH_SIZE, verbose=0, return_dict=True)
     results |= {f"evaluate_{name}": np.array(value) for name, value in logs.items()}
     if isinstance(model, ae_zoo.ConvolutionalAutoencoder):
         # Every sample once, in any order: the workers must agree on a seed.

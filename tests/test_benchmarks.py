@@ -98,8 +98,8 @@ def test_arms_that_the_time_does_not_suffice_for_are_left_out(monkeypatch, capsy
     results = common.alternate(arms, 2, "x", stop_at=0.0, always=["fit", "torch"])
     assert results == {name: [{"name": name}] for name in ("fit", "torch")}
     printed = capsys.readouterr().err
-    assert "x, late: left out, for want of time" in printed
-    assert "x: 1 of 2 rounds, for want of time" in printed
+    assert "x, late: left out, for lack of time" in printed
+    assert "x: 1 of 2 rounds, for lack of time" in printed
     assert len(common.alternate(arms, 2)["late"]) == 2
     monkeypatch.delitem(sys.modules, "common")
 

@@ -16,7 +16,7 @@ from workers import PATIENCE, cluster_of, forks, outputs, processes
 import ae_zoo
 from ae_zoo import data
 
-# float32 sums over 64 pixels and up to 8 samples in another order, a few units of 6e-8
+# float32 sums over 64 pixels and up to 6 samples in another order, a few units of 6e-8
 # each, carried through ten steps of gradient descent; values go up to about 50.
 SAME = {"rtol": 1e-5, "atol": 1e-5}
 SOON = {"AE_ZOO_LOST_SECONDS": "5"}

@@ -151,7 +151,8 @@ def test_photographs_are_denoised_without_a_choice(astronaut, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["model"] == "denoising_photos"
     output = pixels(tmp_path / "b.png") / 255.0
     before, after = (np.square(x - clean).mean() for x in (noisy / 255.0, output))
-    # 5 dB, of 8 to 9 on photographs: this part of one is small and full of edges.
+    # At least 5 dB. Whole photographs gain 8 to 9; this crop is small and full of
+    # edges.
     assert after < before / 10**0.5
 
 

@@ -159,7 +159,7 @@ def forks(
     folder: Path,
     environments: Sequence[Mapping[str, str]] | None = None,
 ) -> Iterator[list[Fork]]:
-    """Starts a module at once in several processes, and kills those left at the end."""
+    """Starts a module in several processes; kills those that still run at the end."""
     environments = environments or [{}] * len(arguments)
     started = []
     try:

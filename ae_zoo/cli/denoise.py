@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=_DEFAULT,
-        help=f"name or folder of a model that denoises; the default is {_DEFAULT}",
+        help="name or folder of a model that restores images; the default is "
+        f"{_DEFAULT}",
     )
     parser.add_argument(
         "--compare",

@@ -88,11 +88,11 @@ def check_raw_files(source: CatalogSource, manual_dir: str | os.PathLike[str]) -
     for file in source.files:
         path = locate(file, folder)
         if path is None:
-            advice = "Put it there."
+            advice = "Put the folder, or an archive of it, there."
             if not file.steps:
                 advice = (
-                    "Unpack it if it comes in a zip archive, and put it there, or call "
-                    "prepare without manual_dir to have it downloaded."
+                    "Download it (unpack it if it comes in a zip archive) and put it "
+                    "there, or call prepare without manual_dir to have it downloaded."
                 )
             raise FileNotFoundError(
                 f"Preparing {source.name!r} needs {_origin(file)}, which is not in "

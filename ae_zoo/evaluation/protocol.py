@@ -252,7 +252,8 @@ def measure_subset(
     """
     if samples is None:
         needs_all = getattr(protocols[0], "needs_every_class", False)
-        samples = len(splits.test.x) if needs_all else SUBSET_SAMPLES
+        available = len(splits.test.x)
+        samples = available if needs_all else min(SUBSET_SAMPLES, available)
     subset = splits._replace(test=splits.test.first(samples))
     headline = measure_headline(model, protocols, subset)
     return {"samples": samples, "metric": headline.metric, "value": headline.value}

@@ -134,7 +134,8 @@ def check(
 
     Raises:
         RuntimeError: A signature or an output is missing.
-        ParityError: An output differs in its type, or by more than the tolerance.
+        ParityError: An output differs in its shape or type, or by more than the
+            tolerance.
     """
     _check_names("signatures", endpoints, runners)
     tolerance = TOLERANCES[quantization]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ae_zoo.evaluation import Split
     from ae_zoo.models import Autoencoder
 
-# Number of images that are shown.
+# Numbers of images shown: small ones, and crops of large ones.
 _SMALL = 12
 _LARGE = 5
 

@@ -15,14 +15,14 @@ from ae_zoo.models import Autoencoder
 from ae_zoo.studies import file_cost, file_tiles
 from ae_zoo.training.loading import load_with_data
 from ae_zoo.training.recipe import Recipe
-from ae_zoo.zoo import checksums
+from ae_zoo.zoo import checksums, tables
 from ae_zoo.zoo.entry import check_is_local
 
 FILES = ("saved_model", "model.tflite", "model_int8.tflite")
 _SIDECARS = ("model.json", "model_int8.json")
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
-# Loss of the headline above which int8 is replaced by "dynamic", which keeps
-# activations in float: relative, but for decibels, which are logarithms.
+# Largest loss of the headline with full int8; above it, "dynamic" is used, which keeps
+# activations in float. Relative, except for decibels, which are logarithms.
 MOST_LOST = 0.03
 MOST_DECIBELS_LOST = 0.1
 
@@ -40,11 +40,12 @@ def package(
     """Add files for deployment to a model folder, and their cost to its card.
 
     The folder gets `saved_model/`, `model.tflite` and `model_int8.tflite`, which
-    replace older ones. `model_int8.tflite` is in full int8 or, if that loses more than
-    3 % of the headline (0.1 dB of one in decibels) or its outputs are too far from
-    those of the model, in "dynamic". The card gets, for every quantization, the bytes
-    of the file, the headline and its loss, and latency and peak memory on this machine.
-    Files of a model that takes images of any size take 256×256 pixels.
+    replace older ones. `model_int8.tflite` is in full int8. It is in "dynamic" instead
+    if full int8 loses more than 3 % of the headline (0.1 dB if that is in decibels), or
+    if its outputs differ too much from those of the model. The card gets, for every
+    quantization, the bytes of the file, the headline and its loss, and latency and peak
+    memory on this machine. Files of a model that takes images of any size take 256×256
+    pixels.
 
     Args:
         name_or_folder: A name from `ae_zoo.list_models()`, or the path of a model
@@ -150,25 +151,19 @@ def _small_quantization(
     before, int8 = row_of[None], row_of.get("int8")
     if int8 is not None and _is_close(int8, before):
         return "int8"
-    lost = "is too far off" if int8 is None else f"loses {_loss_text(int8, before)}"
+    lost = (
+        "is too far off"
+        if int8 is None
+        else f"loses {tables.loss(int8, before).lstrip('+')}"
+    )
     report(
         f"{name}: full int8 {lost}, so model_int8.tflite is 'dynamic', which loses "
-        f"{_loss_text(row_of['dynamic'], before)}"
+        f"{tables.loss(row_of['dynamic'], before).lstrip('+')}"
     )
     return "dynamic"
 
 
 def _is_close(row: dict[str, Any], before: dict[str, Any]) -> bool:
-    if _is_in_decibels(row):
+    if tables.is_in_decibels(row):
         return bool(before["value"] - row["value"] <= MOST_DECIBELS_LOST)
     return bool(row["loss"] <= MOST_LOST)
-
-
-def _loss_text(row: dict[str, Any], before: dict[str, Any]) -> str:
-    if _is_in_decibels(row):
-        return f"{before['value'] - row['value']:.2f} dB"
-    return f"{row['loss']:.1%}"
-
-
-def _is_in_decibels(row: dict[str, Any]) -> bool:
-    return str(row["metric"]).endswith("dB")

@@ -52,7 +52,7 @@ def kinds_of_inputs(
         }
     )
     for level in levels:
-        kinds[f"noise {level:g}"] = functools.partial(
+        kinds[f"noise {level:.3g}"] = functools.partial(
             evaluation.add_noise, stddev=level
         )
     if not levels and model.corrupts:

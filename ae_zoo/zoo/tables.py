@@ -126,7 +126,7 @@ def deployment_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]
             row["quantization"] or "float32",
             f"{row['bytes']:,} ({row['bytes'] / rows[0]['bytes']:.2f})",
             f"{row['value']:.5g}",
-            f"{round(100 * row['loss'], 2) + 0.0:+.2f} %",  # no negative zero
+            loss(row, rows[0]),
             *(
                 f"{row[timing][key]:.3g}"
                 for timing in ("single", "batch")
@@ -136,6 +136,23 @@ def deployment_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]
         ]
         for row in rows
     ]
+
+
+def loss(row: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """What a file loses of the headline: a share, or decibels of one in decibels.
+
+    Args:
+        row: A measurement of `ae_zoo.studies.file_cost`.
+        before: That of the file in float32.
+    """
+    if is_in_decibels(row):
+        return f"{round(before['value'] - row['value'], 2) + 0.0:+.2f} dB"
+    return f"{round(100 * row['loss'], 2) + 0.0:+.2f} %"  # no negative zero
+
+
+def is_in_decibels(row: Mapping[str, Any]) -> bool:
+    """Whether a metric is a logarithm, of which a share says little."""
+    return str(row["metric"]).endswith("dB")
 
 
 def transfer_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:

@@ -189,7 +189,7 @@ class Studio {
 
   /** Do one thing after the other: they read and write the weights of one model. */
   private enqueue(work: () => Promise<void>): void {
-    // A failure is said, and what comes next is done all the same.
+    // Show a failure, and continue with the next task.
     this.pending = this.pending.then(work).catch((error: Error) => this.say(error.message));
   }
 
