@@ -352,7 +352,7 @@ def test_calibration_data_of_large_images_are_noisy_patches(gray_model):
         epochs=1,
     )
     found = file_cost.calibration_data(gray_model, recipe, recipe.dataset)
-    assert found.shape == (56, 256, 256, 1)
+    assert found.shape == (24, 256, 256, 1)
     # Noise of 0.1 and a uniform density from 0 to 0.1.
     assert found.std() == pytest.approx(np.hypot(0.1, 0.1 / np.sqrt(12)), rel=0.01)
 

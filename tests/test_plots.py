@@ -34,14 +34,14 @@ def test_crops_show_the_most_detailed_pixels_one_for_one(tmp_path, channels):
     drawn = np.asarray(PIL.Image.open(tmp_path / "crops.png").convert("RGB"))
     expected = np.round(255 * np.broadcast_to(image[80:160, 160:240], (80, 80, 3)))
     for top, crop in [(6, expected), (6 + 86, 255 - expected)]:
-        found = drawn[top : top + 80, 90:170].astype(int)
+        found = drawn[top : top + 80, 112:192].astype(int)
         np.testing.assert_allclose(found, crop, atol=1)  # of the conversion to 8 bits
 
 
 def test_small_images_are_shown_whole(tmp_path):
     plots.image_crops({"input": np.zeros((2, 20, 30, 1))}, tmp_path / "crops.png")
     drawn = np.asarray(PIL.Image.open(tmp_path / "crops.png").convert("L"))
-    assert (drawn[:, 90:] == 0).sum() == 2 * 20 * 30
+    assert (drawn[:, 112:] == 0).sum() == 2 * 20 * 30
 
 
 def test_image_rows_without_names_have_no_margin(tmp_path):

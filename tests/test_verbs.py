@@ -184,7 +184,6 @@ def test_folders_keep_their_structure_and_name_what_fails(
 @pytest.mark.parametrize(
     "words, match",
     [
-        (["{in}", "{out}"], "Pass --model"),
         (["{none}", "{out}", "--model", "{gray}"], "There is no file"),
         (["{in}", "{in}", "--model", "{gray}"], "exists"),
         (["{in}", "{text}", "--model", "{gray}"], "Name an image file or a folder"),
