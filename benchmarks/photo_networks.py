@@ -120,10 +120,12 @@ def multiplications(model: Any) -> float:
 def psnr(model: Any, photographs: np.ndarray, stddev: int) -> float:
     """Mean PSNR of photographs with noise that is not clipped."""
     from ae_zoo import evaluation
+    from ae_zoo.evaluation.protocol import measure_headline
 
     protocol = evaluation.PhotographDenoising(stddev=stddev)
-    output = model.reconstruct(protocol.noisy(photographs))
-    return float(evaluation.mean_peak_snr(photographs, np.clip(output, 0, 1)))
+    split = evaluation.Split(photographs)
+    splits = evaluation.Splits(split, split, split)
+    return float(measure_headline(model, [protocol], splits).value)
 
 
 # The report.

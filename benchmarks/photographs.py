@@ -119,14 +119,15 @@ def _export(name: str, folder: pathlib.Path, denoisers: Sequence[str]) -> common
         model.export(folder / "m.onnx", format="onnx")
     clean = np.stack([photograph("camera"), photograph("astronaut")])
     tiles = _tiles(np.concatenate([*clean, *noisy(clean, 25 / 255)]))
-    for kind in ("float32", "int8"):
+    for quantization in (None, "int8"):
+        kind = quantization or "float32"
         if f"LiteRT {kind}" in denoisers:
             model.export(
                 folder / f"{kind}.tflite",
                 format="litert",
                 input_shape=(1, TILE, TILE, 1),
-                quantization="int8" if kind == "int8" else None,
-                calibration=tiles if kind == "int8" else None,
+                quantization=quantization,
+                calibration=tiles if quantization else None,
             )
     return {}
 

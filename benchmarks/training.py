@@ -8,8 +8,8 @@ random images, which are shuffled in every epoch. A measurement is a process tha
 a first `fit` of one epoch with a new model, tracing and compilation included, and then
 trains the model for some seconds more, for the warm rate. `fit`, `late` and `torch`
 make a first `fit` for each number of `--rows`, in rising order. The import of the
-framework is not included. If `--minutes` is too short, the
-remaining arms are named and left out, except `fit` and `torch`.
+framework is not included. If `--minutes` is too short, the remaining arms are named and
+left out, except `fit` and `torch`.
 
 - fit: `compile("adam")` and `fit(x)`, nothing else; `ae_zoo` is imported first;
 - late: the same, but TensorFlow is imported before `ae_zoo`;
@@ -44,6 +44,7 @@ PEER_VARIANTS = {
 }
 DEVICES = ("cpu", "gpu", "2 replicas")
 BASE = "torch"
+ALWAYS = ("fit", BASE)  # measured however short `--minutes` is
 # The tables show their first fits. Others need them for the warm rate only.
 WITH_FIRST_FITS = ("fit", "late", BASE)
 WARM_ROWS = 100 * BATCH_SIZE
@@ -65,7 +66,7 @@ def main() -> None:
                 options.rounds,
                 f"{variant}, {device}",
                 stop_at=began + 60 * options.minutes * share,
-                always=("fit", BASE),
+                always=ALWAYS,
             )
     print(report(results, options.rows))
     common.write(
@@ -109,8 +110,7 @@ def _arms(
             {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else None,
         )
 
-    # Those first that are measured in any case.
-    arms = sorted(options.arms, key=lambda arm: arm not in ("fit", BASE))
+    arms = sorted(options.arms, key=lambda arm: arm not in ALWAYS)
     return {
         arm: lambda arm=arm: measure(arm)
         for arm in arms
